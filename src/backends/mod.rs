@@ -1,0 +1,43 @@
+//! Package families: readers of their databases and the rules of their policies.
+//!
+//! A backend reads one root through pure Rust. It neither prints nor writes, and it does not know the index: it hands what
+//! it reads to the sinks of [`crate::model`]. What only the native library may decide is asked of an engine process.
+
+use crate::model::{CatalogueSink, LocalSink, Policy, Scope, Source};
+use anyhow::Result;
+use std::cmp::Ordering;
+use std::path::PathBuf;
+
+/// One package family on one root.
+pub trait Backend: Send + Sync {
+    fn source(&self) -> Source;
+
+    /// Every file and folder whose change would change what [`Backend::read_catalogue`] or the policy says, whether it
+    /// exists now or not. A reader of the index calls stat on each, so a folder stands for the names in it and a file
+    /// for its content: few and complete.
+    fn catalogue_inputs(&self) -> Vec<PathBuf>;
+
+    /// The same for [`Backend::read_local`] and [`Backend::read_owned`].
+    fn local_inputs(&self) -> Vec<PathBuf>;
+
+    /// Every version of every package the repositories offer. A damaged file is a
+    /// [`Problem`](crate::model::Problem) told to the sink, and the other files still answer; `Err` is for what makes
+    /// the whole answer worthless.
+    fn read_catalogue(&self, sink: &mut dyn CatalogueSink) -> Result<()>;
+
+    /// Every package of the machine's own database.
+    fn read_local(&self, sink: &mut dyn LocalSink) -> Result<()>;
+
+    /// Calls back with `(name, arch, path)` for every path of every installed package. Absolute paths as the database
+    /// gives them (no trailing slash), diversions applied. Bytes, since file names are.
+    fn read_owned(&self, each: &mut dyn FnMut(&str, &str, &[u8])) -> Result<()>;
+
+    /// The paths of one installed package, for `omg files`; `None` where it is not installed.
+    fn files_of(&self, name: &str, arch: &str) -> Result<Option<Vec<Vec<u8>>>>;
+
+    /// What the distribution would install: the engine's word where it can be had, else our own rules.
+    fn policy(&self, scope: Scope<'_>) -> Result<Policy>;
+
+    /// The family's own version order.
+    fn compare(&self, a: &str, b: &str) -> Ordering;
+}

@@ -1,0 +1,7 @@
+//! omg: one command for the software of a Linux machine.
+//!
+//! The map of the code is in `ARCHITECTURE.md`. Modules use only those to their right:
+//! `commands > ops > (index, backends, runtimes, audit) > sys > model`.
+
+pub mod backends;
+pub mod model;

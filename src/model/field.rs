@@ -1,0 +1,65 @@
+//! The facts about a package that only a person, never a query, reads. They are carried as text in the family's own
+//! syntax and stored compressed.
+
+/// What a piece of text in [`Available::fields`](super::Available) or [`Installed::fields`](super::Installed) says.
+///
+/// The discriminants are part of the index format: append, never renumber.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Field {
+    /// The source package (apt `Source`, without its version) or package base (pacman, AUR), where it has another name.
+    Base = 1,
+    /// Version of the source package where it differs from the package's own.
+    BaseVersion = 2,
+    Section = 3,
+    Priority = 4,
+    /// Groups (pacman) or tasks (apt), one a line.
+    Groups = 5,
+    Homepage = 6,
+    /// Maintainer (apt, AUR) or packager (pacman).
+    Maintainer = 7,
+    /// Licences, one a line.
+    License = 8,
+    /// Relations. apt: the control field's text. pacman and AUR: one dependency string a line.
+    Depends = 9,
+    PreDepends = 10,
+    Recommends = 11,
+    Suggests = 12,
+    Enhances = 13,
+    /// pacman and AUR: `name: reason`, one a line.
+    OptDepends = 14,
+    MakeDepends = 15,
+    CheckDepends = 16,
+    Provides = 17,
+    Conflicts = 18,
+    Breaks = 19,
+    Replaces = 20,
+    /// Bytes, decimal.
+    DownloadSize = 21,
+    /// Bytes, decimal (apt's KiB are multiplied).
+    InstalledSize = 22,
+    /// Seconds since 1970, decimal; so are all dates.
+    BuildDate = 23,
+    InstallDate = 24,
+    FirstSubmitted = 25,
+    LastModified = 26,
+    OutOfDate = 27,
+    Votes = 28,
+    Popularity = 29,
+    /// Debtags, AUR keywords: comma and space separated.
+    Tags = 30,
+    MultiArch = 31,
+    Essential = 32,
+    /// The part of the description below the summary, as plain paragraphs.
+    LongDescription = 33,
+    /// pacman: how the package was validated when installed, one a line.
+    Validation = 34,
+    /// Percentage of machines a phased update is offered to.
+    Phased = 35,
+    /// Files whose changes are kept, one a line.
+    Backup = 36,
+    /// The tracker for bugs, when the package names one.
+    Bugs = 37,
+    /// What was recorded as the built-for architecture, where that is worth showing (`all`, `any`, `amd64`, ...).
+    Architecture = 38,
+}

@@ -1,0 +1,12 @@
+//! Plain data that every other part speaks of. No I/O, no policy, no formatting for people.
+
+mod field;
+mod package;
+mod policy;
+pub mod relation;
+
+pub use field::Field;
+pub use package::{
+    Available, CatalogueSink, Installed, InstallState, LocalSink, Problem, Reason, Repository, RepositoryId, Source,
+};
+pub use policy::{Authority, Choice, Policy, Scope};

@@ -1,0 +1,89 @@
+//! Relations between packages, taken apart. Both families' syntaxes, as deb-control(5) and PKGBUILD(5) give them.
+
+use super::Source;
+
+/// One name in a relation: `libc6:any (>= 2.36)` or `glibc>=2.36`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relation<'a> {
+    pub name: &'a str,
+    /// Architecture qualifier (`any`, `native`, `i386`); empty for none.
+    pub arch: &'a str,
+    /// `<<`, `<=`, `=`, `>=`, `>>` (apt) or `<`, `<=`, `=`, `>=`, `>` (pacman); empty for none.
+    pub operator: &'a str,
+    pub version: &'a str,
+}
+
+/// The alternatives of each relation of a field, in order: `a | b, c` gives `[[a, b], [c]]`. pacman's relations have one
+/// alternative each. Malformed pieces are kept as names, for the reader to see.
+pub fn parse(source: Source, text: &str) -> Vec<Vec<Relation<'_>>> {
+    match source {
+        Source::Apt => text.split(',').map(|group| group.split('|').filter_map(apt_one).collect::<Vec<_>>()).filter(|g| !g.is_empty()).collect(),
+        Source::Pacman | Source::Aur => text.lines().filter_map(pacman_one).map(|r| vec![r]).collect(),
+    }
+}
+
+/// Every name a relation field mentions, without building anything.
+pub fn names(source: Source, text: &str) -> impl Iterator<Item = &str> {
+    let (separators, parse_one): (&'static [char], fn(&str) -> Option<Relation<'_>>) = match source {
+        Source::Apt => (&[',', '|'], apt_one),
+        Source::Pacman | Source::Aur => (&['\n'], pacman_one),
+    };
+    text.split(separators).filter_map(move |piece| parse_one(piece).map(|relation| relation.name))
+}
+
+fn apt_one(text: &str) -> Option<Relation<'_>> {
+    let text = text.trim();
+    let end = text.find(|c: char| c.is_ascii_whitespace() || matches!(c, '(' | '[' | '<')).unwrap_or(text.len());
+    let (full_name, rest) = text.split_at(end);
+    if full_name.is_empty() {
+        return None;
+    }
+    let (name, arch) = full_name.split_once(':').unwrap_or((full_name, ""));
+    let inside = rest.split_once('(').and_then(|(_, after)| after.split_once(')')).map_or("", |(inside, _)| inside.trim());
+    let split = inside.find(|c| !matches!(c, '<' | '>' | '=')).unwrap_or(inside.len());
+    let (operator, version) = inside.split_at(split);
+    Some(Relation { name, arch, operator, version: version.trim() })
+}
+
+fn pacman_one(text: &str) -> Option<Relation<'_>> {
+    // An optional dependency carries its reason behind ": "; an epoch's colon has no space behind it.
+    let text = text.split(": ").next().unwrap_or(text).trim().trim_end_matches(':');
+    if text.is_empty() {
+        return None;
+    }
+    let Some(start) = text.find(['<', '>', '=']) else {
+        return Some(Relation { name: text, arch: "", operator: "", version: "" });
+    };
+    let (name, rest) = text.split_at(start);
+    let split = rest.find(|c| !matches!(c, '<' | '>' | '=')).unwrap_or(rest.len());
+    let (operator, version) = rest.split_at(split);
+    Some(Relation { name, arch: "", operator, version })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn apt_alternatives_versions_and_qualifiers() {
+        let groups = parse(Source::Apt, "libc6:any (>= 2.36) | musl, debconf (<<2) [amd64] <!nocheck>, x");
+        assert_eq!(groups.len(), 3);
+        assert_eq!(groups[0][0], Relation { name: "libc6", arch: "any", operator: ">=", version: "2.36" });
+        assert_eq!(groups[0][1].name, "musl");
+        assert_eq!(groups[1][0], Relation { name: "debconf", arch: "", operator: "<<", version: "2" });
+    }
+
+    #[test]
+    fn pacman_versions_epochs_and_reasons() {
+        let all = parse(Source::Pacman, "glibc>=2.36\nvim=1:9.0-1\npython: for scripts: all\nlibfoo.so=1-64\n");
+        assert_eq!(all[0][0], Relation { name: "glibc", arch: "", operator: ">=", version: "2.36" });
+        assert_eq!(all[1][0], Relation { name: "vim", arch: "", operator: "=", version: "1:9.0-1" });
+        assert_eq!(all[2][0].name, "python");
+        assert_eq!(all[3][0].name, "libfoo.so");
+    }
+
+    #[test]
+    fn names_of_alternatives() {
+        assert_eq!(names(Source::Apt, "a (>= 1) | b:any, c").collect::<Vec<_>>(), ["a", "b", "c"]);
+    }
+}
