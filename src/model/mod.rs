@@ -7,6 +7,6 @@ pub mod relation;
 
 pub use field::Field;
 pub use package::{
-    Available, CatalogueSink, Installed, InstallState, LocalSink, Problem, Reason, Repository, RepositoryId, Source,
+    Available, CatalogueSink, InstallState, Installed, LocalSink, Problem, Reason, Repository, RepositoryId, Source,
 };
 pub use policy::{Authority, Choice, Policy, Scope};

@@ -17,7 +17,11 @@ pub struct Relation<'a> {
 /// alternative each. Malformed pieces are kept as names, for the reader to see.
 pub fn parse(source: Source, text: &str) -> Vec<Vec<Relation<'_>>> {
     match source {
-        Source::Apt => text.split(',').map(|group| group.split('|').filter_map(apt_one).collect::<Vec<_>>()).filter(|g| !g.is_empty()).collect(),
+        Source::Apt => text
+            .split(',')
+            .map(|group| group.split('|').filter_map(apt_one).collect::<Vec<_>>())
+            .filter(|g| !g.is_empty())
+            .collect(),
         Source::Pacman | Source::Aur => text.lines().filter_map(pacman_one).map(|r| vec![r]).collect(),
     }
 }
@@ -39,7 +43,8 @@ fn apt_one(text: &str) -> Option<Relation<'_>> {
         return None;
     }
     let (name, arch) = full_name.split_once(':').unwrap_or((full_name, ""));
-    let inside = rest.split_once('(').and_then(|(_, after)| after.split_once(')')).map_or("", |(inside, _)| inside.trim());
+    let inside =
+        rest.split_once('(').and_then(|(_, after)| after.split_once(')')).map_or("", |(inside, _)| inside.trim());
     let split = inside.find(|c| !matches!(c, '<' | '>' | '=')).unwrap_or(inside.len());
     let (operator, version) = inside.split_at(split);
     Some(Relation { name, arch, operator, version: version.trim() })

@@ -31,7 +31,10 @@ pub fn unpack(mut packed: impl Read, packed_bytes: u64) -> Result<Vec<u8>> {
         Kind::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(input)),
     };
     let mut out = Vec::with_capacity(expected.min(64 << 20) as usize);
-    (&mut reader).take(MAX_UNPACKED_BYTES + 1).read_to_end(&mut out).with_context(|| format!("damaged {} data", kind.name()))?;
+    (&mut reader)
+        .take(MAX_UNPACKED_BYTES + 1)
+        .read_to_end(&mut out)
+        .with_context(|| format!("damaged {} data", kind.name()))?;
     if out.len() as u64 > MAX_UNPACKED_BYTES {
         bail!("larger than {MAX_UNPACKED_BYTES} bytes when unpacked");
     }
