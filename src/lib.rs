@@ -4,5 +4,6 @@
 //! `commands > ops > (index, backends, runtimes, audit) > sys > model`.
 
 pub mod backends;
+pub mod index;
 pub mod model;
 pub mod sys;
