@@ -1,0 +1,3 @@
+//! The AUR: what its maintainers offer to be built.
+
+pub mod srcinfo;
