@@ -97,7 +97,12 @@ fn split_arch(key: &str) -> (&str, &str) {
 impl<'a> SrcInfo<'a> {
     /// What `package`, a member of [`packages`](Self::packages), has under `key` for `arch` (empty: for all): its own
     /// lines where it has any, else those of the base. Empty values are left out.
-    pub fn values<'b>(&'b self, package: &'b Section<'a>, key: &'b str, arch: &'b str) -> impl Iterator<Item = &'a str> {
+    pub fn values<'b>(
+        &'b self,
+        package: &'b Section<'a>,
+        key: &'b str,
+        arch: &'b str,
+    ) -> impl Iterator<Item = &'a str> {
         let own = package.entries.iter().any(|entry| entry.key == key && entry.arch == arch);
         let section = if own { package } else { &self.base };
         let wanted = move |entry: &&Entry<'a>| entry.key == key && entry.arch == arch && !entry.value.is_empty();
@@ -147,7 +152,10 @@ mod tests {
         assert_eq!(info.version(cli), "3:1.0-2");
         assert_eq!(info.values_of_all(cli, "depends"), ["bash", "lib32-glibc", "old"]);
         assert!(info.values_of_all(doc, "depends").is_empty(), "an empty value unsets");
-        assert_eq!((info.first(cli, "pkgdesc"), info.first(doc, "pkgdesc")), (Some("the command"), Some("all of them")));
+        assert_eq!(
+            (info.first(cli, "pkgdesc"), info.first(doc, "pkgdesc")),
+            (Some("the command"), Some("all of them"))
+        );
         assert_eq!(info.values_of_all(doc, "makedepends"), ["gcc"], "no space before the sign");
         assert_eq!(info.values_of_all(doc, "optdepends"), ["a: b = c"]);
     }
