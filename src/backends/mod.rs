@@ -5,6 +5,7 @@
 
 pub mod apt;
 pub mod engine;
+pub mod aur;
 
 use crate::model::{CatalogueSink, LocalSink, Policy, Scope, Source};
 use anyhow::Result;
