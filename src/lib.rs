@@ -5,4 +5,5 @@
 
 pub mod backends;
 pub mod model;
+pub mod runtimes;
 pub mod sys;
