@@ -8,18 +8,19 @@
 //! where the folder is not below home, or after [`MAX_LEVELS`] folders. It follows the path as it is spelt, so a folder
 //! reached through a symbolic link has the parents one sees in the prompt.
 //!
-//! This runs in every prompt. A folder costs one open and one or two getdents calls, nothing is allocated unless a
-//! version file exists, and the crates that look at the processor's features when first used (memchr, regex) are not
-//! touched. A folder with more entries than fit the buffer twice is asked for each name instead.
+//! This runs in every prompt. A folder costs one open with O_PATH (2 µs) and one faccessat for each name (0.48 µs), whatever
+//! else is in it; nothing is allocated unless a version file exists, and the crates that look at the processor's features
+//! when first used (memchr, regex) are not touched. Tried and dropped: listing the folder with getdents is faster only
+//! below about 20 entries (ext4: 4.5 µs for 10 entries, 9 µs for 26, 47 µs for the first KiB of 3,000); access by whole
+//! path takes 0.6 to 1.1 µs a name, openat 0.9 µs.
 //!
-//! It does not read deno's `deno.json`: that file has no field for a version of deno. `.deno-version` and `.dvmrc` do.
+//! It does not read deno's `deno.json`: that file has no field for a version of deno. `.deno-version` is read instead.
 
 use super::{Runtime, lines, package_json, tables};
-use rustix::fs::{FileType, Mode, OFlags, RawDir, open, openat};
+use rustix::fs::{Access, AtFlags, Mode, OFlags, accessat, open, openat};
 use std::fs::File;
 use std::io::Read;
-use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 /// One request for a version.
@@ -95,7 +96,7 @@ const fn file(name: &'static str, speaks_of: u16, parse: fn(&str) -> Vec<Found>)
 }
 
 /// Every file looked for, most preferred first. rustup itself prefers `rust-toolchain` to `rust-toolchain.toml`.
-const FILES: [VersionFile; 22] = [
+const FILES: [VersionFile; 19] = [
     file("omg.toml", ANY, tables::omg),
     file("mise.toml", ANY, tables::mise),
     file(".mise.toml", ANY, tables::mise),
@@ -104,15 +105,12 @@ const FILES: [VersionFile; 22] = [
     file(".node-version", Runtime::Node.bit(), |text| lines::only(Runtime::Node, text)),
     file(".bun-version", Runtime::Bun.bit(), |text| lines::only(Runtime::Bun, text)),
     file(".deno-version", Runtime::Deno.bit(), |text| lines::only(Runtime::Deno, text)),
-    file(".dvmrc", Runtime::Deno.bit(), |text| lines::only(Runtime::Deno, text)),
     file(".python-version", Runtime::Python.bit(), |text| lines::only(Runtime::Python, text)),
     file(".go-version", Runtime::Go.bit(), |text| lines::only(Runtime::Go, text)),
     file("rust-toolchain", Runtime::Rust.bit(), tables::rust_toolchain),
     file("rust-toolchain.toml", Runtime::Rust.bit(), tables::rust_toolchain),
     file(".ruby-version", Runtime::Ruby.bit(), |text| lines::only(Runtime::Ruby, text)),
     file(".java-version", Runtime::Java.bit(), |text| lines::only(Runtime::Java, text)),
-    file(".zig-version", Runtime::Zig.bit(), |text| lines::only(Runtime::Zig, text)),
-    file(".zigversion", Runtime::Zig.bit(), |text| lines::only(Runtime::Zig, text)),
     file(".sdkmanrc", Runtime::Java.bit(), lines::sdkmanrc),
     file("package.json", SCRIPTS, package_json::pins),
     file("pyproject.toml", Runtime::Python.bit(), tables::pyproject),
@@ -120,19 +118,15 @@ const FILES: [VersionFile; 22] = [
     file("Gemfile", Runtime::Ruby.bit(), lines::gemfile),
 ];
 
-/// A set of [`FILES`], by index.
-type Present = u32;
-const EVERY_FILE: Present = (1 << FILES.len()) - 1;
-
 fn search(folder: &Path, home: Option<&Path>, first_only: bool) -> Vec<Pin> {
     let mut pins = Vec::new();
     let mut decided = 0;
     let Ok(folder) = std::path::absolute(folder) else { return pins };
     for folder in folder.ancestors().take(MAX_LEVELS) {
-        if let Some((dir, mut present)) = open_folder(folder) {
-            while present != 0 {
-                let file = &FILES[present.trailing_zeros() as usize];
-                present &= present - 1;
+        // A folder that may be entered need not be readable, so that it is never listed is an advantage here as well.
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        if let Ok(dir) = open(folder, flags, Mode::empty()) {
+            for file in &FILES {
                 if first_only && file.speaks_of & !decided == 0 {
                     continue;
                 }
@@ -152,84 +146,10 @@ fn search(folder: &Path, home: Option<&Path>, first_only: bool) -> Vec<Pin> {
     pins
 }
 
-/// The folder, and which version files it may hold. `None` where it cannot be entered.
-fn open_folder(folder: &Path) -> Option<(OwnedFd, Present)> {
-    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
-    match open(folder, flags | OFlags::RDONLY, Mode::empty()) {
-        Ok(dir) => {
-            let present = present_in(&dir);
-            Some((dir, present))
-        }
-        // May be entered but not listed.
-        Err(rustix::io::Errno::ACCESS) => {
-            open(folder, flags | OFlags::PATH, Mode::empty()).ok().map(|d| (d, EVERY_FILE))
-        }
-        Err(_) => None,
-    }
-}
-
-/// Bytes of directory entries taken at once: about 120 names.
-const LISTING_BYTES: usize = 4096;
-/// How often the buffer is filled before asking for each name is the cheaper way: 22 failed opens cost about as much
-/// as 300 entries.
-const LISTING_FILLS: usize = 2;
-
-fn present_in(dir: &OwnedFd) -> Present {
-    let mut buffer = [MaybeUninit::<u8>::uninit(); LISTING_BYTES];
-    let mut entries = RawDir::new(dir, &mut buffer);
-    let mut present = 0;
-    let mut fills = 0;
-    loop {
-        if entries.is_buffer_empty() {
-            // One call more than the fills allowed may be the one that says "no more".
-            if fills > LISTING_FILLS {
-                return EVERY_FILE;
-            }
-            fills += 1;
-        }
-        match entries.next() {
-            None => return present,
-            Some(Err(_)) => return EVERY_FILE,
-            Some(Ok(entry)) if entry.file_type() == FileType::Directory => {}
-            Some(Ok(entry)) => {
-                if let Some(index) = index_of(entry.file_name().to_bytes()) {
-                    present |= 1 << index;
-                }
-            }
-        }
-    }
-}
-
-/// Lengths and first bytes of the names, as bits: nearly every other name is told apart by these.
-const LENGTHS: u64 = {
-    let (mut bits, mut i) = (0, 0);
-    while i < FILES.len() {
-        bits |= 1 << FILES[i].name.len();
-        i += 1;
-    }
-    bits
-};
-const FIRST_BYTES: u128 = {
-    let (mut bits, mut i) = (0, 0);
-    while i < FILES.len() {
-        bits |= 1 << FILES[i].name.as_bytes()[0];
-        i += 1;
-    }
-    bits
-};
-
-fn index_of(name: &[u8]) -> Option<usize> {
-    let first = *name.first()?;
-    if name.len() > 63 || LENGTHS >> name.len() & 1 == 0 || first > 127 || FIRST_BYTES >> first & 1 == 0 {
-        return None;
-    }
-    FILES.iter().position(|file| file.name.as_bytes() == name)
-}
-
 /// The first [`MAX_FILE_BYTES`] of a regular file as text, bad UTF-8 replaced, without byte order mark. `None` for
 /// anything else of that name; opening does not wait for the other end of a FIFO.
 fn read(dir: &OwnedFd, name: &str) -> Option<String> {
-    let dir: BorrowedFd<'_> = std::os::fd::AsFd::as_fd(dir);
+    accessat(dir, name, Access::EXISTS, AtFlags::empty()).ok()?;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = File::from(openat(dir, name, flags, Mode::empty()).ok()?);
     let metadata = file.metadata().ok()?;

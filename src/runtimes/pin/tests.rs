@@ -1,4 +1,5 @@
 use super::*;
+use rustix::fs::FileType;
 use std::fs;
 use tempfile::TempDir;
 
@@ -22,8 +23,6 @@ const CASES: &[Case] = &[
     (".java-version", "temurin-17.0.9\n", &[(Java, "temurin-17.0.9", 1)]),
     (".bun-version", "1.1.0", &[(Bun, "1.1.0", 1)]),
     (".deno-version", "2.0.0\n", &[(Deno, "2.0.0", 1)]),
-    (".dvmrc", "1.46.3\n", &[(Deno, "1.46.3", 1)]),
-    (".zigversion", "0.13.0\n", &[(Zig, "0.13.0", 1)]),
     (
         ".sdkmanrc",
         "# Enable auto-env\n# Add key=value pairs of SDKs to use below\njava=21.0.2-tem\ngradle=8.5\n",
@@ -134,14 +133,14 @@ fn every_format_as_people_write_it() {
 fn every_file_of_the_table_has_a_case() {
     for file in &FILES {
         let covered = CASES.iter().any(|(name, _, pins)| *name == file.name && !pins.is_empty());
-        assert!(covered || file.name == ".zig-version", "{}", file.name);
+        assert!(covered, "{}", file.name);
     }
 }
 
 #[test]
 fn a_parser_finds_only_what_its_file_is_said_to_speak_of() {
     for (name, content, _) in CASES {
-        let file = &FILES[index_of(name.as_bytes()).unwrap()];
+        let file = FILES.iter().find(|file| file.name == *name).unwrap();
         let text = content.trim_start_matches('\u{feff}');
         assert!((file.parse)(text).iter().all(|found| file.speaks_of & found.runtime.bit() != 0), "{name}");
     }
@@ -152,7 +151,7 @@ fn every_cut_and_every_byte_changed_is_survived() {
     let (_dir, path) = folder();
     let mut buffer = Vec::new();
     for (name, content, _) in CASES {
-        let file = &FILES[index_of(name.as_bytes()).unwrap()];
+        let file = FILES.iter().find(|file| file.name == *name).unwrap();
         for cut in 0..content.len() {
             for byte in [None, Some(0), Some(b'"'), Some(b'\n'), Some(0x1b), Some(0xff)] {
                 buffer.clear();
@@ -229,23 +228,6 @@ fn active_is_the_first_of_all_for_each_runtime() {
     }
     assert_eq!(active(&near, Some(&home)), first);
     assert!(first.len() >= 8 && every.len() > first.len());
-}
-
-#[test]
-fn a_folder_of_many_files_is_searched_as_well() {
-    for count in [0, 1, 50, 110, 125, 240, 250, 260, 400, 3000] {
-        let (_dir, path) = folder();
-        for number in 0..count {
-            fs::write(path.join(format!("module-{number:05}.c")), "").unwrap();
-        }
-        fs::write(path.join(".nvmrc"), "20").unwrap();
-        fs::write(path.join("go.mod"), "go 1.22\n").unwrap();
-        assert_eq!(
-            seen(&active(&path, Some(&path))),
-            [(Node, "20", ".nvmrc", 1), (Go, "1.22", "go.mod", 1)],
-            "{count} files"
-        );
-    }
 }
 
 #[test]
