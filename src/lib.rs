@@ -7,3 +7,4 @@ pub mod backends;
 pub mod model;
 pub mod runtimes;
 pub mod sys;
+pub mod units;
