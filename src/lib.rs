@@ -6,4 +6,6 @@
 pub mod backends;
 pub mod index;
 pub mod model;
+pub mod runtimes;
 pub mod sys;
+pub mod units;
