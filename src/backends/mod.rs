@@ -3,6 +3,8 @@
 //! A backend reads one root through pure Rust. It neither prints nor writes, and it does not know the index: it hands what
 //! it reads to the sinks of [`crate::model`]. What only the native library may decide is asked of an engine process.
 
+pub mod embedded;
+
 use crate::model::{CatalogueSink, LocalSink, Policy, Scope, Source};
 use anyhow::Result;
 use std::cmp::Ordering;
