@@ -6,6 +6,7 @@
 pub mod backends;
 pub mod index;
 pub mod model;
+pub mod ops;
 pub mod runtimes;
 pub mod sys;
 pub mod units;

@@ -8,7 +8,7 @@ pub mod engine;
 pub mod aur;
 pub mod embedded;
 
-use crate::model::{CatalogueSink, LocalSink, Policy, Scope, Source};
+use crate::model::{CatalogueSink, LocalSink, OrphanRule, Policy, Scope, Source};
 use anyhow::Result;
 use std::cmp::Ordering;
 use std::path::PathBuf;
@@ -42,6 +42,9 @@ pub trait Backend: Send + Sync {
 
     /// What the distribution would install: the engine's word where it can be had, else our own rules.
     fn policy(&self, scope: Scope<'_>) -> Result<Policy>;
+
+    /// When a dependency counts as an orphan.
+    fn orphan_rule(&self) -> OrphanRule;
 
     /// The family's own version order.
     fn compare(&self, a: &str, b: &str) -> Ordering;

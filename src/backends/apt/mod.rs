@@ -15,7 +15,7 @@ mod version;
 
 use crate::backends::Backend;
 use crate::backends::engine::EngineCommand;
-use crate::model::{CatalogueSink, LocalSink, Policy, Scope, Source};
+use crate::model::{CatalogueSink, LocalSink, OrphanRule, Policy, Scope, Source};
 use anyhow::{Context, Result};
 use config::Config;
 use std::cmp::Ordering;
@@ -115,6 +115,11 @@ impl Backend for Apt {
     fn policy(&self, _scope: Scope<'_>) -> Result<Policy> {
         let _ = &self.engine;
         Ok(Policy { authority: crate::model::Authority::Rules("pins are not read yet".into()), choices: Vec::new() })
+    }
+
+    fn orphan_rule(&self) -> OrphanRule {
+        let (recommends, suggests) = self.keeps_recommended_and_suggested();
+        OrphanRule::Unreachable { recommends, suggests }
     }
 
     fn compare(&self, a: &str, b: &str) -> Ordering {
