@@ -5,6 +5,8 @@
 
 pub mod apt;
 pub mod engine;
+pub mod aur;
+pub mod embedded;
 
 use crate::model::{CatalogueSink, LocalSink, Policy, Scope, Source};
 use anyhow::Result;
