@@ -3,9 +3,13 @@
 //!
 //! Where there is no dpkg database the tests say so and pass; the modules' own tests cover the code with small fixtures.
 
+#![allow(clippy::print_stderr)]
+
 use omg::backends::Backend;
 use omg::backends::apt::Apt;
-use omg::model::{Available, CatalogueSink, Field, InstallState, Installed, LocalSink, Problem, Reason, Repository, RepositoryId};
+use omg::model::{
+    Available, CatalogueSink, Field, InstallState, Installed, LocalSink, Problem, Reason, Repository, RepositoryId,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -83,7 +87,7 @@ fn full(name: &str, arch: &str) -> String {
 
 /// The machine itself; `None`, said aloud, where it is not one of dpkg's.
 fn machine(test: &str) -> Option<Apt> {
-    let apt = Apt::open(Path::new("/"), None, None).unwrap();
+    let apt = Apt::open(Path::new("/"), None).unwrap();
     if apt.is_none() || !Path::new("/usr/bin/apt-cache").exists() {
         eprintln!("skipped {test}: no apt on this machine");
         return None;
@@ -106,6 +110,7 @@ fn every_version_of_every_package_is_apts() {
     assert_eq!(kept.problems, []);
     let mut ours: BTreeMap<(String, String), Vec<&Version>> = BTreeMap::new();
     for version in &kept.available {
+        assert!(usize::from(version.repository) < kept.repositories.len(), "{}", version.name);
         ours.entry((full(&version.name, &version.arch), version.version.clone())).or_default().push(version);
     }
     let local: BTreeSet<_> = kept.installed.iter().map(|p| (full(&p.name, &p.arch), p.version.clone())).collect();
@@ -126,8 +131,12 @@ fn every_version_of_every_package_is_apts() {
         let summary = field("Description");
         assert!(all.iter().any(|version| version.summary == summary), "{key:?}: {summary}");
         for (field_name, ours) in [
-            ("Section", Field::Section), ("Homepage", Field::Homepage), ("Size", Field::DownloadSize),
-            ("Maintainer", Field::Maintainer), ("Depends", Field::Depends), ("Multi-Arch", Field::MultiArch),
+            ("Section", Field::Section),
+            ("Homepage", Field::Homepage),
+            ("Size", Field::DownloadSize),
+            ("Maintainer", Field::Maintainer),
+            ("Depends", Field::Depends),
+            ("Multi-Arch", Field::MultiArch),
         ] {
             let has = |version: &&Version| {
                 let value = version.fields.iter().find(|(name, _)| *name == ours).map_or("", |(_, value)| value);
@@ -187,7 +196,9 @@ fn every_path_has_the_owner_dpkg_names() {
         .keys()
         .filter_map(|path| std::str::from_utf8(path).ok())
         // Patterns would match other paths too; diverted ones are told under the name they were moved to.
-        .filter(|path| *path != "/." && !path.contains(['*', '?', '[', '\\', ',', ':']) && !diverted.contains(Path::new(path)))
+        .filter(|path| {
+            *path != "/." && !path.contains(['*', '?', '[', '\\', ',', ':']) && !diverted.contains(Path::new(path))
+        })
         .collect();
     assert!(paths.len() > 10_000);
     let native = run("dpkg", &["--print-architecture"]);

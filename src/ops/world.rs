@@ -4,9 +4,9 @@ use super::Place;
 use crate::backends::Backend;
 use crate::backends::apt::Apt;
 use crate::backends::aur::Aur;
-use crate::backends::engine::EngineCommand;
 use crate::model::Source;
 use anyhow::{Result, bail};
+use std::path::{Path, PathBuf};
 
 /// Everything a refresh reads.
 pub struct World {
@@ -18,7 +18,9 @@ impl World {
     /// Opens every family that the place has.
     pub fn open(place: &Place) -> Result<World> {
         let mut backends: Vec<Box<dyn Backend>> = Vec::new();
-        if let Some(apt) = Apt::open(&place.root, place.config.as_deref(), EngineCommand::find("omg-apt").ok())? {
+        // APT_CONFIG speaks of this machine, not of another root.
+        let environment = std::env::var_os("APT_CONFIG").map(PathBuf::from).filter(|_| place.root == Path::new("/"));
+        if let Some(apt) = Apt::open(&place.root, place.config.as_deref().or(environment.as_deref()))? {
             backends.push(Box::new(apt));
         }
         if backends.is_empty() {

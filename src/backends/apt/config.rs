@@ -47,8 +47,7 @@ const MAX_INCLUDES: usize = 10;
 impl Config {
     /// Reads the configuration of `root`. `file` is what the variable `APT_CONFIG` names: read first, as it stands.
     pub fn read(root: &Path, file: Option<&Path>) -> Config {
-        let mut config =
-            Config { root: root.into(), top: Item::default(), inputs: Vec::new(), problems: Vec::new() };
+        let mut config = Config { root: root.into(), top: Item::default(), inputs: Vec::new(), problems: Vec::new() };
         for (name, value) in DEFAULTS {
             config.set(name, value);
         }
@@ -83,11 +82,6 @@ impl Config {
         }
     }
 
-    /// Name and value of everything directly under `name`.
-    pub fn entries(&self, name: &str) -> impl Iterator<Item = (&str, &str)> {
-        self.item(name).into_iter().flat_map(|item| &item.children).map(|child| (child.name.as_str(), child.value.as_str()))
-    }
-
     /// A path option put together from its parents and the root; `None` for `/dev/null` and empty ones.
     pub fn path(&self, name: &str) -> Option<PathBuf> {
         let mut path = String::new();
@@ -119,11 +113,6 @@ impl Config {
         Some(if relative { PathBuf::from(path) } else { base.join(path.trim_start_matches('/')) })
     }
 
-    /// The root everything is read under.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
     /// Files and folders the configuration was read from.
     pub fn inputs(&self) -> &[PathBuf] {
         &self.inputs
@@ -141,7 +130,11 @@ impl Config {
     fn set(&mut self, name: &str, value: &str) {
         let mut item = &mut self.top;
         for part in name.split("::") {
-            let at = match item.children.iter().position(|child| !part.is_empty() && child.name.eq_ignore_ascii_case(part)) {
+            let at = match item
+                .children
+                .iter()
+                .position(|child| !part.is_empty() && child.name.eq_ignore_ascii_case(part))
+            {
                 Some(at) => at,
                 None => {
                     item.children.push(Item { name: part.to_string(), ..Item::default() });
@@ -319,8 +312,8 @@ fn without_comments(text: &str) -> impl Iterator<Item = (usize, String)> {
                 if rest.starts_with("//") || (character == '#' && !directive) {
                     break;
                 }
-                if rest.starts_with("/*") {
-                    match rest[2..].find("*/") {
+                if let Some(comment) = rest.strip_prefix("/*") {
+                    match comment.find("*/") {
                         Some(end) => at += 2 + end + 2,
                         None => {
                             in_comment = true;
@@ -446,7 +439,7 @@ mod tests {
     #[test]
     fn paths_are_put_together_and_rebased() {
         let read = config("Dir::State \"/other\"; Dir::Etc::sourceparts \"/dev/null\";");
-        let root = read.root().to_path_buf();
+        let root = read.root.clone();
         assert_eq!(read.path("Dir::State::lists"), Some(root.join("other/lists/")));
         assert_eq!(read.path("Dir::State::status"), Some(root.join("var/lib/dpkg/status")));
         assert_eq!(read.path("Dir::Etc::sourceparts"), None);
@@ -464,7 +457,22 @@ mod tests {
 
     #[test]
     fn no_text_makes_the_reader_panic() {
-        for text in ["\"", "a \"", "{", "}", "}}}", "a {", ";;;", "#clear", "#include;", "é {\u{a0}}", "a [", "%4", "/*", "a \"%zz\";"] {
+        for text in [
+            "\"",
+            "a \"",
+            "{",
+            "}",
+            "}}}",
+            "a {",
+            ";;;",
+            "#clear",
+            "#include;",
+            "é {\u{a0}}",
+            "a [",
+            "%4",
+            "/*",
+            "a \"%zz\";",
+        ] {
             config(text);
         }
     }

@@ -1,4 +1,4 @@
-//! The family of apt and dpkg: their files, read without either, and apt's policy.
+//! The family of apt and dpkg: their files, read without either. The policy is not read yet.
 //!
 //! `control` is the syntax most of the files share, `config` and `sources` say where to look, `lists` reads what the
 //! archives offer and `status` what is installed.
@@ -14,8 +14,7 @@ mod status;
 mod version;
 
 use crate::backends::Backend;
-use crate::backends::engine::EngineCommand;
-use crate::model::{CatalogueSink, LocalSink, OrphanRule, Policy, Scope, Source};
+use crate::model::{CatalogueSink, LocalSink, OrphanRule, Policy, Problem, Scope, Source};
 use anyhow::{Context, Result};
 use config::Config;
 use std::cmp::Ordering;
@@ -28,13 +27,12 @@ pub struct Apt {
     /// The native one first.
     architectures: Vec<String>,
     places: status::Places,
-    engine: Option<EngineCommand>,
 }
 
 impl Apt {
     /// Opens `root`; `None` where dpkg has no status file. `config` is what `APT_CONFIG` would name, for another apt
-    /// configuration than the root's own. `engine` is asked for the policy where it is given.
-    pub fn open(root: &Path, config: Option<&Path>, engine: Option<EngineCommand>) -> Result<Option<Apt>> {
+    /// configuration than the root's own.
+    pub fn open(root: &Path, config: Option<&Path>) -> Result<Option<Apt>> {
         let config = Config::read(root, config);
         let Some(status) = config.path("Dir::State::status") else { return Ok(None) };
         if !status.try_exists().with_context(|| format!("cannot look for {}", status.display()))? {
@@ -44,7 +42,7 @@ impl Apt {
         let extended_states = config.path("Dir::State::extended_states").unwrap_or_default();
         let places = status::Places { status, extended_states, admin };
         let architectures = architectures(&config, &places)?;
-        Ok(Some(Apt { native: architectures[0].clone(), architectures, config, places, engine }))
+        Ok(Some(Apt { native: architectures[0].clone(), architectures, config, places }))
     }
 
     /// Whether apt keeps packages for the sake of `Recommends` and of `Suggests`: two edges of its orphan search.
@@ -76,9 +74,9 @@ impl Backend for Apt {
 
     fn catalogue_inputs(&self) -> Vec<PathBuf> {
         let mut inputs = self.config.inputs().to_vec();
-        for name in ["lists", "../Etc::sourcelist", "../Etc::sourceparts", "../Etc::preferences", "../Etc::preferencesparts"] {
-            let name = name.strip_prefix("../").map_or(format!("Dir::State::{name}"), |name| format!("Dir::{name}"));
-            inputs.extend(self.config.path(&name));
+        for name in ["State::lists", "Etc::sourcelist", "Etc::sourceparts", "Etc::preferences", "Etc::preferencesparts"]
+        {
+            inputs.extend(self.config.path(&format!("Dir::{name}")));
         }
         for (folder, extensions) in
             [("Dir::Etc::sourceparts", &["list", "sources"][..]), ("Dir::Etc::preferencesparts", &["", "pref"])]
@@ -101,7 +99,17 @@ impl Backend for Apt {
     }
 
     fn read_local(&self, sink: &mut dyn LocalSink) -> Result<()> {
-        status::read(&self.places, &self.native, &|_| false, sink)
+        let mut never = Vec::new();
+        for pattern in self.config.list("APT::NeverAutoRemove") {
+            match regex::RegexBuilder::new(pattern).case_insensitive(true).build() {
+                Ok(regex) => never.push(regex),
+                Err(_) => sink.problem(Problem {
+                    path: self.config.path("Dir::Etc::parts").unwrap_or_default(),
+                    message: format!("APT::NeverAutoRemove is no regular expression: {pattern}"),
+                }),
+            }
+        }
+        status::read(&self.places, &self.native, &|name| never.iter().any(|regex| regex.is_match(name)), sink)
     }
 
     fn read_owned(&self, each: &mut dyn FnMut(&str, &str, &[u8])) -> Result<()> {
@@ -113,8 +121,8 @@ impl Backend for Apt {
     }
 
     fn policy(&self, _scope: Scope<'_>) -> Result<Policy> {
-        let _ = &self.engine;
-        Ok(Policy { authority: crate::model::Authority::Rules("pins are not read yet".into()), choices: Vec::new() })
+        // Neither pins nor the engine are read yet, and a candidate chosen without them would be a wrong answer.
+        anyhow::bail!("apt's policy cannot be read yet")
     }
 
     fn orphan_rule(&self) -> OrphanRule {
@@ -166,6 +174,9 @@ fn native_of(status: &Path) -> Result<String> {
 
 /// Languages of translated descriptions in apt's order. The user's own locale has no say: the index is for everybody.
 fn languages(config: &Config) -> Vec<String> {
+    if config.list("Acquire::Languages").first() == Some(&"none") {
+        return Vec::new();
+    }
     let mut languages: Vec<String> = config
         .list("Acquire::Languages")
         .into_iter()

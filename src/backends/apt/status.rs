@@ -31,11 +31,6 @@ impl<'a> Status<'a> {
             _ => Some(InstallState::Broken),
         }
     }
-
-    /// Whether apt takes the version in the stanza for the installed one.
-    pub fn is_current(self) -> bool {
-        !matches!(self.state, "" | "not-installed" | "config-files")
-    }
 }
 
 /// Where dpkg keeps its database; the folder of the status file.
@@ -58,7 +53,12 @@ impl Places {
 }
 
 /// Reads the status file and hands every package to the sink.
-pub fn read(places: &Places, native: &str, keep: &dyn Fn(&str) -> bool, sink: &mut dyn LocalSink) -> anyhow::Result<()> {
+pub fn read(
+    places: &Places,
+    native: &str,
+    keep: &dyn Fn(&str) -> bool,
+    sink: &mut dyn LocalSink,
+) -> anyhow::Result<()> {
     let bytes = crate::sys::unpack::read(&places.status)?;
     let content = text(&bytes);
     let automatic = Automatic::read(&places.extended_states, native, sink)?;
