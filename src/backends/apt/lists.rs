@@ -1,6 +1,7 @@
 //! The lists under apt's lists folder that belong to a configured archive, and the catalogue they give.
 
 use super::control::{Stanzas, text};
+use super::pins::Place;
 use super::record::{Record, Scratch};
 use super::release::Release;
 use super::sources::{Archive, release_uri};
@@ -17,6 +18,8 @@ pub struct World {
     pub translations: Vec<PathBuf>,
     /// Named as `CatalogueSink` is told; several lists (architectures) may be of one.
     pub repositories: Vec<Repository>,
+    /// Heads of the Release files, one for each archive; empty ones where there is no file.
+    releases: Vec<Release>,
     /// Every path that was looked for first under its plain name: what a change would show at.
     pub inputs: Vec<PathBuf>,
     pub problems: Vec<Problem>,
@@ -29,6 +32,21 @@ pub struct List {
     pub repository: RepositoryId,
     /// What the Release file states as its unpacked size.
     pub stated_bytes: Option<u64>,
+    /// Index into [`World::releases`].
+    release: usize,
+    host: String,
+    component: String,
+    /// Empty for an archive without components.
+    architecture: String,
+}
+
+impl List {
+    /// What pins know the list by.
+    pub fn place<'a>(&'a self, world: &'a World) -> Place<'a> {
+        let architecture = Some(self.architecture.as_str()).filter(|architecture| !architecture.is_empty());
+        let release = world.releases.get(self.release);
+        Place { release, host: &self.host, component: &self.component, architecture }
+    }
 }
 
 /// The endings of packed lists in the order apt looks for them.
@@ -41,6 +59,7 @@ impl World {
             lists: Vec::new(),
             translations: Vec::new(),
             repositories: Vec::new(),
+            releases: Vec::new(),
             inputs: Vec::new(),
             problems: Vec::new(),
         };
@@ -54,14 +73,15 @@ impl World {
         let base = release_uri(&archive.uri, &archive.suite);
         let stem = folder.join(file_name(&base));
         let flat = archive.suite.ends_with('/');
-        let mut keys: Vec<(String, &str)> = Vec::new();
+        let mut keys: Vec<(String, &str, &str)> = Vec::new();
         let mut languages = Vec::new();
         for section in &archive.sections {
             for architecture in &section.architectures {
                 let component = section.component.as_str();
                 let key = if flat { "Packages".into() } else { format!("{component}/binary-{architecture}/Packages") };
-                if !keys.iter().any(|(known, _)| *known == key) {
-                    keys.push((key, component));
+                if !keys.iter().any(|(known, ..)| *known == key) {
+                    let architecture = if flat { "" } else { architecture.as_str() };
+                    keys.push((key, component, architecture));
                 }
             }
             for language in &section.languages {
@@ -72,7 +92,7 @@ impl World {
                 }
             }
         }
-        let names: Vec<String> = keys.iter().map(|(key, _)| key.clone()).collect();
+        let names: Vec<String> = keys.iter().map(|(key, ..)| key.clone()).collect();
         let release = match Release::read(&stem, &names) {
             Ok(release) => release,
             Err(error) => {
@@ -82,13 +102,22 @@ impl World {
         };
         self.inputs.push(release.path.clone().unwrap_or_else(|| with_ending(&stem, "InRelease")));
         let host = host(&archive.uri);
-        for ((key, component), &stated_bytes) in keys.iter().zip(&release.sizes) {
+        for ((key, component, architecture), &stated_bytes) in keys.iter().zip(&release.sizes) {
             let plain = with_ending(&stem, &escape(key));
             let Some(path) = existing(&plain) else { continue };
             self.inputs.push(path.clone());
             let repository = self.repository(archive, &release, component, &host);
-            self.lists.push(List { path, repository, stated_bytes });
+            self.lists.push(List {
+                path,
+                repository,
+                stated_bytes,
+                release: self.releases.len(),
+                host: host.clone(),
+                component: component.to_string(),
+                architecture: architecture.to_string(),
+            });
         }
+        self.releases.push(release);
         for key in languages {
             if let Some(path) = existing(&with_ending(&stem, &escape(&key))) {
                 self.inputs.push(path.clone());

@@ -1,20 +1,22 @@
-//! The family of apt and dpkg: their files, read without either. The policy is not read yet.
+//! The family of apt and dpkg: their files, read without either.
 //!
 //! `control` is the syntax most of the files share, `config` and `sources` say where to look, `lists` reads what the
-//! archives offer and `status` what is installed.
+//! archives offer and `status` what is installed. `pins` reads the preferences and `rules` draws the policy from it all.
 
 mod config;
 mod control;
 mod lists;
 mod owned;
+mod pins;
 mod record;
 mod release;
+mod rules;
 mod sources;
 mod status;
 mod version;
 
 use crate::backends::Backend;
-use crate::model::{CatalogueSink, LocalSink, OrphanRule, Policy, Problem, Scope, Source};
+use crate::model::{Authority, CatalogueSink, LocalSink, OrphanRule, Policy, Problem, Scope, Source};
 use anyhow::{Context, Result};
 use config::Config;
 use std::cmp::Ordering;
@@ -95,6 +97,9 @@ impl Backend for Apt {
 
     fn read_catalogue(&self, sink: &mut dyn CatalogueSink) -> Result<()> {
         self.world().read_catalogue(&self.native, sink);
+        for problem in pins::Pins::read(&self.config).problems {
+            sink.problem(problem);
+        }
         Ok(())
     }
 
@@ -120,9 +125,24 @@ impl Backend for Apt {
         owned::of(&self.places, &self.native, name, arch)
     }
 
-    fn policy(&self, _scope: Scope<'_>) -> Result<Policy> {
-        // Neither pins nor the engine are read yet, and a candidate chosen without them would be a wrong answer.
-        anyhow::bail!("apt's policy cannot be read yet")
+    fn policy(&self, scope: Scope<'_>) -> Result<Policy> {
+        let (world, pins) = (self.world(), pins::Pins::read(&self.config));
+        let question = rules::Question {
+            world: &world,
+            status: &self.places.status,
+            native: &self.native,
+            pins: &pins,
+            default_release: self.config.find("APT::Default-Release"),
+        };
+        let (choices, fault) = rules::choose(&question, scope)?;
+        let mut reason = "no engine of apt's library".to_string();
+        if let Some(fault) = fault {
+            reason.push_str(&format!("; apt would refuse: {fault}"));
+        }
+        if self.config.is_set("APT::Get::Phase-Policy", false) {
+            reason.push_str("; phased updates are taken as released");
+        }
+        Ok(Policy { authority: Authority::Rules(reason), choices })
     }
 
     fn orphan_rule(&self) -> OrphanRule {
