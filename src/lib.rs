@@ -6,5 +6,6 @@
 pub mod backends;
 pub mod model;
 pub mod runtimes;
+pub mod shell;
 pub mod sys;
 pub mod units;
