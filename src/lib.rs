@@ -13,6 +13,7 @@ pub mod model;
 pub mod ops;
 pub mod runtimes;
 pub mod prompt;
+pub mod shell;
 pub mod sys;
 pub mod ui;
 pub mod units;
