@@ -1,0 +1,61 @@
+//! The AUR: what its maintainers offer to be built.
+//!
+//! It has no database on the machine, so it is no [`Backend`](super::Backend): a kept copy of its server's list of
+//! packages is read into the catalogue, and its versions are in pacman's order. Building is not done here.
+
+mod metadata;
+mod scan;
+pub mod srcinfo;
+
+use crate::model::{CatalogueSink, Problem, Repository, Source};
+use anyhow::{Context, Result};
+use flate2::bufread::MultiGzDecoder;
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::path::PathBuf;
+
+/// Where the list is fetched from unless the configuration says otherwise.
+pub const DEFAULT_URL: &str = "https://aur.archlinux.org/packages-meta-ext-v1.json.gz";
+/// The name of the kept copy, in whatever folder.
+pub const FILE_NAME: &str = "packages-meta-ext-v1.json.gz";
+
+/// The AUR as its list of packages at `url` shows it, kept at `path`.
+#[derive(Clone, Debug)]
+pub struct Aur {
+    pub path: PathBuf,
+    pub url: String,
+}
+
+impl Aur {
+    /// Every file whose change would change what [`Aur::read`] says, whether it exists now or not.
+    pub fn inputs(&self) -> Vec<PathBuf> {
+        vec![self.path.clone()]
+    }
+
+    /// Every package in the kept copy. Where none has been fetched yet the sink is told nothing, not even of a
+    /// repository; of a damaged one it gets what comes before the damage and a [`Problem`].
+    pub fn read(&self, sink: &mut dyn CatalogueSink) -> Result<()> {
+        let file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error).with_context(|| format!("cannot open {}", self.path.display())),
+        };
+        let repository = sink.repository(Repository {
+            source: Source::Aur,
+            name: "aur".to_owned(),
+            location: self.url.clone(),
+            security: false,
+        });
+        let mut input = BufReader::with_capacity(1 << 16, file);
+        match input.fill_buf() {
+            Ok(start) if start.starts_with(&[0x1f, 0x8b]) => {
+                metadata::read(MultiGzDecoder::new(input), &self.path, repository, sink);
+            }
+            Ok(_) => metadata::read(input, &self.path, repository, sink),
+            Err(error) => {
+                sink.problem(Problem { path: self.path.clone(), message: format!("cannot be read: {error}") })
+            }
+        }
+        Ok(())
+    }
+}

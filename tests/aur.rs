@@ -1,0 +1,1 @@
+//! The AUR's metadata, against oracles we did not write.
