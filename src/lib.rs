@@ -4,5 +4,8 @@
 //! `commands > ops > (index, backends, runtimes, audit) > sys > model`.
 
 pub mod backends;
+pub mod index;
 pub mod model;
+pub mod runtimes;
 pub mod sys;
+pub mod units;

@@ -63,3 +63,67 @@ pub enum Field {
     /// What was recorded as the built-for architecture, where that is worth showing (`all`, `any`, `amd64`, ...).
     Architecture = 38,
 }
+
+impl Field {
+    /// The field of that number; `None` for one of a later omg.
+    pub fn from_tag(tag: u8) -> Option<Field> {
+        ALL.get(usize::from(tag).checked_sub(1)?).copied()
+    }
+}
+
+/// Every field, each at the place of its number less one.
+const ALL: [Field; 38] = [
+    Field::Base,
+    Field::BaseVersion,
+    Field::Section,
+    Field::Priority,
+    Field::Groups,
+    Field::Homepage,
+    Field::Maintainer,
+    Field::License,
+    Field::Depends,
+    Field::PreDepends,
+    Field::Recommends,
+    Field::Suggests,
+    Field::Enhances,
+    Field::OptDepends,
+    Field::MakeDepends,
+    Field::CheckDepends,
+    Field::Provides,
+    Field::Conflicts,
+    Field::Breaks,
+    Field::Replaces,
+    Field::DownloadSize,
+    Field::InstalledSize,
+    Field::BuildDate,
+    Field::InstallDate,
+    Field::FirstSubmitted,
+    Field::LastModified,
+    Field::OutOfDate,
+    Field::Votes,
+    Field::Popularity,
+    Field::Tags,
+    Field::MultiArch,
+    Field::Essential,
+    Field::LongDescription,
+    Field::Validation,
+    Field::Phased,
+    Field::Backup,
+    Field::Bugs,
+    Field::Architecture,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_names_its_field() {
+        for (place, field) in ALL.iter().enumerate() {
+            assert_eq!(*field as usize, place + 1);
+            assert_eq!(Field::from_tag(*field as u8), Some(*field));
+        }
+        assert_eq!(Field::from_tag(0), None);
+        assert_eq!(Field::from_tag(255), None);
+    }
+}

@@ -1,0 +1,157 @@
+//! Reads deb822 text (`Packages`, dpkg's `status`, `Release`, `sources`, `preferences`) without copying it.
+//!
+//! It knows stanzas, fields and continuation lines; what a field means is for `record` and the other readers.
+
+use memchr::memchr;
+use std::borrow::Cow;
+
+/// One stanza: `(name, value)` in the order of the text. A value is what stands after the colon, trimmed, with its
+/// continuation lines as they are in the text.
+pub type Stanza<'a> = Vec<(&'a str, &'a str)>;
+
+/// The stanzas of a text, one after the other.
+pub struct Stanzas<'a> {
+    rest: &'a str,
+    comments: bool,
+}
+
+impl<'a> Stanzas<'a> {
+    /// For data files, where `#` has no meaning.
+    pub fn new(text: &'a str) -> Stanzas<'a> {
+        Stanzas { rest: text, comments: false }
+    }
+
+    /// For files that people write: lines that begin with `#` are comments.
+    pub fn with_comments(text: &'a str) -> Stanzas<'a> {
+        Stanzas { rest: text, comments: true }
+    }
+
+    /// Puts the next stanza into `stanza` (which keeps its room); false at the end of the text.
+    pub fn read_into(&mut self, stanza: &mut Stanza<'a>) -> bool {
+        stanza.clear();
+        let text = self.rest;
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        // Where the value of the field being read begins and where its last line ends.
+        let mut open: Option<(&'a str, usize, usize)> = None;
+        while at < bytes.len() {
+            let (end, next) = match memchr(b'\n', &bytes[at..]) {
+                Some(length) => (at + length, at + length + 1),
+                None => (bytes.len(), bytes.len()),
+            };
+            let start = at;
+            at = next;
+            match bytes[start] {
+                b' ' | b'\t' => {
+                    if let Some((_, _, value_end)) = &mut open {
+                        *value_end = end;
+                    }
+                }
+                b'\n' => {
+                    if open.is_some() {
+                        break;
+                    }
+                }
+                b'\r' if end <= start + 1 => {
+                    if open.is_some() {
+                        break;
+                    }
+                }
+                b'#' if self.comments => {}
+                _ => {
+                    if let Some((name, from, to)) = open.take() {
+                        stanza.push((name, text[from..to].trim_ascii()));
+                    }
+                    // A line without a colon is no field; it also ends the one before.
+                    if let Some(colon) = memchr(b':', &bytes[start..end]) {
+                        open = Some((text[start..start + colon].trim_ascii_end(), start + colon + 1, end));
+                    }
+                }
+            }
+        }
+        self.rest = &text[at..];
+        if let Some((name, from, to)) = open {
+            stanza.push((name, text[from..to].trim_ascii()));
+        }
+        !stanza.is_empty() || (at < bytes.len() && self.read_into(stanza))
+    }
+}
+
+/// The value of `name` (any case); empty where the stanza has none.
+pub fn value<'a>(stanza: &Stanza<'a>, name: &str) -> &'a str {
+    stanza.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
+}
+
+/// Bytes as text; what is no UTF-8 is replaced, since names and versions never have it and descriptions may.
+pub fn text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
+}
+
+/// `value` on one line: each line break with the blanks around it becomes a space.
+pub fn unfold(value: &str, into: &mut String) {
+    for (number, line) in value.lines().map(str::trim_ascii).filter(|line| !line.is_empty()).enumerate() {
+        if number > 0 {
+            into.push(' ');
+        }
+        into.push_str(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(text: &str) -> Vec<Stanza<'_>> {
+        let (mut stanzas, mut out, mut stanza) = (Stanzas::new(text), Vec::new(), Vec::new());
+        while stanzas.read_into(&mut stanza) {
+            out.push(stanza.clone());
+        }
+        out
+    }
+
+    #[test]
+    fn continuation_lines_belong_to_the_value() {
+        let read = all("Package: a\nDescription: one\n two\n .\n three\nTag: x,\n y\n\n\nPackage: b\n");
+        assert_eq!(read.len(), 2);
+        assert_eq!(read[0][1], ("Description", "one\n two\n .\n three"));
+        assert_eq!(value(&read[0], "tag"), "x,\n y");
+        assert_eq!(read[1], [("Package", "b")]);
+    }
+
+    #[test]
+    fn line_ends_of_other_systems_and_a_missing_last_one() {
+        let read = all("Package: a\r\nVersion: 1\r\n\r\nPackage:b\r\nX:  y ");
+        assert_eq!(read, [vec![("Package", "a"), ("Version", "1")], vec![("Package", "b"), ("X", "y")]]);
+    }
+
+    #[test]
+    fn text_that_is_no_control_file_gives_nothing_and_no_panic() {
+        assert!(all("\n\n\n").is_empty());
+        assert!(all(" orphan continuation\n").is_empty());
+        assert!(all("no colon here\n\nnor here").is_empty());
+        assert_eq!(all("garbage\n\nPackage: a\n"), [vec![("Package", "a")]]);
+        assert_eq!(all(":\n"), [vec![("", "")]]);
+        assert_eq!(all("\rX: y"), [vec![("\rX", "y")]]);
+    }
+
+    #[test]
+    fn comments_only_where_they_are_wanted() {
+        let text = "# c\nPackage: *\n# c2\nPin: release a=x\n#\n\n# only a comment\n\nPackage: b\n";
+        let (mut stanzas, mut stanza) = (Stanzas::with_comments(text), Vec::new());
+        assert!(stanzas.read_into(&mut stanza));
+        assert_eq!(stanza, [("Package", "*"), ("Pin", "release a=x")]);
+        assert!(stanzas.read_into(&mut stanza));
+        assert_eq!(stanza, [("Package", "b")]);
+        assert!(!stanzas.read_into(&mut stanza));
+    }
+
+    #[test]
+    fn unfolded_values_are_one_line() {
+        let mut line = String::new();
+        unfold("a,\n b,\n  c", &mut line);
+        assert_eq!(line, "a, b, c");
+    }
+}

@@ -1,0 +1,341 @@
+//! The lists under apt's lists folder that belong to a configured archive, and the catalogue they give.
+
+use super::control::{Stanzas, text};
+use super::record::{Record, Scratch};
+use super::release::Release;
+use super::sources::{Archive, release_uri};
+use crate::model::{Available, CatalogueSink, Problem, Repository, RepositoryId, Source};
+use crate::sys::unpack;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+/// One configured archive with what its Release file says.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub releases: Vec<Release>,
+    /// `Packages` lists that exist, in apt's order.
+    pub lists: Vec<List>,
+    pub translations: Vec<PathBuf>,
+    /// Named as `CatalogueSink` is told; several lists (architectures) may be of one.
+    pub repositories: Vec<Repository>,
+    /// Every path that was looked for first under its plain name: what a change would show at.
+    pub inputs: Vec<PathBuf>,
+    pub problems: Vec<Problem>,
+}
+
+/// One `Packages` list on the disk.
+#[derive(Clone, Debug)]
+pub struct List {
+    pub path: PathBuf,
+    /// File name without the ending of a compression; what libapt calls it is this or the whole.
+    pub plain_name: String,
+    pub release: usize,
+    /// Index into the archives it was made from.
+    pub archive: usize,
+    pub component: String,
+    pub architecture: String,
+    pub host: String,
+    pub repository: RepositoryId,
+    /// What the Release file states as its unpacked size.
+    pub stated_bytes: Option<u64>,
+}
+
+/// The endings of packed lists in the order apt looks for them.
+const ENDINGS: &[&str] = &["", ".zst", ".lz4", ".gz", ".xz", ".bz2"];
+
+impl World {
+    /// Looks which lists there are. Reads the Release files' heads and no list.
+    pub fn find(folder: &Path, archives: &[Archive]) -> World {
+        let mut world = World {
+            releases: Vec::new(),
+            lists: Vec::new(),
+            translations: Vec::new(),
+            repositories: Vec::new(),
+            inputs: Vec::new(),
+            problems: Vec::new(),
+        };
+        for (number, archive) in archives.iter().enumerate() {
+            world.add_archive(folder, number, archive);
+        }
+        world
+    }
+
+    fn add_archive(&mut self, folder: &Path, number: usize, archive: &Archive) {
+        let base = release_uri(&archive.uri, &archive.suite);
+        let stem = folder.join(file_name(&base));
+        let flat = archive.suite.ends_with('/');
+        let mut keys: Vec<(String, &str, &str)> = Vec::new();
+        let mut languages = Vec::new();
+        for section in &archive.sections {
+            for architecture in &section.architectures {
+                let component = section.component.as_str();
+                let key = if flat { "Packages".into() } else { format!("{component}/binary-{architecture}/Packages") };
+                if !keys.iter().any(|(known, ..)| *known == key) {
+                    keys.push((key, component, architecture));
+                }
+            }
+            for language in &section.languages {
+                let key = if flat { language.clone() } else { format!("{}/i18n/Translation-{language}", section.component) };
+                if !languages.contains(&key) {
+                    languages.push(key);
+                }
+            }
+        }
+        let names: Vec<String> = keys.iter().map(|(key, ..)| key.clone()).collect();
+        let release = match Release::read(&stem, &names) {
+            Ok(release) => release,
+            Err(error) => {
+                self.problems.push(Problem { path: with_ending(&stem, "InRelease"), message: error.to_string() });
+                Release { sizes: vec![None; names.len()], ..Release::default() }
+            }
+        };
+        self.inputs.push(release.path.clone().unwrap_or_else(|| with_ending(&stem, "InRelease")));
+        let host = host(&archive.uri);
+        for ((key, component, architecture), &stated_bytes) in keys.iter().zip(&release.sizes) {
+            let plain = with_ending(&stem, &escape(key));
+            let Some(path) = existing(&plain) else { continue };
+            self.inputs.push(path.clone());
+            let repository = self.repository(archive, &release, component, &host);
+            self.lists.push(List {
+                plain_name: plain.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+                path,
+                release: self.releases.len(),
+                archive: number,
+                component: component.to_string(),
+                architecture: architecture.to_string(),
+                host: host.clone(),
+                repository,
+                stated_bytes,
+            });
+        }
+        for key in languages {
+            if let Some(path) = existing(&with_ending(&stem, &escape(&key))) {
+                self.inputs.push(path.clone());
+                self.translations.push(path);
+            }
+        }
+        self.releases.push(release);
+    }
+
+    /// The repository of a list: an existing one of the same place, or a new one under a name of its own.
+    fn repository(&mut self, archive: &Archive, release: &Release, component: &str, host: &str) -> RepositoryId {
+        let suite = match release.name() {
+            "" => archive.suite.trim_end_matches('/').trim_start_matches("./").trim_end_matches('.'),
+            name => name,
+        };
+        let short = match (suite, component) {
+            ("", "") => host.to_string(),
+            (suite, "") => suite.to_string(),
+            (suite, component) => format!("{suite}/{component}"),
+        };
+        let location = format!("{} {}", archive.uri.trim_end_matches('/'), archive.suite);
+        let is_free = |name: &str| !self.repositories.iter().any(|repository| repository.name == name);
+        let long = format!("{host}/{short}");
+        let name = if let Some(at) = self
+            .repositories
+            .iter()
+            .position(|known| known.location == location && [&short, &long].contains(&&known.name))
+        {
+            return at as RepositoryId;
+        } else if is_free(&short) {
+            short
+        } else if is_free(&long) {
+            long
+        } else {
+            // Two archives of one host with one name: the path tells them apart.
+            format!("{}/{short}", archive.uri.split_once("://").map_or("", |(_, rest)| rest).trim_end_matches('/'))
+        };
+        let security = [&release.suite, &release.codename].iter().any(|name| name.ends_with("-security"))
+            || archive.suite.ends_with("-security")
+            || release.label == "Debian-Security";
+        self.repositories.push(Repository { source: Source::Apt, name, location, security });
+        (self.repositories.len() - 1) as RepositoryId
+    }
+
+    /// Hands every package of every list to the sink, in apt's order.
+    pub fn read_catalogue(&self, native: &str, sink: &mut dyn CatalogueSink) {
+        for problem in &self.problems {
+            sink.problem(problem.clone());
+        }
+        for repository in &self.repositories {
+            sink.repository(repository.clone());
+        }
+        let mut packed: Vec<Vec<u8>> = Vec::new();
+        for path in &self.translations {
+            match unpack::read(path) {
+                Ok(bytes) => packed.push(bytes),
+                Err(error) => sink.problem(problem(path, &error)),
+            }
+        }
+        let texts: Vec<_> = packed.iter().map(|bytes| text(bytes)).collect();
+        let mut translations = HashMap::new();
+        for text in &texts {
+            read_translations(text, &mut translations);
+        }
+        // An architecture-independent package stands in the lists of each architecture, and in the one for `all`.
+        let repeated = self.lists.iter().any(|list| {
+            self.lists.iter().filter(|other| other.repository == list.repository).nth(1).is_some()
+        });
+        let mut seen = HashSet::new();
+        for list in &self.lists {
+            let bytes = match unpack::read(&list.path) {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    sink.problem(problem(&list.path, &error));
+                    continue;
+                }
+            };
+            if let Some(stated) = list.stated_bytes.filter(|&stated| stated > bytes.len() as u64) {
+                let message = format!("truncated: {} of {stated} bytes", bytes.len());
+                sink.problem(Problem { path: list.path.clone(), message });
+            }
+            let seen = repeated.then_some(&mut seen);
+            read_list(&text(&bytes), list.repository, native, &translations, seen, sink);
+        }
+    }
+}
+
+/// Name, version and repository of what was already handed on.
+type Seen = HashSet<(String, String, RepositoryId)>;
+
+fn read_list(
+    content: &str,
+    repository: RepositoryId,
+    native: &str,
+    translations: &HashMap<u128, &str>,
+    mut seen: Option<&mut Seen>,
+    sink: &mut dyn CatalogueSink,
+) {
+    let (mut stanzas, mut stanza) = (Stanzas::new(content), Vec::new());
+    let (mut record, mut scratch) = (Record::default(), Scratch::default());
+    while stanzas.read_into(&mut stanza) {
+        record.set(&stanza);
+        if record.name.is_empty() || record.version.is_empty() {
+            continue;
+        }
+        if let Some(seen) = &mut seen {
+            if record.architecture == "all"
+                && !seen.insert((record.name.to_string(), record.version.to_string(), repository))
+            {
+                continue;
+            }
+        }
+        let own = record.long_text();
+        let long = match md5(record.description_md5) {
+            Some(sum) if own.is_empty() => translations.get(&sum).copied().unwrap_or(""),
+            _ => own,
+        };
+        let name = lower_case(record.name);
+        record.with_fields(long, &[], &mut scratch, |fields| {
+            sink.package(&Available {
+                name: &name,
+                arch: record.foreign_arch(native),
+                version: record.version,
+                summary: record.summary(),
+                repository,
+                popularity: 0.0,
+                fields,
+            });
+        });
+    }
+}
+
+/// apt takes names without case, as dpkg does.
+pub fn lower_case(name: &str) -> std::borrow::Cow<'_, str> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) { name.to_ascii_lowercase().into() } else { name.into() }
+}
+
+/// Long descriptions by the checksum that `Packages` names them with. The first language that has one wins.
+fn read_translations<'a>(content: &'a str, into: &mut HashMap<u128, &'a str>) {
+    let (mut stanzas, mut stanza) = (Stanzas::new(content), Vec::new());
+    while stanzas.read_into(&mut stanza) {
+        let mut sum = None;
+        let mut long = "";
+        for &(name, value) in &stanza {
+            if name.eq_ignore_ascii_case("Description-md5") {
+                sum = md5(value);
+            } else if name.get(..12).is_some_and(|start| start.eq_ignore_ascii_case("Description-")) {
+                long = value.split_once('\n').map_or("", |(_, long)| long);
+            }
+        }
+        if let Some(sum) = sum {
+            into.entry(sum).or_insert(long);
+        }
+    }
+}
+
+fn md5(hex: &str) -> Option<u128> {
+    if hex.len() == 32 { u128::from_str_radix(hex, 16).ok() } else { None }
+}
+
+fn problem(path: &Path, error: &anyhow::Error) -> Problem {
+    Problem { path: path.to_path_buf(), message: error.root_cause().to_string() }
+}
+
+fn existing(plain: &Path) -> Option<PathBuf> {
+    ENDINGS.iter().map(|ending| with_ending(plain, ending)).find(|path| path.is_file())
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut whole = path.as_os_str().to_os_string();
+    whole.push(ending);
+    whole.into()
+}
+
+/// The host of an archive as apt matches `Pin: origin` with it; empty for a local one.
+pub fn host(uri: &str) -> String {
+    let rest = match uri.split_once("://") {
+        Some((_, rest)) => rest,
+        None => return String::new(),
+    };
+    let authority = rest.split('/').next().unwrap_or("");
+    let after_user = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    match after_user.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
+        Some((address, _)) => address.to_string(),
+        None => after_user.split(':').next().unwrap_or("").to_string(),
+    }
+}
+
+/// The name apt gives to what it fetched from `uri`: no protocol, no user, `/` as `_`, odd characters escaped.
+pub fn file_name(uri: &str) -> String {
+    let rest = match uri.split_once(':') {
+        Some((_, rest)) => rest.strip_prefix("//").unwrap_or(rest),
+        None => uri,
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    escape(&format!("{authority}{path}"))
+}
+
+fn escape(text: &str) -> String {
+    let mut name = String::with_capacity(text.len());
+    for &byte in text.as_bytes() {
+        match byte {
+            b'/' => name.push('_'),
+            byte if byte <= 0x20 || byte >= 0x7f || b"%\\|{}[]<>\"^~_=!@#$&*".contains(&byte) => {
+                name.push_str(&format!("%{byte:02x}"));
+            }
+            byte => name.push(byte as char),
+        }
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_fetched_files() {
+        assert_eq!(file_name("http://u:p@h.org/debian/dists/a_b/InRelease"), "h.org_debian_dists_a%5fb_InRelease");
+        assert_eq!(file_name("file:/srv/r/./Packages"), "_srv_r_._Packages");
+        assert_eq!(file_name("http://h:8080/x~y/"), "h:8080_x%7ey_");
+    }
+
+    #[test]
+    fn hosts() {
+        assert_eq!(host("http://u@deb.debian.org:80/debian/"), "deb.debian.org");
+        assert_eq!(host("file:/srv/r/"), "");
+        assert_eq!(host("http://[::1]:80/x"), "::1");
+    }
+}

@@ -1,0 +1,166 @@
+//! What is on the machine: dpkg's status file, apt's `extended_states`, and which packages may never be orphans.
+
+use super::control::{Stanzas, text, value};
+use super::record::{Record, Scratch};
+use crate::model::{Field, InstallState, Installed, LocalSink, Problem, Reason};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+/// The three words of dpkg's `Status` field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status<'a> {
+    pub want: &'a str,
+    pub flag: &'a str,
+    pub state: &'a str,
+}
+
+impl<'a> Status<'a> {
+    pub fn parse(field: &'a str) -> Status<'a> {
+        let mut words = field.split_ascii_whitespace();
+        let mut word = || words.next().unwrap_or("");
+        Status { want: word(), flag: word(), state: word() }
+    }
+
+    /// How much of the package is there; `None` for nothing at all.
+    pub fn install_state(self) -> Option<InstallState> {
+        match self.state {
+            "" | "not-installed" => None,
+            "config-files" => Some(InstallState::ConfigFiles),
+            "installed" if !self.flag.contains("reinstreq") => Some(InstallState::Installed),
+            _ => Some(InstallState::Broken),
+        }
+    }
+
+    /// Whether apt takes the version in the stanza for the installed one.
+    pub fn is_current(self) -> bool {
+        !matches!(self.state, "" | "not-installed" | "config-files")
+    }
+}
+
+/// Where dpkg keeps its database; the folder of the status file.
+#[derive(Clone, Debug)]
+pub struct Places {
+    pub status: PathBuf,
+    pub extended_states: PathBuf,
+    /// dpkg's own folder.
+    pub admin: PathBuf,
+}
+
+impl Places {
+    pub fn info(&self) -> PathBuf {
+        self.admin.join("info")
+    }
+
+    pub fn diversions(&self) -> PathBuf {
+        self.admin.join("diversions")
+    }
+}
+
+/// Reads the status file and hands every package to the sink.
+pub fn read(places: &Places, native: &str, keep: &dyn Fn(&str) -> bool, sink: &mut dyn LocalSink) -> anyhow::Result<()> {
+    let bytes = crate::sys::unpack::read(&places.status)?;
+    let content = text(&bytes);
+    let automatic = Automatic::read(&places.extended_states, native, sink)?;
+    let info = places.info();
+    let (mut stanzas, mut stanza) = (Stanzas::new(&content), Vec::new());
+    let (mut record, mut scratch) = (Record::default(), Scratch::default());
+    while stanzas.read_into(&mut stanza) {
+        record.set(&stanza);
+        let status = Status::parse(record.status);
+        let Some(state) = status.install_state() else { continue };
+        if record.name.is_empty() || record.version.is_empty() {
+            let message = format!("a stanza without name or version: {:?}", record.name);
+            sink.problem(Problem { path: places.status.clone(), message });
+            continue;
+        }
+        let name = super::lists::lower_case(record.name);
+        let arch = record.foreign_arch(native);
+        let date = list_file(&info, &record).and_then(|path| path.metadata().ok()?.modified().ok());
+        let date = date.and_then(|time| Some(time.duration_since(UNIX_EPOCH).ok()?.as_secs().to_string()));
+        let more = date.as_deref().map(|date| (Field::InstallDate, date));
+        let required = value(&stanza, "Priority") == "required";
+        record.with_fields(record.long_text(), more.as_slice(), &mut scratch, |fields| {
+            sink.package(&Installed {
+                name: &name,
+                arch,
+                version: record.version,
+                summary: record.summary(),
+                state,
+                reason: if automatic.has(&name, arch) { Reason::Dependency } else { Reason::Explicit },
+                held: status.want == "hold",
+                keep: record.essential || record.protected || required || name == "apt" || keep(&name),
+                fields,
+            });
+        });
+    }
+    Ok(())
+}
+
+/// Packages that apt installed for the sake of others.
+struct Automatic {
+    /// Name and architecture as omg shows it.
+    one: HashSet<(String, String)>,
+    /// Entries without an architecture count for all.
+    any: HashSet<String>,
+}
+
+impl Automatic {
+    fn read(path: &Path, native: &str, sink: &mut dyn LocalSink) -> anyhow::Result<Automatic> {
+        let mut automatic = Automatic { one: HashSet::new(), any: HashSet::new() };
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            // A machine where apt never ran has none.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(automatic),
+            Err(error) => {
+                sink.problem(Problem { path: path.to_path_buf(), message: error.to_string() });
+                return Ok(automatic);
+            }
+        };
+        let content = text(&bytes);
+        let (mut stanzas, mut stanza) = (Stanzas::new(&content), Vec::new());
+        while stanzas.read_into(&mut stanza) {
+            if !value(&stanza, "Auto-Installed").parse::<i64>().is_ok_and(|number| number > 0) {
+                continue;
+            }
+            let name = value(&stanza, "Package").to_string();
+            match value(&stanza, "Architecture") {
+                "" => automatic.any.insert(name),
+                arch if arch == native || arch == "all" => automatic.one.insert((name, String::new())),
+                arch => automatic.one.insert((name, arch.to_string())),
+            };
+        }
+        Ok(automatic)
+    }
+
+    fn has(&self, name: &str, arch: &str) -> bool {
+        self.any.contains(name) || self.one.contains(&(name.to_string(), arch.to_string()))
+    }
+}
+
+/// dpkg's list of a package's paths; the architecture is part of its name for packages that may be there more than once.
+pub fn list_file(info: &Path, record: &Record<'_>) -> Option<PathBuf> {
+    if record.name.contains('/') || record.architecture.contains('/') {
+        return None;
+    }
+    let plain = info.join(format!("{}.list", record.name));
+    let qualified = info.join(format!("{}:{}.list", record.name, record.architecture));
+    let [first, second] = if record.is_multi_arch_same() { [qualified, plain] } else { [plain, qualified] };
+    if first.exists() { Some(first) } else { Some(second).filter(|path| path.exists()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_between_installed_and_not() {
+        let state = |field| Status::parse(field).install_state();
+        assert_eq!(state("install ok installed"), Some(InstallState::Installed));
+        assert_eq!(state("deinstall ok config-files"), Some(InstallState::ConfigFiles));
+        assert_eq!(state("install reinstreq installed"), Some(InstallState::Broken));
+        assert_eq!(state("install ok triggers-pending"), Some(InstallState::Broken));
+        assert_eq!(state("unknown ok not-installed"), None);
+        assert_eq!(state(""), None);
+    }
+}

@@ -1,0 +1,473 @@
+//! How omg speaks with an engine: a small executable linked to one native library. The protocol, both ends of it, and
+//! the process. Which questions are asked and what they mean is each family's own business; nothing here knows a package
+//! family, and no user interface passes through.
+//!
+//! One question a process. Lines of UTF-8, ended by `\n`:
+//!
+//! | from | line | meaning |
+//! |---|---|---|
+//! | engine | `omg-engine 1 libalpm 13.0.2` | written before anything else: protocol, library. Not seen: the engine cannot start |
+//! | omg | a [`Request`] as JSON | then end of file |
+//! | engine | `choice` TAB name TAB arch TAB candidate TAB repository TAB replaced by | any number; empty for none |
+//! | engine | `end` TAB number of choices | or else `error` TAB message; nothing follows |
+//!
+//! Choices are not JSON because there are 63,000 of them on an ordinary Debian.
+
+use crate::model::{Choice, Scope};
+use std::fmt;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const PROTOCOL: u32 = 1;
+const GREETING: &str = "omg-engine";
+/// A library that waits for a lock or a dead network disk must not hang `omg refresh`.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// Far above the largest real answer (63,000 choices are 5 MB).
+const MAX_REPLY_BYTES: u64 = 512 << 20;
+const MAX_STDERR_BYTES: u64 = 64 << 10;
+const SYSTEM_DIR: &str = "/usr/lib/omg";
+
+/// What an engine is asked.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Request {
+    /// The root of the machine asked about.
+    pub root: PathBuf,
+    /// The family's own configuration in the order the engine is to apply it; keys may repeat.
+    pub settings: Vec<(String, String)>,
+    /// `(name, arch)` of the packages asked about; `None` for all.
+    pub only: Option<Vec<(String, String)>>,
+}
+
+impl Request {
+    /// A question about `scope` with no settings yet.
+    pub fn new(root: &Path, scope: Scope<'_>) -> Request {
+        let only = match scope {
+            Scope::All => None,
+            Scope::Only(names) => Some(names.iter().map(|(n, a)| ((*n).to_owned(), (*a).to_owned())).collect()),
+        };
+        Request { root: root.to_owned(), settings: Vec::new(), only }
+    }
+
+    /// Adds a setting behind the others.
+    pub fn set(&mut self, key: &str, value: impl Into<String>) {
+        self.settings.push((key.to_owned(), value.into()));
+    }
+
+    /// Every value of `key`, in order.
+    pub fn values<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
+        self.settings.iter().filter(move |(k, _)| k == key).map(|(_, value)| value.as_str())
+    }
+}
+
+/// What an engine answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The library and its version, for [`Authority::Engine`](crate::model::Authority::Engine).
+    pub library: String,
+    /// As the engine gave them.
+    pub choices: Vec<Choice>,
+}
+
+/// Why there is no reply. Either way the caller's own rules answer, with this as the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EngineError {
+    /// There is no such engine, or it did not get as far as its greeting: a missing file, a missing or changed library,
+    /// another version of the protocol. It will not work until something is installed.
+    CannotStart(String),
+    /// It started, and then refused, broke the protocol, died or hung.
+    Failed(String),
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EngineError::CannotStart(reason) | EngineError::Failed(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl std::error::Error for EngineError {}
+
+/// An engine that was found, not yet started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineCommand {
+    program: PathBuf,
+    timeout: Duration,
+}
+
+impl EngineCommand {
+    /// The engine in this very file.
+    pub fn at(program: impl Into<PathBuf>) -> EngineCommand {
+        EngineCommand { program: program.into(), timeout: TIMEOUT }
+    }
+
+    /// Looks for `name` (`omg-alpm`) in the folder `OMG_ENGINE_DIR` names and nowhere else if that is set; otherwise
+    /// beside the running executable, then in `/usr/lib/omg`.
+    pub fn find(name: &str) -> Result<EngineCommand, EngineError> {
+        let mut folders = Vec::new();
+        if let Some(folder) = std::env::var_os("OMG_ENGINE_DIR").filter(|v| !v.is_empty()) {
+            folders.push(PathBuf::from(folder));
+        } else {
+            let executable = std::env::current_exe().ok();
+            folders.extend(executable.as_deref().and_then(Path::parent).map(Path::to_owned));
+            folders.push(PathBuf::from(SYSTEM_DIR));
+        }
+        match folders.iter().map(|folder| folder.join(name)).find(|program| program.is_file()) {
+            Some(program) => Ok(EngineCommand::at(program)),
+            // An engine embedded in omg is to be found here, last, so that a file on disk can replace it.
+            None => {
+                let places: Vec<_> = folders.iter().map(|f| f.display().to_string()).collect();
+                Err(EngineError::CannotStart(format!("no {name} in {}", places.join(" or "))))
+            }
+        }
+    }
+
+    /// Waits no longer than this for the whole answer (30 s unless told).
+    pub fn timeout(mut self, timeout: Duration) -> EngineCommand {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Starts the engine, asks, waits for the whole answer.
+    pub fn ask(&self, request: &Request) -> Result<Reply, EngineError> {
+        let deadline = Instant::now() + self.timeout;
+        let mut line = serde_json::to_vec(request)
+            .map_err(|e| EngineError::Failed(format!("cannot put the question to {}: {e}", self.name())))?;
+        line.push(b'\n');
+        let mut child = self.spawn()?;
+        let (stdin, stdout, stderr) = pipes(&mut child);
+
+        // Threads, since each pipe can fill while another is waited for. They hold nothing of ours and end with the
+        // engine, so that a hung one can be left behind.
+        thread::spawn(move || send(stdin, &line));
+        let (talk, heard_talk) = mpsc::channel();
+        thread::spawn(move || talk.send(capture(stderr)));
+        let (reply, heard_reply) = mpsc::channel();
+        thread::spawn(move || reply.send(hear(stdout)));
+
+        let heard = heard_reply.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+        // An engine that answered has nothing more to do; one that broke off is given a moment to say why, and its pipe
+        // ends when it does, so that its own exit status is what wait() finds.
+        let talk = match heard {
+            Ok(Ok(_)) | Err(_) => String::new(),
+            Ok(Err(_)) => heard_talk.recv_timeout(Duration::from_secs(1)).unwrap_or_default(),
+        };
+        let _ = child.kill();
+        let status = child.wait().map_or_else(|e| e.to_string(), |status| status.to_string());
+        match heard {
+            Ok(Ok(reply)) => Ok(reply),
+            Ok(Err(Silence::NoGreeting(what))) => {
+                Err(EngineError::CannotStart(format!("{} cannot start: {}", self.name(), or(&talk, &what, &status))))
+            }
+            Ok(Err(Silence::Refused(message))) => Err(EngineError::Failed(format!("{}: {message}", self.name()))),
+            Ok(Err(Silence::Broken(what))) => {
+                Err(EngineError::Failed(format!("{} broke off: {}", self.name(), or(&talk, &what, &status))))
+            }
+            Err(_) => {
+                let secs = self.timeout.as_secs_f32();
+                Err(EngineError::Failed(format!("{} gave no answer within {secs} s and was killed", self.name())))
+            }
+        }
+    }
+
+    fn spawn(&self) -> Result<Child, EngineError> {
+        Command::new(&self.program)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|e| EngineError::CannotStart(format!("cannot run {}: {e}", self.program.display())))
+    }
+
+    fn name(&self) -> std::borrow::Cow<'_, str> {
+        self.program.file_name().unwrap_or_default().to_string_lossy()
+    }
+}
+
+fn pipes(child: &mut Child) -> (ChildStdin, ChildStdout, ChildStderr) {
+    (
+        child.stdin.take().expect("asked for a pipe"),
+        child.stdout.take().expect("asked for a pipe"),
+        child.stderr.take().expect("asked for a pipe"),
+    )
+}
+
+/// An engine that does not want the question will say so, or die: either is heard on the other pipes.
+fn send(mut stdin: ChildStdin, line: &[u8]) {
+    let _ = stdin.write_all(line);
+}
+
+fn capture(stderr: ChildStderr) -> String {
+    let mut bytes = Vec::new();
+    let mut stderr = stderr;
+    let _ = (&mut stderr).take(MAX_STDERR_BYTES).read_to_end(&mut bytes);
+    // The rest is thrown away, so that a talkative engine is not stopped by a full pipe.
+    let _ = io::copy(&mut stderr, &mut io::sink());
+    String::from_utf8_lossy(&bytes).trim().replace('\n', "; ")
+}
+
+/// Why the pipe gave no reply.
+#[derive(Debug, PartialEq, Eq)]
+enum Silence {
+    NoGreeting(String),
+    Refused(String),
+    Broken(String),
+}
+
+fn hear(stdout: impl Read) -> Result<Reply, Silence> {
+    let mut lines = BufReader::with_capacity(1 << 16, stdout.take(MAX_REPLY_BYTES));
+    let mut line = String::new();
+    let library = match lines.read_line(&mut line) {
+        Ok(_) => greeting(&line)?,
+        Err(e) => return Err(Silence::NoGreeting(e.to_string())),
+    };
+    let mut choices = Vec::new();
+    loop {
+        line.clear();
+        match lines.read_line(&mut line) {
+            Ok(0) => return Err(Silence::Broken(format!("the answer ends after {} choices", choices.len()))),
+            Ok(_) => {}
+            Err(e) => return Err(Silence::Broken(e.to_string())),
+        }
+        let Some(whole) = line.strip_suffix('\n') else {
+            return Err(Silence::Broken("the answer ends within a line".to_owned()));
+        };
+        match whole.split_once('\t') {
+            Some(("choice", rest)) => match choice(rest) {
+                Some(choice) => choices.push(choice),
+                None => return Err(Silence::Broken(format!("not a choice: {rest:?}"))),
+            },
+            Some(("end", count)) if count.parse() == Ok(choices.len()) => return Ok(Reply { library, choices }),
+            Some(("error", message)) => return Err(Silence::Refused(message.to_owned())),
+            _ => return Err(Silence::Broken(format!("not an answer: {whole:?}"))),
+        }
+    }
+}
+
+fn greeting(line: &str) -> Result<String, Silence> {
+    let mut words = line.strip_suffix('\n').unwrap_or_default().splitn(3, ' ');
+    match (words.next(), words.next().map(str::parse), words.next()) {
+        (Some(GREETING), Some(Ok(PROTOCOL)), Some(library)) => Ok(library.to_owned()),
+        (Some(GREETING), Some(Ok(other)), _) => {
+            Err(Silence::NoGreeting(format!("it speaks protocol {other}, this omg speaks {PROTOCOL}")))
+        }
+        _ if line.is_empty() => Err(Silence::NoGreeting("it ended without a word".to_owned())),
+        _ => Err(Silence::NoGreeting(format!("it is not an engine of omg: it said {line:?}"))),
+    }
+}
+
+fn choice(text: &str) -> Option<Choice> {
+    let mut columns = text.split('\t');
+    let mut column = || columns.next();
+    let (name, arch, candidate, repository, replaced_by) = (column()?, column()?, column()?, column()?, column()?);
+    if columns.next().is_some() || name.is_empty() {
+        return None;
+    }
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    Some(Choice {
+        name: name.to_owned(),
+        arch: arch.to_owned(),
+        candidate: some(candidate),
+        repository: repository.to_owned(),
+        replaced_by: some(replaced_by),
+    })
+}
+
+/// The engine's own words if it had any, else ours.
+fn or(talk: &str, what: &str, status: &str) -> String {
+    match talk {
+        "" => format!("{what} ({status})"),
+        _ => talk.to_owned(),
+    }
+}
+
+/// The engine's end of the pipe.
+pub struct Answer<W: Write> {
+    to: BufWriter<W>,
+    choices: usize,
+}
+
+impl<W: Write> Answer<W> {
+    /// Writes one choice; `candidate` and `replaced_by` are empty for none.
+    pub fn choice(
+        &mut self,
+        name: &str,
+        arch: &str,
+        candidate: &str,
+        repository: &str,
+        replaced_by: &str,
+    ) -> io::Result<()> {
+        let columns = [name, arch, candidate, repository, replaced_by];
+        if columns.iter().any(|text| text.contains(['\t', '\n'])) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a tab or a new line in {columns:?}")));
+        }
+        self.to.write_all(b"choice")?;
+        for text in columns {
+            self.to.write_all(b"\t")?;
+            self.to.write_all(text.as_bytes())?;
+        }
+        self.to.write_all(b"\n")?;
+        self.choices += 1;
+        Ok(())
+    }
+}
+
+/// The whole life of an engine: greets, hears the question, answers it. `library` is a name and a version.
+pub fn serve<E: fmt::Display>(
+    library: &str,
+    answer: impl FnOnce(&Request, &mut Answer<io::StdoutLock<'static>>) -> Result<(), E>,
+) -> ExitCode {
+    match converse(library, io::stdin().lock(), io::stdout().lock(), answer) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn converse<W: Write, E: fmt::Display>(
+    library: &str,
+    mut from: impl BufRead,
+    to: W,
+    answer: impl FnOnce(&Request, &mut Answer<W>) -> Result<(), E>,
+) -> io::Result<()> {
+    let mut reply = Answer { to: BufWriter::with_capacity(1 << 16, to), choices: 0 };
+    writeln!(reply.to, "{GREETING} {PROTOCOL} {library}")?;
+    reply.to.flush()?;
+    let mut line = String::new();
+    from.read_line(&mut line)?;
+    let outcome = match serde_json::from_str(&line) {
+        Ok(request) => answer(&request, &mut reply).map_err(|e| format!("{e:#}")),
+        Err(e) => Err(format!("cannot read the question: {e}")),
+    };
+    match outcome {
+        Ok(()) => writeln!(reply.to, "end\t{}", reply.choices)?,
+        Err(message) => writeln!(reply.to, "error\t{}", message.replace('\n', "; "))?,
+    }
+    reply.to.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> Request {
+        let mut request = Request::new(Path::new("/mnt"), Scope::Only(&[("zlib", ""), ("glibc", "i386")]));
+        request.set("repository", "core");
+        request.set("repository", "extra");
+        request
+    }
+
+    fn conversation(answer: impl FnOnce(&Request, &mut Answer<&mut Vec<u8>>) -> io::Result<()>) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut question = serde_json::to_vec(&request()).unwrap();
+        question.push(b'\n');
+        converse("libtest 1.2", &question[..], &mut out, answer).unwrap();
+        out
+    }
+
+    fn three(_: &Request, answer: &mut Answer<&mut Vec<u8>>) -> io::Result<()> {
+        answer.choice("zlib", "", "1.3-1", "core", "")?;
+        answer.choice("glibc", "i386", "", "", "")?;
+        answer.choice("old", "", "1-1", "", "new")
+    }
+
+    #[test]
+    fn both_ends_understand_each_other() {
+        let out = conversation(|asked, answer| {
+            assert_eq!(*asked, request());
+            assert_eq!(asked.values("repository").collect::<Vec<_>>(), ["core", "extra"]);
+            three(asked, answer)
+        });
+        let reply = hear(&out[..]).unwrap();
+        assert_eq!(reply.library, "libtest 1.2");
+        assert_eq!(reply.choices.len(), 3);
+        assert_eq!(reply.choices[0].candidate.as_deref(), Some("1.3-1"));
+        assert_eq!((reply.choices[1].arch.as_str(), &reply.choices[1].candidate), ("i386", &None));
+        assert_eq!(reply.choices[2].replaced_by.as_deref(), Some("new"));
+    }
+
+    #[test]
+    fn an_answer_cut_anywhere_is_never_taken_for_a_shorter_one() {
+        let out = conversation(three);
+        for cut in 0..out.len() {
+            assert!(hear(&out[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_never_panics() {
+        let out = conversation(three);
+        for bit in 0..out.len() * 8 {
+            let mut damaged = out.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            let _ = hear(&damaged[..]);
+        }
+    }
+
+    #[test]
+    fn names_that_would_break_the_lines_are_refused() {
+        let out = conversation(|_, answer| answer.choice("a\tb", "", "1", "", ""));
+        assert!(matches!(hear(&out[..]), Err(Silence::Refused(m)) if m.contains("a tab")));
+    }
+
+    /// An engine in shell: what matters here is the process, not the library.
+    fn script(body: &str) -> (tempfile::TempDir, EngineCommand) {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("omg-test");
+        // Written by another process: a descriptor of ours, inherited by some other test's child, would make it busy.
+        let status = Command::new("sh")
+            .args(["-c", "printf '#!/bin/sh\\n%s\\n' \"$1\" >\"$2\" && chmod 755 \"$2\"", "sh", body])
+            .arg(&program)
+            .status();
+        assert!(status.unwrap().success());
+        (folder, EngineCommand::at(program))
+    }
+
+    #[test]
+    fn a_process_answers() {
+        let (_folder, engine) =
+            script("echo omg-engine 1 libtest 3; read q; printf 'choice\\tzlib\\t\\t1\\tcore\\t\\nend\\t1\\n'");
+        let reply = engine.ask(&request()).unwrap();
+        assert_eq!((reply.library.as_str(), reply.choices.len()), ("libtest 3", 1));
+    }
+
+    #[test]
+    fn a_missing_file_or_library_or_another_protocol_cannot_start() {
+        let missing = EngineCommand::at("/nonexistent/omg-test").ask(&request());
+        assert!(matches!(missing, Err(EngineError::CannotStart(_))), "{missing:?}");
+        let (_folder, engine) = script("echo 'libtest.so.13: cannot open shared object file' >&2; exit 127");
+        let Err(EngineError::CannotStart(reason)) = engine.ask(&request()) else { panic!("started") };
+        assert_eq!(reason, "omg-test cannot start: libtest.so.13: cannot open shared object file");
+        let (_folder, engine) = script("echo omg-engine 2 libtest 3");
+        let Err(EngineError::CannotStart(reason)) = engine.ask(&request()) else { panic!("started") };
+        assert!(reason.contains("speaks protocol 2"), "{reason}");
+    }
+
+    #[test]
+    fn a_refusal_and_a_death_are_failures_with_a_reason() {
+        let (_folder, engine) = script("echo omg-engine 1 libtest 3; printf 'error\\tno database\\n'");
+        assert_eq!(engine.ask(&request()), Err(EngineError::Failed("omg-test: no database".to_owned())));
+        let (_folder, engine) = script("echo omg-engine 1 libtest 3; exit 3");
+        let Err(EngineError::Failed(reason)) = engine.ask(&request()) else { panic!("answered") };
+        assert!(reason.contains("exit status: 3"), "{reason}");
+    }
+
+    #[test]
+    fn a_hung_engine_is_killed() {
+        let (_folder, engine) = script("echo omg-engine 1 libtest 3; exec sleep 600");
+        let outcome = engine.timeout(Duration::from_millis(100)).ask(&request());
+        let Err(EngineError::Failed(reason)) = outcome else { panic!("{outcome:?}") };
+        assert!(reason.contains("was killed"), "{reason}");
+    }
+
+    #[test]
+    fn a_large_question_to_an_engine_that_does_not_read_it() {
+        let (_folder, engine) = script("echo omg-engine 1 libtest 3; printf 'end\\t0\\n'");
+        let mut request = request();
+        request.set("filler", "x".repeat(4 << 20));
+        assert_eq!(engine.ask(&request).unwrap().choices, []);
+    }
+}

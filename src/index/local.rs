@@ -1,0 +1,298 @@
+//! The machine's own packages: what is installed, why, what would replace it, whose each file is, who needs whom.
+//!
+//! Small, so that it is written anew after every transaction; it names packages of one catalogue by their number, and the
+//! status file says of which.
+
+use super::block::{BlockFile, BlockWriter};
+use super::catalogue::source;
+use super::details::{Details, DetailsAt, DetailsBuilder, Page, VersionDetails, push_field};
+use super::dictionary::{self, Dictionary};
+use super::error::Result;
+use super::owner::{OwnersBuilder, Owners};
+use super::postings::{Postings, PostingsReader};
+use super::rows::{MAX_ROW, Rows, RowsBuilder};
+use super::{build, varint};
+use crate::model::{Field, InstallState, Reason, RepositoryId, Source};
+use std::cell::OnceCell;
+use std::io::Write;
+use std::ops::Range;
+use std::path::Path;
+use std::rc::Rc;
+
+/// The number in the header that tells a local index from other files.
+pub const KIND: u8 = 2;
+
+const NAMES: usize = 0;
+const ROWS: usize = 2;
+const DETAILS: usize = 4;
+const BY_CATALOGUE: usize = 6;
+const OWNERS: usize = 7;
+const SHARED: usize = 8;
+const FORWARD: usize = 10;
+const REVERSE: usize = 12;
+
+/// One package of the machine. Sorted by name, source and architecture; the rank is the package's number here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalRow {
+    pub source: Source,
+    pub name: String,
+    /// Empty for the machine's own architecture.
+    pub arch: String,
+    pub version: String,
+    pub summary: String,
+    /// `None`: it is not on the machine any more, and the row keeps what the policy said since the catalogue was built.
+    pub state: Option<InstallState>,
+    pub reason: Reason,
+    pub held: bool,
+    pub keep: bool,
+    /// The candidate is newer than what is installed.
+    pub upgradable: bool,
+    /// The upgrade brings a security update.
+    pub security: bool,
+    /// In no repository.
+    pub foreign: bool,
+    /// Came as a dependency, and nothing asks for it any more.
+    pub orphan: bool,
+    /// Its number in the catalogue.
+    pub catalogue: Option<u32>,
+    /// Empty where no version is allowed.
+    pub candidate: String,
+    /// Where the candidate would come from; `None` where only the machine has it.
+    pub repository: Option<RepositoryId>,
+    /// The package of another name that an upgrade puts in its place; empty for none.
+    pub replaced_by: String,
+    pub size_bytes: u64,
+    pub details: DetailsAt,
+}
+
+impl LocalRow {
+    /// Whether it counts as installed (its files are there, at least in part).
+    pub fn installed(&self) -> bool {
+        matches!(self.state, Some(InstallState::Installed | InstallState::Broken))
+    }
+}
+
+/// A package on its way into the index.
+pub struct NewLocal {
+    pub row: LocalRow,
+    pub fields: Vec<(Field, String)>,
+}
+
+/// One step from a package to one that it asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edge {
+    pub from: u32,
+    pub to: u32,
+    /// Place in [`build::RELATIONS`].
+    pub kind: u8,
+}
+
+/// Writes the sections. `packages` are sorted by name, source and architecture; `edges` and the owners' numbers are ranks in it.
+pub fn write<W: Write>(
+    packages: &[NewLocal],
+    edges: &[Edge],
+    owners: OwnersBuilder,
+    out: &mut BlockWriter<W>,
+) -> std::io::Result<()> {
+    let names = dictionary::build(packages.iter().map(|p| p.row.name.as_bytes()));
+    out.section(&names.blocks, names.items)?;
+    out.section(&names.directory, 0)?;
+    let (mut rows, mut details, mut page) = (RowsBuilder::default(), DetailsBuilder::default(), Page::default());
+    let mut by_catalogue: Vec<(u32, u32)> = Vec::new();
+    for (rank, package) in packages.iter().enumerate() {
+        let mut fields = Vec::new();
+        package.fields.iter().for_each(|(field, text)| push_field(&mut fields, *field, text.as_bytes()));
+        page.bytes.clear();
+        page.version(package.row.version.as_bytes(), &[], &fields);
+        rows.push(&encode(&package.row, details.push(&page.bytes)));
+        if let (Some(id), true) = (package.row.catalogue, package.row.installed()) {
+            by_catalogue.push((id, rank as u32));
+        }
+    }
+    rows.flush();
+    details.finish();
+    out.section(&rows.blocks, rows.items)?;
+    out.section(&rows.firsts, rows.firsts.len() as u64 / 4)?;
+    out.section(&details.offsets, details.offsets.len() as u64 / 4)?;
+    out.section(&details.chunks, details.items)?;
+    by_catalogue.sort_unstable();
+    let pairs: Vec<u8> = by_catalogue.iter().flat_map(|(id, rank)| [id.to_le_bytes(), rank.to_le_bytes()].concat()).collect();
+    out.section(&pairs, by_catalogue.len() as u64 * 2)?;
+    owners.write(out)?;
+    let all: Vec<u32> = (0..packages.len() as u32).collect();
+    let lists = |from: fn(&Edge) -> u32, to: fn(&Edge) -> u32| {
+        let mut pairs: Vec<(u32, u32)> =
+            edges.iter().map(|e| (from(e), to(e) << build::KIND_BITS | u32::from(e.kind))).collect();
+        pairs.sort_unstable();
+        Postings::group(packages.len(), &pairs)
+    };
+    lists(|e| e.from, |e| e.to).write(&all, out)?;
+    lists(|e| e.to, |e| e.from).write(&all, out)
+}
+
+const HELD: u8 = 1;
+const KEEP: u8 = 2;
+const UPGRADABLE: u8 = 4;
+const SECURITY: u8 = 8;
+const FOREIGN: u8 = 16;
+const ORPHAN: u8 = 32;
+const ABSENT: u8 = 3;
+const NOWHERE: u32 = u32::MAX;
+
+fn encode(row: &LocalRow, details: DetailsAt) -> Vec<u8> {
+    let flags = [
+        (row.held, HELD),
+        (row.keep, KEEP),
+        (row.upgradable, UPGRADABLE),
+        (row.security, SECURITY),
+        (row.foreign, FOREIGN),
+        (row.orphan, ORPHAN),
+    ];
+    let flags = flags.iter().filter(|(set, _)| *set).fold(0, |all, (_, flag)| all | flag);
+    let mut out = vec![row.source as u8, row.state.map_or(ABSENT, |s| s as u8), row.reason as u8, flags];
+    out.extend_from_slice(&row.catalogue.unwrap_or(NOWHERE).to_le_bytes());
+    out.extend_from_slice(&row.repository.map_or(NOWHERE, u32::from).to_le_bytes());
+    out.extend_from_slice(&details.chunk.to_le_bytes());
+    out.extend_from_slice(&details.offset.to_le_bytes());
+    out.extend_from_slice(&row.size_bytes.to_le_bytes());
+    for text in [&row.name, &row.arch, &row.version, &row.candidate, &row.replaced_by] {
+        varint::push_bytes(&mut out, build::shortened(text.as_bytes(), 300));
+    }
+    let room = MAX_ROW - out.len() - 2;
+    varint::push_bytes(&mut out, build::shortened(row.summary.as_bytes(), room));
+    out
+}
+
+fn decode(bytes: &[u8]) -> Option<LocalRow> {
+    let head: &[u8; 28] = bytes.get(..28)?.try_into().ok()?;
+    let number = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().expect("four bytes"));
+    let some = |number: u32| (number != NOWHERE).then_some(number);
+    let state = match head[1] {
+        0 => Some(InstallState::Installed),
+        1 => Some(InstallState::ConfigFiles),
+        2 => Some(InstallState::Broken),
+        ABSENT => None,
+        _ => return None,
+    };
+    let mut at = head.len();
+    let mut text = || Some(String::from_utf8_lossy(varint::pull_bytes(bytes, &mut at)?).into_owned());
+    let flag = |flag: u8| head[3] & flag != 0;
+    Some(LocalRow {
+        source: source(head[0])?,
+        state,
+        reason: if head[2] == 0 { Reason::Explicit } else { Reason::Dependency },
+        held: flag(HELD),
+        keep: flag(KEEP),
+        upgradable: flag(UPGRADABLE),
+        security: flag(SECURITY),
+        foreign: flag(FOREIGN),
+        orphan: flag(ORPHAN),
+        catalogue: some(number(4)),
+        repository: some(number(8)).map(|id| id as RepositoryId),
+        details: DetailsAt { chunk: number(12), offset: number(16) },
+        size_bytes: u64::from_le_bytes(head[20..28].try_into().ok()?),
+        name: text()?,
+        arch: text()?,
+        version: text()?,
+        candidate: text()?,
+        replaced_by: text()?,
+        summary: text()?,
+    })
+}
+
+/// An open local index.
+pub struct Local {
+    file: Rc<BlockFile>,
+    rows: Rows,
+    names: OnceCell<Dictionary>,
+}
+
+impl Local {
+    pub fn open(path: &Path) -> Result<Local> {
+        let file = Rc::new(BlockFile::open(path, KIND)?);
+        let rows = Rows::open(&file, ROWS)?;
+        Ok(Local { file, rows, names: OnceCell::new() })
+    }
+
+    pub fn file(&self) -> &BlockFile {
+        &self.file
+    }
+
+    pub fn len(&self) -> u32 {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn names(&self) -> Result<&Dictionary> {
+        if self.names.get().is_none() {
+            let names = Dictionary::open(&self.file, NAMES)?;
+            let _ = self.names.set(names);
+        }
+        Ok(self.names.get().expect("set above"))
+    }
+
+    pub fn find(&self, name: &str) -> Result<Range<u32>> {
+        self.names()?.find(name.as_bytes())
+    }
+
+    pub fn row(&self, rank: u32) -> Result<LocalRow> {
+        let (block, at) = self.rows.row(rank)?;
+        decode(&block[at..]).ok_or_else(|| self.file.damaged("a package makes no sense"))
+    }
+
+    /// Calls back with every package in order, those no longer installed too.
+    pub fn scan(&self, mut each: impl FnMut(u32, LocalRow) -> Result<()>) -> Result<()> {
+        self.rows.scan(|rank, bytes| {
+            each(rank, decode(bytes).ok_or_else(|| self.file.damaged("a package makes no sense"))?)
+        })
+    }
+
+    pub fn details(&self, row: &LocalRow) -> Result<VersionDetails> {
+        let mut versions = Details::open(&self.file, DETAILS)?.page(row.details)?;
+        versions.pop().ok_or_else(|| self.file.damaged("a page makes no sense"))
+    }
+
+    /// Catalogue number and own rank of every installed package that some repository has, ascending by catalogue number.
+    pub fn by_catalogue(&self) -> Result<Vec<(u32, u32)>> {
+        let section = self.file.section(BY_CATALOGUE)?;
+        let mut bytes = Vec::new();
+        self.file.bytes(section, 0, section.len as usize, &mut bytes)?;
+        let number = |piece: &[u8]| u32::from_le_bytes(piece.try_into().expect("four bytes"));
+        Ok(bytes.chunks_exact(8).map(|pair| (number(&pair[..4]), number(&pair[4..]))).collect())
+    }
+
+    /// The ranks of the packages that own a path, given as the database would.
+    pub fn owners(&self, path: &[u8]) -> Result<Vec<u32>> {
+        Owners::open(&self.file, OWNERS, SHARED)?.find(path)
+    }
+
+    /// What a package asks for among the installed: rank and place in [`build::RELATIONS`].
+    pub fn asks_for(&self, rank: u32) -> Result<Vec<(u32, u8)>> {
+        self.edges(FORWARD, rank)
+    }
+
+    /// Who among the installed asks for a package.
+    pub fn asked_by(&self, rank: u32) -> Result<Vec<(u32, u8)>> {
+        self.edges(REVERSE, rank)
+    }
+
+    fn edges(&self, section: usize, rank: u32) -> Result<Vec<(u32, u8)>> {
+        let mut out = Vec::new();
+        PostingsReader::open(&self.file, section)?.each(rank, |number| {
+            out.push((number >> build::KIND_BITS, (number & ((1 << build::KIND_BITS) - 1)) as u8));
+        })?;
+        if out.iter().any(|(to, _)| *to >= self.len()) {
+            return Err(self.file.damaged("a relation to no package"));
+        }
+        Ok(out)
+    }
+
+    /// Checks every block and every row, for `omg doctor`.
+    pub fn verify(&self) -> Result<()> {
+        self.file.verify()?;
+        self.scan(|_, _| Ok(()))
+    }
+}

@@ -1,0 +1,72 @@
+//! The index: finished files that every command reads and only `omg refresh` writes.
+//!
+//! It knows bytes, not package managers: backends hand in plain data, `ops` says when. Three files lie in one folder:
+//! `catalogue-GENERATION` (all packages of all repositories), `local-GENERATION` (what is installed) and `status`, which
+//! names the other two and is replaced last. Their format is specified in omg-index(5).
+//!
+//! A cache, not a record: whatever is not as expected is an [`Error`], and the cure is to build it again.
+
+pub mod block;
+pub mod build;
+pub mod catalogue;
+pub mod details;
+pub mod dictionary;
+mod error;
+mod intern;
+pub mod local;
+pub mod owner;
+pub mod postings;
+pub mod publish;
+pub mod rows;
+pub mod search;
+mod search_regex;
+pub mod status;
+pub mod varint;
+pub mod words;
+
+pub use catalogue::{Catalogue, Row};
+pub use error::{Error, Result};
+pub use local::{Local, LocalRow};
+pub use status::{Staleness, Status};
+
+use std::path::{Path, PathBuf};
+
+/// Both files and the status that joins them.
+pub struct Index {
+    pub folder: PathBuf,
+    pub status: Status,
+    pub catalogue: Catalogue,
+    pub local: Local,
+}
+
+impl Index {
+    /// Opens the index of a folder. A refresh may replace it at the same moment: the old files go after the new status is
+    /// in place, so a status that names a file that is gone is read again.
+    pub fn open(folder: &Path) -> Result<Index> {
+        let mut tries = 0;
+        loop {
+            let status = Status::read(folder)?;
+            let opened = Self::open_with(folder, &status);
+            match opened {
+                Err(Error::Missing(_)) if tries < 5 => tries += 1,
+                Err(Error::Missing(path)) => {
+                    return Err(Error::Damaged { path, what: "the status file names it, and it is not there" });
+                }
+                Err(error) => return Err(error),
+                Ok((catalogue, local)) => return Ok(Index { folder: folder.into(), status, catalogue, local }),
+            }
+        }
+    }
+
+    fn open_with(folder: &Path, status: &Status) -> Result<(Catalogue, Local)> {
+        let catalogue = Catalogue::open(&folder.join(status::catalogue_name(status.catalogue_generation)))?;
+        let local = Local::open(&folder.join(status::local_name(status.local_generation)))?;
+        if catalogue.file().generation() != status.catalogue_generation {
+            return Err(catalogue.file().damaged("of another generation than its name"));
+        }
+        if local.file().generation() != status.local_generation {
+            return Err(local.file().damaged("of another generation than its name"));
+        }
+        Ok((catalogue, local))
+    }
+}

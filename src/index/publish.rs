@@ -1,0 +1,79 @@
+//! Puts finished files in place: temporary sibling, fsync, rename, fsync of the folder. Nothing is ever written in place.
+
+use super::block::BlockWriter;
+use super::status::{self, Status};
+use anyhow::{Context, Result};
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::Path;
+
+/// Writes a file of blocks under `name`, whole and synced, but for the folder's own sync.
+pub fn file<T>(
+    folder: &Path,
+    name: &str,
+    kind: u8,
+    generation: u64,
+    fill: impl FnOnce(&mut BlockWriter<&File>) -> std::io::Result<T>,
+) -> Result<T> {
+    let describe = || format!("cannot write {}", folder.join(name).display());
+    let temporary = temporary(folder).with_context(describe)?;
+    let file = temporary.as_file();
+    let value = (|| {
+        let mut writer = BlockWriter::new(file, kind, generation)?;
+        let value = fill(&mut writer)?;
+        let (file, header) = writer.finish()?;
+        file.write_all_at(&header, 0)?;
+        file.sync_all()?;
+        Ok::<_, std::io::Error>(value)
+    })()
+    .with_context(describe)?;
+    temporary.persist(folder.join(name)).map_err(|error| error.error).with_context(describe)?;
+    Ok(value)
+}
+
+/// Publishes the status, which makes the files it names the index, then its text twin; and takes away what was the index before.
+pub fn status(folder: &Path, status: &Status) -> Result<()> {
+    sync_folder(folder)?;
+    file(folder, status::NAME, status::KIND, status.catalogue_generation ^ status.local_generation, |out| status.write(out))?;
+    sync_folder(folder)?;
+    let text = temporary(folder)
+        .and_then(|mut text| {
+            text.write_all(status.line().as_bytes())?;
+            text.persist(folder.join(status::TEXT_NAME)).map_err(|error| error.error)
+        })
+        .with_context(|| format!("cannot write {}", folder.join(status::TEXT_NAME).display()));
+    sweep(folder, status);
+    text.map(drop)
+}
+
+/// Removes what an earlier refresh left: files of other generations and unfinished ones. Only the holder of the folder's lock
+/// may call it. What can't be removed now is removed by the next one.
+fn sweep(folder: &Path, status: &Status) {
+    let keep = [
+        status::catalogue_name(status.catalogue_generation),
+        status::local_name(status.local_generation),
+    ];
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        let ours = ["catalogue-", "local-", TEMPORARY].iter().any(|prefix| name.starts_with(prefix));
+        if ours && !keep.iter().any(|kept| kept == name) {
+            drop(fs::remove_file(entry.path()));
+        }
+    }
+}
+
+const TEMPORARY: &str = ".new-";
+
+fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
+    // Whatever the umask: the system's index is for everybody to read.
+    file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+    Ok(file)
+}
+
+fn sync_folder(folder: &Path) -> Result<()> {
+    File::open(folder).and_then(|folder| folder.sync_all()).with_context(|| format!("cannot sync {}", folder.display()))
+}

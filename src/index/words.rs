@@ -1,0 +1,20 @@
+//! How text is cut into words, for the writer of the index and for the searcher alike.
+
+use std::borrow::Cow;
+
+/// `text` in lower case; borrowed where it already is.
+pub fn lower(text: &str) -> Cow<'_, str> {
+    let plain = text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    if plain { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) }
+}
+
+/// The words of a text in lower case: runs of letters and digits. Whatever occurs in the text and is made of letters and digits
+/// alone, occurs in one of its words; that is what makes a search of the words a search of the text.
+pub fn words(lower: &str) -> impl Iterator<Item = &str> {
+    lower.split(|c: char| !is_word(c)).filter(|word| !word.is_empty() && word.len() <= super::dictionary::MAX_STRING)
+}
+
+/// Whether a character belongs to words.
+pub fn is_word(c: char) -> bool {
+    if c.is_ascii() { c.is_ascii_alphanumeric() } else { c.is_alphanumeric() }
+}

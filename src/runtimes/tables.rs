@@ -1,0 +1,74 @@
+//! Version files in TOML: `omg.toml`, `mise.toml`, `rust-toolchain`, `pyproject.toml`.
+//!
+//! A file with an error, or cut at the size limit, still gives what can be read of it.
+
+use super::pin::Found;
+use super::{Runtime, lines};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// `[runtimes]` of omg's own project file: `node = "22"`, or as mise writes it.
+pub(super) fn omg(text: &str) -> Vec<Found> {
+    by_name(text, "runtimes")
+}
+
+/// `[tools]`: `node = "22"`, `node = ["22", "20"]` (the first is in use), `node = { version = "22" }`. A templated version
+/// (`{{ ... }}`) would have to be run to be known.
+pub(super) fn mise(text: &str) -> Vec<Found> {
+    by_name(text, "tools")
+}
+
+/// The older format has a bare channel and no table.
+pub(super) fn rust_toolchain(text: &str) -> Vec<Found> {
+    if !text.contains('[') {
+        return lines::only(Runtime::Rust, text);
+    }
+    let table = parse(text);
+    let channel = at(&table, &["toolchain", "channel"]);
+    channel.and_then(|value| found(text, Runtime::Rust, value)).into_iter().collect()
+}
+
+/// What the standard says, else what poetry says.
+pub(super) fn pyproject(text: &str) -> Vec<Found> {
+    let table = parse(text);
+    let standard = at(&table, &["project", "requires-python"]);
+    let poetry = || at(&table, &["tool", "poetry", "dependencies", "python"]);
+    standard.or_else(poetry).and_then(|value| found(text, Runtime::Python, value)).into_iter().collect()
+}
+
+fn by_name(text: &str, section: &str) -> Vec<Found> {
+    let table = parse(text);
+    let Some(DeValue::Table(tools)) = table.get_ref().get(section).map(Spanned::get_ref) else { return Vec::new() };
+    let mut pins: Vec<Found> = tools
+        .iter()
+        .filter_map(|(name, value)| found(text, Runtime::named(name.get_ref())?, value))
+        .filter(|found| !found.version.contains("{{"))
+        .collect();
+    pins.sort_by_key(|found| found.line);
+    pins
+}
+
+fn parse(text: &str) -> Spanned<DeTable<'_>> {
+    DeTable::parse_recoverable(text).0
+}
+
+fn at<'t, 'i>(table: &'t Spanned<DeTable<'i>>, keys: &[&str]) -> Option<&'t Spanned<DeValue<'i>>> {
+    let (first, rest) = keys.split_first()?;
+    let mut value = table.get_ref().get(*first)?;
+    for key in rest {
+        value = value.get_ref().as_table()?.get(*key)?;
+    }
+    Some(value)
+}
+
+fn found(text: &str, runtime: Runtime, value: &Spanned<DeValue<'_>>) -> Option<Found> {
+    let line = || 1 + text.as_bytes().iter().take(value.span().start).filter(|&&byte| byte == b'\n').count() as u32;
+    match value.get_ref() {
+        DeValue::String(version) => Found::new(runtime, version, line()),
+        // `python = 3.12`: not what mise asks for, but what was meant is plain, and kept as it was written.
+        DeValue::Integer(_) | DeValue::Float(_) => Found::new(runtime, text.get(value.span())?, line()),
+        DeValue::Array(versions) => found(text, runtime, versions.first()?),
+        DeValue::Table(options) => found(text, runtime, options.get("version")?),
+        DeValue::Boolean(_) | DeValue::Datetime(_) => None,
+    }
+}

@@ -1,0 +1,165 @@
+//! The static file in other systems' roots: other versions of glibc, musl, and no C library at all.
+//!
+//! A static program can still need its own glibc at run time (name resolution and locales load plugins), so "it is static"
+//! proves nothing: the file that `./setup build` made is copied into each root and run there. Needs root for chroot; Debian's
+//! roots need debootstrap and the network once, and are kept in `target/test-roots`. What is missing is skipped by name.
+//!
+//! To try one more command in every root, add it to `ANYWHERE`; to try another root, add a test.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Commands that must do in every root, whatever is in it, exactly what they do here.
+const ANYWHERE: &[&[&str]] = &[&["--version"], &["--help"]];
+
+#[test]
+fn glibc_of_debian_11() {
+    in_debian("glibc_of_debian_11", "bullseye", Some("2.31"));
+}
+
+#[test]
+fn glibc_of_debian_12() {
+    in_debian("glibc_of_debian_12", "bookworm", Some("2.36"));
+}
+
+#[test]
+fn glibc_of_debian_13() {
+    in_debian("glibc_of_debian_13", "trixie", Some("2.41"));
+}
+
+#[test]
+fn glibc_of_debian_unstable() {
+    in_debian("glibc_of_debian_unstable", "sid", None);
+}
+
+#[test]
+fn musl() {
+    run_or_skip("musl", || {
+        let library = Path::new("/lib/x86_64-linux-musl/libc.so");
+        if !library.exists() {
+            return Err("no musl (Debian: musl)".to_owned());
+        }
+        let root = bare_root("musl")?;
+        fs::create_dir_all(root.join("lib")).unwrap();
+        fs::copy(library, root.join("lib/ld-musl-x86_64.so.1")).unwrap();
+        // That it is a working musl, and not a file of that name: its loader runs.
+        let loader = Command::new("chroot").arg(&root).arg("/lib/ld-musl-x86_64.so.1").output().unwrap();
+        assert!(String::from_utf8_lossy(&loader.stderr).contains("musl libc"), "{loader:?}");
+        Ok(root)
+    });
+}
+
+#[test]
+fn no_c_library_at_all() {
+    run_or_skip("no_c_library_at_all", || bare_root("empty"));
+}
+
+/// `glibc` is the version that release has for good; unstable has whatever it has.
+fn in_debian(test: &str, suite: &str, glibc: Option<&str>) {
+    run_or_skip(test, || {
+        let root = debian_root(suite)?;
+        if let Some(glibc) = glibc {
+            assert_eq!(glibc_version(&root), glibc, "{suite}");
+        }
+        Ok(root)
+    });
+}
+
+/// Makes the root with `make` and tries every command there; what cannot be made is skipped by name.
+fn run_or_skip(test: &str, make: impl FnOnce() -> Result<PathBuf, String>) {
+    let ready = may_chroot().and_then(|()| static_omg()).and_then(|omg| Ok((make()?, omg)));
+    let (root, omg) = match ready {
+        Ok(ready) => ready,
+        Err(why) => {
+            println!("skipped {test}: {why}");
+            return;
+        }
+    };
+    // Not a hard link: the root may be on another file system, and a test must not be able to change the original.
+    let inside = root.join("omg");
+    fs::copy(&omg, &inside).unwrap();
+    fs::set_permissions(&inside, fs::Permissions::from_mode(0o755)).unwrap();
+    for arguments in ANYWHERE {
+        let there = in_root(&root, arguments);
+        let here = run(Command::new(&omg).args(*arguments));
+        assert_eq!(there.status, here.status, "{arguments:?}: {}", String::from_utf8_lossy(&there.stderr));
+        assert_eq!(String::from_utf8_lossy(&there.stdout), String::from_utf8_lossy(&here.stdout), "{arguments:?}");
+    }
+}
+
+/// Runs the copied file inside `root`, where nothing of this machine's environment is set.
+fn in_root(root: &Path, arguments: &[&str]) -> Output {
+    run(Command::new("chroot").arg(root).arg("/omg").args(arguments))
+}
+
+fn run(command: &mut Command) -> Output {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    command.env_clear().env("PATH", path).env("LC_ALL", "C").output().unwrap()
+}
+
+fn may_chroot() -> Result<(), String> {
+    if rustix::process::geteuid().is_root() { Ok(()) } else { Err("chroot needs root".to_owned()) }
+}
+
+/// The file that `./setup build` made. `OMG_STATIC` names another; named and missing is an error and no reason to skip.
+fn static_omg() -> Result<PathBuf, String> {
+    if let Some(named) = std::env::var_os("OMG_STATIC") {
+        let named = PathBuf::from(named);
+        assert!(named.is_file(), "OMG_STATIC={} is not there", named.display());
+        return Ok(named);
+    }
+    let built = target().join("dist/omg");
+    if built.is_file() { Ok(built) } else { Err("no static omg (./setup build)".to_owned()) }
+}
+
+/// The target folder of this very test: its executable is `TARGET/debug/deps/roots-HASH`.
+fn target() -> PathBuf {
+    let here = std::env::current_exe().unwrap();
+    here.ancestors().nth(3).unwrap().to_owned()
+}
+
+fn roots() -> PathBuf {
+    let folder = target().join("test-roots");
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// A root with folders and nothing in them.
+fn bare_root(name: &str) -> Result<PathBuf, String> {
+    let root = roots().join(name);
+    for folder in ["etc", "proc", "tmp", "var/lib"] {
+        fs::create_dir_all(root.join(folder)).unwrap();
+    }
+    Ok(root)
+}
+
+/// The smallest Debian of that release, made once.
+fn debian_root(suite: &str) -> Result<PathBuf, String> {
+    let root = roots().join(suite);
+    if root.is_dir() {
+        return Ok(root);
+    }
+    // A run that was cut short leaves only the unfinished folder, which the next one replaces.
+    let unfinished = roots().join(format!("{suite}.unfinished"));
+    let _ = fs::remove_dir_all(&unfinished);
+    let made = Command::new("debootstrap")
+        .args(["--variant=minbase", suite])
+        .arg(&unfinished)
+        .output()
+        .map_err(|error| format!("cannot run debootstrap: {error}"))?;
+    if !made.status.success() {
+        let talk = String::from_utf8_lossy(&made.stdout);
+        return Err(format!("debootstrap {suite} failed: {}", talk.lines().last().unwrap_or("no word")));
+    }
+    fs::rename(&unfinished, &root).map_err(|error| format!("cannot rename {}: {error}", unfinished.display()))?;
+    Ok(root)
+}
+
+/// `2.41` from a Debian root's own package database, to see that the roots are as different as their names say.
+fn glibc_version(root: &Path) -> String {
+    let answer = run(Command::new("chroot").arg(root).args(["dpkg-query", "-W", "-f", "${Version}", "libc6"]));
+    let version = String::from_utf8(answer.stdout).unwrap();
+    version.split('-').next().unwrap().to_owned()
+}
