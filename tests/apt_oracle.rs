@@ -5,7 +5,9 @@
 
 use omg::backends::Backend;
 use omg::backends::apt::Apt;
-use omg::model::{Available, CatalogueSink, Field, InstallState, Installed, LocalSink, Problem, Reason, Repository, RepositoryId};
+use omg::model::{
+    Available, CatalogueSink, Field, InstallState, Installed, LocalSink, Problem, Reason, Repository, RepositoryId,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -126,8 +128,12 @@ fn every_version_of_every_package_is_apts() {
         let summary = field("Description");
         assert!(all.iter().any(|version| version.summary == summary), "{key:?}: {summary}");
         for (field_name, ours) in [
-            ("Section", Field::Section), ("Homepage", Field::Homepage), ("Size", Field::DownloadSize),
-            ("Maintainer", Field::Maintainer), ("Depends", Field::Depends), ("Multi-Arch", Field::MultiArch),
+            ("Section", Field::Section),
+            ("Homepage", Field::Homepage),
+            ("Size", Field::DownloadSize),
+            ("Maintainer", Field::Maintainer),
+            ("Depends", Field::Depends),
+            ("Multi-Arch", Field::MultiArch),
         ] {
             let has = |version: &&Version| {
                 let value = version.fields.iter().find(|(name, _)| *name == ours).map_or("", |(_, value)| value);
@@ -187,7 +193,9 @@ fn every_path_has_the_owner_dpkg_names() {
         .keys()
         .filter_map(|path| std::str::from_utf8(path).ok())
         // Patterns would match other paths too; diverted ones are told under the name they were moved to.
-        .filter(|path| *path != "/." && !path.contains(['*', '?', '[', '\\', ',', ':']) && !diverted.contains(Path::new(path)))
+        .filter(|path| {
+            *path != "/." && !path.contains(['*', '?', '[', '\\', ',', ':']) && !diverted.contains(Path::new(path))
+        })
         .collect();
     assert!(paths.len() > 10_000);
     let native = run("dpkg", &["--print-architecture"]);

@@ -4,9 +4,9 @@
 //! it reads to the sinks of [`crate::model`]. What only the native library may decide is asked of an engine process.
 
 pub mod apt;
-pub mod engine;
 pub mod aur;
 pub mod embedded;
+pub mod engine;
 
 use crate::model::{CatalogueSink, LocalSink, Policy, Scope, Source};
 use anyhow::Result;

@@ -5,6 +5,7 @@
 //! there is none, or it cannot run, the hosts file and [`super::dns`]. Nothing is kept between two questions.
 
 use super::dns;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::fs;
 use std::io::{Error, ErrorKind, Read, Result};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -80,24 +81,23 @@ impl Names {
             .stderr(Stdio::null())
             .spawn()
             .ok()?;
-        let (tell, told) = mpsc::channel();
         let output = child.stdout.take()?;
+        let handle = pidfd_open(Pid::from_child(&child), PidfdFlags::empty());
+        let (tell, told) = mpsc::channel();
+        // Both are waited for there, since a program may close its output and go on.
         std::thread::spawn(move || {
             let mut text = Vec::new();
-            let outcome = output.take(MAX_ANSWER_BYTES).read_to_end(&mut text);
+            let outcome = output.take(MAX_ANSWER_BYTES).read_to_end(&mut text).and_then(|_| child.wait());
             // Nobody listens any more when the answer came too late.
-            let _ = tell.send(outcome.map(|_| text));
+            let _ = tell.send(outcome.map(|status| (status, text)));
         });
-        let text = told.recv_timeout(self.timeout);
-        if text.is_err() {
-            // It may have ended just now, and then there is nothing to end.
-            let _ = child.kill();
-        }
-        let status = child.wait().ok()?;
-        let Ok(text) = text else {
+        let Ok(outcome) = told.recv_timeout(self.timeout) else {
+            // It may have ended just now; and a kernel without these handles lets it run on, which harms nobody.
+            let _ = handle.and_then(|handle| pidfd_send_signal(handle, Signal::KILL));
             return Some(Err(Error::new(ErrorKind::TimedOut, format!("{} gave no answer in time", program.display()))));
         };
-        let found = addresses_of_getent(&String::from_utf8_lossy(&text.ok()?));
+        let (status, text) = outcome.ok()?;
+        let found = addresses_of_getent(&String::from_utf8_lossy(&text));
         match status.code() {
             Some(0) if !found.is_empty() => Some(Ok(found)),
             // "One or more supplied keys could not be found in the database."

@@ -47,8 +47,7 @@ const MAX_INCLUDES: usize = 10;
 impl Config {
     /// Reads the configuration of `root`. `file` is what the variable `APT_CONFIG` names: read first, as it stands.
     pub fn read(root: &Path, file: Option<&Path>) -> Config {
-        let mut config =
-            Config { root: root.into(), top: Item::default(), inputs: Vec::new(), problems: Vec::new() };
+        let mut config = Config { root: root.into(), top: Item::default(), inputs: Vec::new(), problems: Vec::new() };
         for (name, value) in DEFAULTS {
             config.set(name, value);
         }
@@ -85,7 +84,10 @@ impl Config {
 
     /// Name and value of everything directly under `name`.
     pub fn entries(&self, name: &str) -> impl Iterator<Item = (&str, &str)> {
-        self.item(name).into_iter().flat_map(|item| &item.children).map(|child| (child.name.as_str(), child.value.as_str()))
+        self.item(name)
+            .into_iter()
+            .flat_map(|item| &item.children)
+            .map(|child| (child.name.as_str(), child.value.as_str()))
     }
 
     /// A path option put together from its parents and the root; `None` for `/dev/null` and empty ones.
@@ -141,7 +143,11 @@ impl Config {
     fn set(&mut self, name: &str, value: &str) {
         let mut item = &mut self.top;
         for part in name.split("::") {
-            let at = match item.children.iter().position(|child| !part.is_empty() && child.name.eq_ignore_ascii_case(part)) {
+            let at = match item
+                .children
+                .iter()
+                .position(|child| !part.is_empty() && child.name.eq_ignore_ascii_case(part))
+            {
                 Some(at) => at,
                 None => {
                     item.children.push(Item { name: part.to_string(), ..Item::default() });
@@ -464,7 +470,22 @@ mod tests {
 
     #[test]
     fn no_text_makes_the_reader_panic() {
-        for text in ["\"", "a \"", "{", "}", "}}}", "a {", ";;;", "#clear", "#include;", "é {\u{a0}}", "a [", "%4", "/*", "a \"%zz\";"] {
+        for text in [
+            "\"",
+            "a \"",
+            "{",
+            "}",
+            "}}}",
+            "a {",
+            ";;;",
+            "#clear",
+            "#include;",
+            "é {\u{a0}}",
+            "a [",
+            "%4",
+            "/*",
+            "a \"%zz\";",
+        ] {
             config(text);
         }
     }

@@ -75,7 +75,8 @@ impl World {
                 }
             }
             for language in &section.languages {
-                let key = if flat { language.clone() } else { format!("{}/i18n/Translation-{language}", section.component) };
+                let key =
+                    if flat { language.clone() } else { format!("{}/i18n/Translation-{language}", section.component) };
                 if !languages.contains(&key) {
                     languages.push(key);
                 }
@@ -173,9 +174,10 @@ impl World {
             read_translations(text, &mut translations);
         }
         // An architecture-independent package stands in the lists of each architecture, and in the one for `all`.
-        let repeated = self.lists.iter().any(|list| {
-            self.lists.iter().filter(|other| other.repository == list.repository).nth(1).is_some()
-        });
+        let repeated = self
+            .lists
+            .iter()
+            .any(|list| self.lists.iter().filter(|other| other.repository == list.repository).nth(1).is_some());
         let mut seen = HashSet::new();
         for list in &self.lists {
             let bytes = match unpack::read(&list.path) {

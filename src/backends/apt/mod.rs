@@ -76,7 +76,9 @@ impl Backend for Apt {
 
     fn catalogue_inputs(&self) -> Vec<PathBuf> {
         let mut inputs = self.config.inputs().to_vec();
-        for name in ["lists", "../Etc::sourcelist", "../Etc::sourceparts", "../Etc::preferences", "../Etc::preferencesparts"] {
+        for name in
+            ["lists", "../Etc::sourcelist", "../Etc::sourceparts", "../Etc::preferences", "../Etc::preferencesparts"]
+        {
             let name = name.strip_prefix("../").map_or(format!("Dir::State::{name}"), |name| format!("Dir::{name}"));
             inputs.extend(self.config.path(&name));
         }

@@ -21,18 +21,13 @@ pub fn diversions(path: &Path) -> Result<Diversions> {
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     };
     let lines: Vec<&[u8]> = bytes.split(|&byte| byte == b'\n').collect();
-    Ok(lines
-        .chunks_exact(3)
-        .map(|three| (three[0].to_vec(), (three[1].to_vec(), three[2].to_vec())))
-        .collect())
+    Ok(lines.chunks_exact(3).map(|three| (three[0].to_vec(), (three[1].to_vec(), three[2].to_vec()))).collect())
 }
 
 /// Calls back with name, architecture and path for every path of every package dpkg has a list of.
 pub fn read(places: &Places, native: &str, each: &mut dyn FnMut(&str, &str, &[u8])) -> Result<()> {
     let moved = diversions(&places.diversions())?;
-    packages(places, native, &mut |name, arch, list| {
-        paths(list, name, &moved, &mut |path| each(name, arch, path))
-    })
+    packages(places, native, &mut |name, arch, list| paths(list, name, &moved, &mut |path| each(name, arch, path)))
 }
 
 /// The paths of one package; `None` where dpkg has no list of it.

@@ -90,10 +90,29 @@ impl<'a> Record<'a> {
             "Tag" => Field::Tags,
             "Multi-Arch" => Field::MultiArch,
             "Bugs" => Field::Bugs,
-            "Filename" | "MD5sum" | "SHA1" | "SHA256" | "SHA512" | "Build-Ids" | "Built-Using" | "Ruby-Versions"
-            | "Python-Version" | "Conffiles" | "Original-Maintainer" | "Lua-Versions" | "Build-Essential"
-            | "Static-Built-Using" | "Ghc-Package" | "X-Cargo-Built-Using" | "Python-Egg-Name" | "Go-Import-Path"
-            | "Config-Version" | "Triggers-Pending" | "Triggers-Awaited" | "Origin" | "Cnf-Extra-Commands"
+            "Filename"
+            | "MD5sum"
+            | "SHA1"
+            | "SHA256"
+            | "SHA512"
+            | "Build-Ids"
+            | "Built-Using"
+            | "Ruby-Versions"
+            | "Python-Version"
+            | "Conffiles"
+            | "Original-Maintainer"
+            | "Lua-Versions"
+            | "Build-Essential"
+            | "Static-Built-Using"
+            | "Ghc-Package"
+            | "X-Cargo-Built-Using"
+            | "Python-Egg-Name"
+            | "Go-Import-Path"
+            | "Config-Version"
+            | "Triggers-Pending"
+            | "Triggers-Awaited"
+            | "Origin"
+            | "Cnf-Extra-Commands"
             | "Cnf-Visible-Pkgname" => return true,
             _ => return false,
         };
@@ -223,10 +242,36 @@ fn paragraphs(long: &str, into: &mut String) {
 
 /// The usual spelling of every field that is wanted.
 const USUAL: &[&str] = &[
-    "Package", "Version", "Architecture", "Description", "Description-md5", "Status", "Source", "Installed-Size",
-    "Essential", "Protected", "Important", "Phased-Update-Percentage", "Section", "Priority", "Task", "Homepage",
-    "Maintainer", "Depends", "Pre-Depends", "Recommends", "Suggests", "Enhances", "Provides", "Conflicts", "Breaks",
-    "Replaces", "Size", "Tag", "Multi-Arch", "Bugs",
+    "Package",
+    "Version",
+    "Architecture",
+    "Description",
+    "Description-md5",
+    "Status",
+    "Source",
+    "Installed-Size",
+    "Essential",
+    "Protected",
+    "Important",
+    "Phased-Update-Percentage",
+    "Section",
+    "Priority",
+    "Task",
+    "Homepage",
+    "Maintainer",
+    "Depends",
+    "Pre-Depends",
+    "Recommends",
+    "Suggests",
+    "Enhances",
+    "Provides",
+    "Conflicts",
+    "Breaks",
+    "Replaces",
+    "Size",
+    "Tag",
+    "Multi-Arch",
+    "Bugs",
 ];
 
 #[cfg(test)]

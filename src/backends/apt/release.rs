@@ -67,7 +67,8 @@ impl Release {
     /// The name of the release as people write it: the codename, or the suite where that says more (Ubuntu has one
     /// codename for a release and its updates).
     pub fn name(&self) -> &str {
-        if self.codename.is_empty() || self.suite.strip_prefix(&self.codename).is_some_and(|rest| rest.starts_with('-')) {
+        if self.codename.is_empty() || self.suite.strip_prefix(&self.codename).is_some_and(|rest| rest.starts_with('-'))
+        {
             &self.suite
         } else {
             &self.codename

@@ -104,7 +104,8 @@ fn read_line(line: &str, defaults: &Defaults, archives: &mut Vec<Archive>) -> Re
         let (inside, after) = inside.split_once(']').ok_or("option without end")?;
         rest = after;
         for option in inside.split_ascii_whitespace() {
-            let (key, value) = option.split_once('=').filter(|(k, v)| !k.is_empty() && !v.is_empty()).ok_or("option")?;
+            let (key, value) =
+                option.split_once('=').filter(|(k, v)| !k.is_empty() && !v.is_empty()).ok_or("option")?;
             options.list.push((key.to_string(), value.to_string()));
         }
     }

@@ -58,7 +58,12 @@ impl Places {
 }
 
 /// Reads the status file and hands every package to the sink.
-pub fn read(places: &Places, native: &str, keep: &dyn Fn(&str) -> bool, sink: &mut dyn LocalSink) -> anyhow::Result<()> {
+pub fn read(
+    places: &Places,
+    native: &str,
+    keep: &dyn Fn(&str) -> bool,
+    sink: &mut dyn LocalSink,
+) -> anyhow::Result<()> {
     let bytes = crate::sys::unpack::read(&places.status)?;
     let content = text(&bytes);
     let automatic = Automatic::read(&places.extended_states, native, sink)?;
