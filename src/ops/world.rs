@@ -2,8 +2,10 @@
 
 use super::Place;
 use crate::backends::Backend;
+use crate::backends::alpm::Alpm;
 use crate::backends::apt::Apt;
 use crate::backends::aur::Aur;
+use crate::backends::engine::EngineCommand;
 use crate::model::Source;
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
@@ -15,21 +17,32 @@ pub struct World {
 }
 
 impl World {
-    /// Opens every family that the place has.
+    /// Opens every family that the place has. Another configuration or database belongs to the family that `--backend`
+    /// names, then the only one that is read; without it a database folder means pacman.
     pub fn open(place: &Place) -> Result<World> {
+        let special = place.config.is_some() || place.dbpath.is_some();
+        let named = place.backend.or(place.dbpath.is_some().then_some(Source::Pacman));
+        let reads = |source: Source| !special || named.is_none_or(|named| named == source);
+        let own = |source: Source| place.config.as_deref().filter(|_| named.unwrap_or(Source::Apt) == source);
         let mut backends: Vec<Box<dyn Backend>> = Vec::new();
         // APT_CONFIG speaks of this machine, not of another root.
         let environment = std::env::var_os("APT_CONFIG").map(PathBuf::from).filter(|_| place.root == Path::new("/"));
-        if let Some(apt) = Apt::open(&place.root, place.config.as_deref().or(environment.as_deref()))? {
+        if reads(Source::Apt)
+            && let Some(apt) = Apt::open(&place.root, own(Source::Apt).or(environment.as_deref()))?
+        {
             backends.push(Box::new(apt));
+        }
+        if reads(Source::Pacman)
+            && let Some(alpm) =
+                Alpm::open(&place.root, own(Source::Pacman), place.dbpath.as_deref(), EngineCommand::find("omg-alpm"))?
+        {
+            backends.push(Box::new(alpm));
         }
         if backends.is_empty() {
             bail!("no package database below {}", place.root.display());
         }
-        let aur = std::env::var_os("OMG_AUR_FILE").map(|path| Aur {
-            path: path.into(),
-            url: crate::backends::aur::DEFAULT_URL.to_owned(),
-        });
+        let aur = std::env::var_os("OMG_AUR_FILE")
+            .map(|path| Aur { path: path.into(), url: crate::backends::aur::DEFAULT_URL.to_owned() });
         Ok(World { backends, aur })
     }
 
