@@ -2,6 +2,8 @@
 //! and what it was run with. bash and zsh are typed at through a terminal, so that what counts is the word they insert.
 //! A shell that is not installed is said to be missing.
 
+#![expect(clippy::print_stderr, reason = "a skipped test says so")]
+
 use clap::{Arg, ArgAction, Command, ValueHint};
 use omg::shell::completions::{Shell, script};
 use std::fs;

@@ -55,6 +55,9 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
     Ok(super::found(&index, true))
 }
 
+/// For each package reached its distance, and the steps (towards the target, with the relation) of that length.
+type Reached = HashMap<u32, (usize, Vec<(u32, u8)>)>;
+
 /// Every shortest chain, found backwards from the package, level by level, until a level has packages installed on purpose.
 /// Real dependencies come first; only where none leads to it are the weaker relations followed.
 fn chains(index: &Index, target: u32) -> Result<Vec<Chain>> {
@@ -68,8 +71,7 @@ fn chains(index: &Index, target: u32) -> Result<Vec<Chain>> {
 }
 
 fn search(index: &Index, target: u32, weak: bool) -> Result<Vec<Chain>> {
-    // For each package reached: its distance, and the steps (towards the target) of that length.
-    let mut reached: HashMap<u32, (usize, Vec<(u32, u8)>)> = HashMap::from([(target, (0, Vec::new()))]);
+    let mut reached: Reached = HashMap::from([(target, (0, Vec::new()))]);
     let mut pending = VecDeque::from([target]);
     let (mut ends, mut shortest) = (Vec::new(), usize::MAX);
     while let Some(rank) = pending.pop_front() {
@@ -110,7 +112,7 @@ fn search(index: &Index, target: u32, weak: bool) -> Result<Vec<Chain>> {
 
 fn unroll(
     index: &Index,
-    reached: &HashMap<u32, (usize, Vec<(u32, u8)>)>,
+    reached: &Reached,
     rank: u32,
     packages: &mut Vec<String>,
     relations: &mut Vec<&'static str>,

@@ -359,7 +359,8 @@ struct Targets {
 
 fn relations_of(joined: &Joined<'_>) -> (Lists, Targets) {
     let (mut targets, mut provided) = (Interner::default(), Interner::default());
-    let (mut dependants, mut providers): (Vec<(u32, u32)>, Vec<(u32, u32)>) = (Vec::new(), Vec::new());
+    let mut dependants: Vec<(u32, u32)> = Vec::new();
+    let mut providers: Vec<(u32, u32)> = Vec::new();
     for package in 0..joined.packages.len() {
         let number = package as u32;
         let (from, provided_from) = (dependants.len(), providers.len());

@@ -83,6 +83,10 @@ impl<'a> Strings<'a> {
         self.count
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     fn offset(&self, index: usize) -> usize {
         let at = 2 + 2 * index;
         usize::from(u16::from_le_bytes([self.payload[at], self.payload[at + 1]]))
@@ -158,6 +162,10 @@ impl Dictionary {
 
     pub fn len(&self) -> u32 {
         self.blocks.items as u32
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     fn first_rank(&self, block: usize) -> u32 {

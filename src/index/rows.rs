@@ -67,6 +67,10 @@ impl Rows {
         self.blocks.items as u32
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The block that holds record `rank`, and where in it the record starts. It ends where its own content says so.
     pub fn row(&self, rank: u32) -> Result<(Block, usize)> {
         let (mut low, mut high) = (0, u64::from(self.blocks.blocks()));

@@ -28,10 +28,9 @@ pub fn parse(source: Source, text: &str) -> Vec<Vec<Relation<'_>>> {
 
 /// Every name a relation field mentions, without building anything.
 pub fn names(source: Source, text: &str) -> impl Iterator<Item = &str> {
-    let (separators, parse_one): (&'static [char], fn(&str) -> Option<Relation<'_>>) = match source {
-        Source::Apt => (&[',', '|'], apt_one),
-        Source::Pacman | Source::Aur => (&['\n'], pacman_one),
-    };
+    let apt = source == Source::Apt;
+    let separators: &[char] = if apt { &[',', '|'] } else { &['\n'] };
+    let parse_one = if apt { apt_one } else { pacman_one };
     text.split(separators).filter_map(move |piece| parse_one(piece).map(|relation| relation.name))
 }
 

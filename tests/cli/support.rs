@@ -1,0 +1,62 @@
+//! Runs omg with an index folder of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A folder for one test's index and home.
+pub struct Place {
+    pub folder: tempfile::TempDir,
+}
+
+impl Place {
+    pub fn new() -> Place {
+        Place { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn index(&self) -> PathBuf {
+        self.folder.path().join("index")
+    }
+
+    #[must_use]
+    pub fn omg(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_omg"))
+            .args(arguments)
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", self.folder.path())
+            .env("OMG_INDEX_DIR", self.index())
+            .output()
+            .unwrap()
+    }
+
+    /// Standard output of a call that must end with 0.
+    pub fn stdout(&self, arguments: &[&str]) -> String {
+        let output = self.omg(arguments);
+        assert!(output.status.success(), "omg {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        serde_json::from_str(&self.stdout(arguments)).unwrap()
+    }
+}
+
+/// Lines of another tool's output, sorted.
+pub fn lines_of(program: &str, arguments: &[&str]) -> Vec<String> {
+    let output = Command::new(program).args(arguments).env("LC_ALL", "C").output().unwrap();
+    assert!(output.status.success(), "{program} {arguments:?}");
+    let mut lines: Vec<String> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+/// Whether this machine is kept by apt, with lists to read; says so where not.
+pub fn has_apt(test: &str) -> bool {
+    let has = Path::new("/var/lib/dpkg/status").exists()
+        && Path::new("/usr/bin/apt-cache").exists()
+        && std::fs::read_dir("/var/lib/apt/lists").is_ok_and(|lists| lists.count() > 3);
+    if !has {
+        println!("skipped {test}: no apt with lists here");
+    }
+    has
+}
