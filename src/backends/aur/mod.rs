@@ -51,7 +51,7 @@ impl Aur {
         });
         let mut input = BufReader::with_capacity(1 << 16, file);
         match input.fill_buf() {
-            Ok(start) if start.starts_with(&[0x1f, 0x8b]) => {
+            Ok([0x1f, 0x8b, ..]) => {
                 metadata::read(MultiGzDecoder::new(input), &self.path, repository, sink);
             }
             Ok(_) => metadata::read(input, &self.path, repository, sink),
