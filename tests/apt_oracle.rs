@@ -3,10 +3,13 @@
 //!
 //! Where there is no dpkg database the tests say so and pass; the modules' own tests cover the code with small fixtures.
 
+#![allow(clippy::print_stderr)]
+
 use omg::backends::Backend;
 use omg::backends::apt::Apt;
 use omg::model::{
     Available, CatalogueSink, Field, InstallState, Installed, LocalSink, Problem, Reason, Repository, RepositoryId,
+    Scope,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -85,7 +88,7 @@ fn full(name: &str, arch: &str) -> String {
 
 /// The machine itself; `None`, said aloud, where it is not one of dpkg's.
 fn machine(test: &str) -> Option<Apt> {
-    let apt = Apt::open(Path::new("/"), None, None).unwrap();
+    let apt = Apt::open(Path::new("/"), None).unwrap();
     if apt.is_none() || !Path::new("/usr/bin/apt-cache").exists() {
         eprintln!("skipped {test}: no apt on this machine");
         return None;
@@ -108,6 +111,7 @@ fn every_version_of_every_package_is_apts() {
     assert_eq!(kept.problems, []);
     let mut ours: BTreeMap<(String, String), Vec<&Version>> = BTreeMap::new();
     for version in &kept.available {
+        assert!(usize::from(version.repository) < kept.repositories.len(), "{}", version.name);
         ours.entry((full(&version.name, &version.arch), version.version.clone())).or_default().push(version);
     }
     let local: BTreeSet<_> = kept.installed.iter().map(|p| (full(&p.name, &p.arch), p.version.clone())).collect();
@@ -211,4 +215,98 @@ fn every_path_has_the_owner_dpkg_names() {
         }
         assert_eq!(seen, some.len());
     }
+}
+
+/// Prints every package's name, architecture and candidate as python3-apt has them.
+const CANDIDATES: &str = "
+import apt_pkg
+apt_pkg.init()
+cache = apt_pkg.Cache(None)
+depends = apt_pkg.DepCache(cache)
+for package in cache.packages:
+    if package.has_versions:
+        candidate = depends.get_candidate_ver(package)
+        print(package.name, package.architecture, candidate.ver_str if candidate else '-')
+";
+
+/// Our candidates beside python3-apt's, over every package; how many are not the plain newest version.
+fn compare_candidates(apt: &Apt, config: Option<&Path>) -> Option<BTreeMap<String, String>> {
+    let mut python = Command::new("/usr/bin/python3");
+    python.args(["-c", CANDIDATES]).env("LC_ALL", "C.UTF-8");
+    if let Some(config) = config {
+        python.env("APT_CONFIG", config);
+    }
+    let output = match python.output() {
+        Ok(output) => output,
+        Err(_) => return None,
+    };
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if errors.contains("No module named") {
+        return None;
+    }
+    assert!(output.status.success(), "{errors}");
+    let native = run("dpkg", &["--print-architecture"]);
+    let theirs: BTreeMap<String, String> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| line.split(' ').collect::<Vec<_>>())
+        .map(|c| (full(c[0], if c[1] == native.trim() { "" } else { c[1] }), c[2].to_string()))
+        .collect();
+    let policy = apt.policy(Scope::All).unwrap();
+    let ours: BTreeMap<String, String> = policy
+        .choices
+        .iter()
+        .map(|c| (full(&c.name, &c.arch), c.candidate.clone().unwrap_or_else(|| "-".into())))
+        .collect();
+    assert_eq!(ours.len(), policy.choices.len(), "a package has two choices");
+    let differ: Vec<_> = theirs
+        .iter()
+        .filter(|(name, version)| ours.get(*name) != Some(version))
+        .map(|(name, version)| format!("{name}: apt {version}, omg {:?}", ours.get(name)))
+        .chain(ours.keys().filter(|name| !theirs.contains_key(*name)).map(|name| format!("{name}: omg only")))
+        .collect();
+    assert!(
+        differ.is_empty(),
+        "{} of {} differ:\n{}",
+        differ.len(),
+        theirs.len(),
+        differ[..differ.len().min(20)].join("\n")
+    );
+    eprintln!("{} candidates are apt's", theirs.len());
+    Some(ours)
+}
+
+#[test]
+fn every_candidate_is_apts() {
+    let Some(apt) = machine("every_candidate_is_apts") else { return };
+    if compare_candidates(&apt, None).is_none() {
+        eprintln!("skipped every_candidate_is_apts: no python3-apt");
+    }
+}
+
+#[test]
+fn every_candidate_comes_from_the_first_list_that_has_it() {
+    let Some(apt) = machine("every_candidate_comes_from_the_first_list_that_has_it") else { return };
+    let mut kept = Kept::default();
+    apt.read_catalogue(&mut kept).unwrap();
+    let mut first: BTreeMap<(String, String), &str> = BTreeMap::new();
+    for version in &kept.available {
+        let repository = &kept.repositories[usize::from(version.repository)].name;
+        first.entry((full(&version.name, &version.arch), version.version.clone())).or_insert(repository);
+    }
+    for choice in apt.policy(Scope::All).unwrap().choices {
+        let Some(candidate) = &choice.candidate else { continue };
+        let expected = first.get(&(full(&choice.name, &choice.arch), candidate.clone())).copied().unwrap_or("");
+        assert_eq!(choice.repository, expected, "{}", choice.name);
+    }
+}
+
+#[test]
+fn asked_packages_have_the_choices_they_have_among_all() {
+    let Some(apt) = machine("asked_packages_have_the_choices_they_have_among_all") else { return };
+    let all = apt.policy(Scope::All).unwrap().choices;
+    let asked: Vec<_> = all.iter().step_by(97).map(|c| (c.name.as_str(), c.arch.as_str())).collect();
+    let some = apt.policy(Scope::Only(&asked)).unwrap().choices;
+    assert_eq!(some, all.iter().step_by(97).cloned().collect::<Vec<_>>());
+    assert_eq!(apt.policy(Scope::Only(&[("no such package", "")])).unwrap().choices, []);
 }

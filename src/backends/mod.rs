@@ -3,12 +3,13 @@
 //! A backend reads one root through pure Rust. It neither prints nor writes, and it does not know the index: it hands what
 //! it reads to the sinks of [`crate::model`]. What only the native library may decide is asked of an engine process.
 
+pub mod alpm;
 pub mod apt;
 pub mod aur;
 pub mod embedded;
 pub mod engine;
 
-use crate::model::{CatalogueSink, LocalSink, Policy, Scope, Source};
+use crate::model::{CatalogueSink, LocalSink, OrphanRule, Policy, Scope, Source};
 use anyhow::Result;
 use std::cmp::Ordering;
 use std::path::PathBuf;
@@ -42,6 +43,9 @@ pub trait Backend: Send + Sync {
 
     /// What the distribution would install: the engine's word where it can be had, else our own rules.
     fn policy(&self, scope: Scope<'_>) -> Result<Policy>;
+
+    /// When a dependency counts as an orphan.
+    fn orphan_rule(&self) -> OrphanRule;
 
     /// The family's own version order.
     fn compare(&self, a: &str, b: &str) -> Ordering;

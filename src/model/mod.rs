@@ -1,12 +1,14 @@
 //! Plain data that every other part speaks of. No I/O, no policy, no formatting for people.
 
+mod event;
 mod field;
 mod package;
 mod policy;
 pub mod relation;
 
+pub use event::{Event, Observer, Silent};
 pub use field::Field;
 pub use package::{
     Available, CatalogueSink, InstallState, Installed, LocalSink, Problem, Reason, Repository, RepositoryId, Source,
 };
-pub use policy::{Authority, Choice, Policy, Scope};
+pub use policy::{Authority, Choice, OrphanRule, Policy, Scope};

@@ -39,3 +39,13 @@ pub struct Policy {
     /// In any order. A package that is not here has its newest version in the first repository as its candidate.
     pub choices: Vec<Choice>,
 }
+
+/// When a package that came as a dependency counts as an orphan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrphanRule {
+    /// pacman: no installed package requires it, not even optionally.
+    Unrequired,
+    /// apt: no chain of relations leads to it from a package installed by hand or to be kept. Whether `Recommends` and
+    /// `Suggests` are links of such a chain is configured.
+    Unreachable { recommends: bool, suggests: bool },
+}

@@ -82,14 +82,6 @@ impl Config {
         }
     }
 
-    /// Name and value of everything directly under `name`.
-    pub fn entries(&self, name: &str) -> impl Iterator<Item = (&str, &str)> {
-        self.item(name)
-            .into_iter()
-            .flat_map(|item| &item.children)
-            .map(|child| (child.name.as_str(), child.value.as_str()))
-    }
-
     /// A path option put together from its parents and the root; `None` for `/dev/null` and empty ones.
     pub fn path(&self, name: &str) -> Option<PathBuf> {
         let mut path = String::new();
@@ -119,11 +111,6 @@ impl Config {
         };
         let relative = path.starts_with("./") || path.starts_with("../");
         Some(if relative { PathBuf::from(path) } else { base.join(path.trim_start_matches('/')) })
-    }
-
-    /// The root everything is read under.
-    pub fn root(&self) -> &Path {
-        &self.root
     }
 
     /// Files and folders the configuration was read from.
@@ -325,8 +312,8 @@ fn without_comments(text: &str) -> impl Iterator<Item = (usize, String)> {
                 if rest.starts_with("//") || (character == '#' && !directive) {
                     break;
                 }
-                if rest.starts_with("/*") {
-                    match rest[2..].find("*/") {
+                if let Some(comment) = rest.strip_prefix("/*") {
+                    match comment.find("*/") {
                         Some(end) => at += 2 + end + 2,
                         None => {
                             in_comment = true;
@@ -452,7 +439,7 @@ mod tests {
     #[test]
     fn paths_are_put_together_and_rebased() {
         let read = config("Dir::State \"/other\"; Dir::Etc::sourceparts \"/dev/null\";");
-        let root = read.root().to_path_buf();
+        let root = read.root.clone();
         assert_eq!(read.path("Dir::State::lists"), Some(root.join("other/lists/")));
         assert_eq!(read.path("Dir::State::status"), Some(root.join("var/lib/dpkg/status")));
         assert_eq!(read.path("Dir::Etc::sourceparts"), None);

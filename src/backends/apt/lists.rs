@@ -1,6 +1,7 @@
 //! The lists under apt's lists folder that belong to a configured archive, and the catalogue they give.
 
 use super::control::{Stanzas, text};
+use super::pins::Place;
 use super::record::{Record, Scratch};
 use super::release::Release;
 use super::sources::{Archive, release_uri};
@@ -9,15 +10,16 @@ use crate::sys::unpack;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-/// One configured archive with what its Release file says.
+/// The configured archives as they lie on the disk.
 #[derive(Clone, Debug)]
 pub struct World {
-    pub releases: Vec<Release>,
     /// `Packages` lists that exist, in apt's order.
     pub lists: Vec<List>,
     pub translations: Vec<PathBuf>,
     /// Named as `CatalogueSink` is told; several lists (architectures) may be of one.
     pub repositories: Vec<Repository>,
+    /// Heads of the Release files, one for each archive; empty ones where there is no file.
+    releases: Vec<Release>,
     /// Every path that was looked for first under its plain name: what a change would show at.
     pub inputs: Vec<PathBuf>,
     pub problems: Vec<Problem>,
@@ -27,17 +29,24 @@ pub struct World {
 #[derive(Clone, Debug)]
 pub struct List {
     pub path: PathBuf,
-    /// File name without the ending of a compression; what libapt calls it is this or the whole.
-    pub plain_name: String,
-    pub release: usize,
-    /// Index into the archives it was made from.
-    pub archive: usize,
-    pub component: String,
-    pub architecture: String,
-    pub host: String,
     pub repository: RepositoryId,
     /// What the Release file states as its unpacked size.
     pub stated_bytes: Option<u64>,
+    /// Index into [`World::releases`].
+    release: usize,
+    host: String,
+    component: String,
+    /// Empty for an archive without components.
+    architecture: String,
+}
+
+impl List {
+    /// What pins know the list by.
+    pub fn place<'a>(&'a self, world: &'a World) -> Place<'a> {
+        let architecture = Some(self.architecture.as_str()).filter(|architecture| !architecture.is_empty());
+        let release = world.releases.get(self.release);
+        Place { release, host: &self.host, component: &self.component, architecture }
+    }
 }
 
 /// The endings of packed lists in the order apt looks for them.
@@ -47,20 +56,20 @@ impl World {
     /// Looks which lists there are. Reads the Release files' heads and no list.
     pub fn find(folder: &Path, archives: &[Archive]) -> World {
         let mut world = World {
-            releases: Vec::new(),
             lists: Vec::new(),
             translations: Vec::new(),
             repositories: Vec::new(),
+            releases: Vec::new(),
             inputs: Vec::new(),
             problems: Vec::new(),
         };
-        for (number, archive) in archives.iter().enumerate() {
-            world.add_archive(folder, number, archive);
+        for archive in archives {
+            world.add_archive(folder, archive);
         }
         world
     }
 
-    fn add_archive(&mut self, folder: &Path, number: usize, archive: &Archive) {
+    fn add_archive(&mut self, folder: &Path, archive: &Archive) {
         let base = release_uri(&archive.uri, &archive.suite);
         let stem = folder.join(file_name(&base));
         let flat = archive.suite.ends_with('/');
@@ -71,6 +80,7 @@ impl World {
                 let component = section.component.as_str();
                 let key = if flat { "Packages".into() } else { format!("{component}/binary-{architecture}/Packages") };
                 if !keys.iter().any(|(known, ..)| *known == key) {
+                    let architecture = if flat { "" } else { architecture.as_str() };
                     keys.push((key, component, architecture));
                 }
             }
@@ -98,24 +108,22 @@ impl World {
             self.inputs.push(path.clone());
             let repository = self.repository(archive, &release, component, &host);
             self.lists.push(List {
-                plain_name: plain.file_name().unwrap_or_default().to_string_lossy().into_owned(),
                 path,
-                release: self.releases.len(),
-                archive: number,
-                component: component.to_string(),
-                architecture: architecture.to_string(),
-                host: host.clone(),
                 repository,
                 stated_bytes,
+                release: self.releases.len(),
+                host: host.clone(),
+                component: component.to_string(),
+                architecture: architecture.to_string(),
             });
         }
+        self.releases.push(release);
         for key in languages {
             if let Some(path) = existing(&with_ending(&stem, &escape(&key))) {
                 self.inputs.push(path.clone());
                 self.translations.push(path);
             }
         }
-        self.releases.push(release);
     }
 
     /// The repository of a list: an existing one of the same place, or a new one under a name of its own.
@@ -332,6 +340,48 @@ mod tests {
         assert_eq!(file_name("http://u:p@h.org/debian/dists/a_b/InRelease"), "h.org_debian_dists_a%5fb_InRelease");
         assert_eq!(file_name("file:/srv/r/./Packages"), "_srv_r_._Packages");
         assert_eq!(file_name("http://h:8080/x~y/"), "h:8080_x%7ey_");
+    }
+
+    struct Told(Vec<String>, Vec<Problem>);
+
+    impl CatalogueSink for Told {
+        fn repository(&mut self, _: Repository) -> RepositoryId {
+            0
+        }
+        fn package(&mut self, package: &Available<'_>) {
+            self.0.push(package.name.to_string());
+        }
+        fn problem(&mut self, problem: Problem) {
+            self.1.push(problem);
+        }
+    }
+
+    #[test]
+    fn a_truncated_list_is_named_and_the_others_still_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+        let list = |name: &str| format!("Package: {name}\nVersion: 1\nArchitecture: all\n\n").repeat(3);
+        let sums: String = ["a", "b", "c"]
+            .iter()
+            .map(|part| format!(" 00 {} {part}/binary-amd64/Packages\n", list("x").len()))
+            .collect();
+        write("h_dists_s_Release", format!("Suite: s\nSHA256:\n{sums}").as_bytes());
+        let packed = zstd::encode_all(list("a").as_bytes(), 1).unwrap();
+        write("h_dists_s_a_binary-amd64_Packages.zst", &packed[..packed.len() - 3]);
+        write("h_dists_s_b_binary-amd64_Packages", &list("b").as_bytes()[..50]);
+        write("h_dists_s_c_binary-amd64_Packages", list("c").as_bytes());
+        let section = |component: &str| super::super::sources::Section {
+            component: component.into(),
+            architectures: vec!["amd64".into()],
+            languages: Vec::new(),
+        };
+        let sections = ["a", "b", "c"].map(section).to_vec();
+        let archives = [Archive { uri: "http://h/".into(), suite: "s".into(), sections }];
+        let mut told = Told(Vec::new(), Vec::new());
+        World::find(folder.path(), &archives).read_catalogue("amd64", &mut told);
+        assert_eq!(told.0.iter().filter(|name| *name == "c").count(), 3);
+        let named: Vec<_> = told.1.iter().map(|p| p.path.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(named, ["h_dists_s_a_binary-amd64_Packages.zst", "h_dists_s_b_binary-amd64_Packages"]);
     }
 
     #[test]

@@ -1,21 +1,22 @@
-//! The family of apt and dpkg: their files, read without either, and apt's policy.
+//! The family of apt and dpkg: their files, read without either.
 //!
 //! `control` is the syntax most of the files share, `config` and `sources` say where to look, `lists` reads what the
-//! archives offer and `status` what is installed.
+//! archives offer and `status` what is installed. `pins` reads the preferences and `rules` draws the policy from it all.
 
 mod config;
 mod control;
 mod lists;
 mod owned;
+mod pins;
 mod record;
 mod release;
+mod rules;
 mod sources;
 mod status;
 mod version;
 
 use crate::backends::Backend;
-use crate::backends::engine::EngineCommand;
-use crate::model::{CatalogueSink, LocalSink, Policy, Scope, Source};
+use crate::model::{Authority, CatalogueSink, LocalSink, OrphanRule, Policy, Problem, Scope, Source};
 use anyhow::{Context, Result};
 use config::Config;
 use std::cmp::Ordering;
@@ -28,13 +29,12 @@ pub struct Apt {
     /// The native one first.
     architectures: Vec<String>,
     places: status::Places,
-    engine: Option<EngineCommand>,
 }
 
 impl Apt {
     /// Opens `root`; `None` where dpkg has no status file. `config` is what `APT_CONFIG` would name, for another apt
-    /// configuration than the root's own. `engine` is asked for the policy where it is given.
-    pub fn open(root: &Path, config: Option<&Path>, engine: Option<EngineCommand>) -> Result<Option<Apt>> {
+    /// configuration than the root's own.
+    pub fn open(root: &Path, config: Option<&Path>) -> Result<Option<Apt>> {
         let config = Config::read(root, config);
         let Some(status) = config.path("Dir::State::status") else { return Ok(None) };
         if !status.try_exists().with_context(|| format!("cannot look for {}", status.display()))? {
@@ -44,7 +44,7 @@ impl Apt {
         let extended_states = config.path("Dir::State::extended_states").unwrap_or_default();
         let places = status::Places { status, extended_states, admin };
         let architectures = architectures(&config, &places)?;
-        Ok(Some(Apt { native: architectures[0].clone(), architectures, config, places, engine }))
+        Ok(Some(Apt { native: architectures[0].clone(), architectures, config, places }))
     }
 
     /// Whether apt keeps packages for the sake of `Recommends` and of `Suggests`: two edges of its orphan search.
@@ -76,11 +76,9 @@ impl Backend for Apt {
 
     fn catalogue_inputs(&self) -> Vec<PathBuf> {
         let mut inputs = self.config.inputs().to_vec();
-        for name in
-            ["lists", "../Etc::sourcelist", "../Etc::sourceparts", "../Etc::preferences", "../Etc::preferencesparts"]
+        for name in ["State::lists", "Etc::sourcelist", "Etc::sourceparts", "Etc::preferences", "Etc::preferencesparts"]
         {
-            let name = name.strip_prefix("../").map_or(format!("Dir::State::{name}"), |name| format!("Dir::{name}"));
-            inputs.extend(self.config.path(&name));
+            inputs.extend(self.config.path(&format!("Dir::{name}")));
         }
         for (folder, extensions) in
             [("Dir::Etc::sourceparts", &["list", "sources"][..]), ("Dir::Etc::preferencesparts", &["", "pref"])]
@@ -99,11 +97,24 @@ impl Backend for Apt {
 
     fn read_catalogue(&self, sink: &mut dyn CatalogueSink) -> Result<()> {
         self.world().read_catalogue(&self.native, sink);
+        for problem in pins::Pins::read(&self.config).problems {
+            sink.problem(problem);
+        }
         Ok(())
     }
 
     fn read_local(&self, sink: &mut dyn LocalSink) -> Result<()> {
-        status::read(&self.places, &self.native, &|_| false, sink)
+        let mut never = Vec::new();
+        for pattern in self.config.list("APT::NeverAutoRemove") {
+            match regex::RegexBuilder::new(pattern).case_insensitive(true).build() {
+                Ok(regex) => never.push(regex),
+                Err(_) => sink.problem(Problem {
+                    path: self.config.path("Dir::Etc::parts").unwrap_or_default(),
+                    message: format!("APT::NeverAutoRemove is no regular expression: {pattern}"),
+                }),
+            }
+        }
+        status::read(&self.places, &self.native, &|name| never.iter().any(|regex| regex.is_match(name)), sink)
     }
 
     fn read_owned(&self, each: &mut dyn FnMut(&str, &str, &[u8])) -> Result<()> {
@@ -114,9 +125,29 @@ impl Backend for Apt {
         owned::of(&self.places, &self.native, name, arch)
     }
 
-    fn policy(&self, _scope: Scope<'_>) -> Result<Policy> {
-        let _ = &self.engine;
-        Ok(Policy { authority: crate::model::Authority::Rules("pins are not read yet".into()), choices: Vec::new() })
+    fn policy(&self, scope: Scope<'_>) -> Result<Policy> {
+        let (world, pins) = (self.world(), pins::Pins::read(&self.config));
+        let question = rules::Question {
+            world: &world,
+            status: &self.places.status,
+            native: &self.native,
+            pins: &pins,
+            default_release: self.config.find("APT::Default-Release"),
+        };
+        let (choices, fault) = rules::choose(&question, scope)?;
+        let mut reason = "no engine of apt's library".to_string();
+        if let Some(fault) = fault {
+            reason.push_str(&format!("; apt would refuse: {fault}"));
+        }
+        if self.config.is_set("APT::Get::Phase-Policy", false) {
+            reason.push_str("; phased updates are taken as released");
+        }
+        Ok(Policy { authority: Authority::Rules(reason), choices })
+    }
+
+    fn orphan_rule(&self) -> OrphanRule {
+        let (recommends, suggests) = self.keeps_recommended_and_suggested();
+        OrphanRule::Unreachable { recommends, suggests }
     }
 
     fn compare(&self, a: &str, b: &str) -> Ordering {
@@ -163,6 +194,9 @@ fn native_of(status: &Path) -> Result<String> {
 
 /// Languages of translated descriptions in apt's order. The user's own locale has no say: the index is for everybody.
 fn languages(config: &Config) -> Vec<String> {
+    if config.list("Acquire::Languages").first() == Some(&"none") {
+        return Vec::new();
+    }
     let mut languages: Vec<String> = config
         .list("Acquire::Languages")
         .into_iter()

@@ -31,11 +31,6 @@ impl<'a> Status<'a> {
             _ => Some(InstallState::Broken),
         }
     }
-
-    /// Whether apt takes the version in the stanza for the installed one.
-    pub fn is_current(self) -> bool {
-        !matches!(self.state, "" | "not-installed" | "config-files")
-    }
 }
 
 /// Where dpkg keeps its database; the folder of the status file.

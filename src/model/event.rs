@@ -1,0 +1,22 @@
+//! What long work tells whoever waits for it.
+
+/// Something that happened on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A stage begins: `reading apt's lists`.
+    Stage(&'a str),
+    /// Another refresh holds the lock; this one waits.
+    Waiting,
+}
+
+/// Receives events, from any thread.
+pub trait Observer: Sync {
+    fn event(&self, event: Event<'_>);
+}
+
+/// For whoever does not listen.
+pub struct Silent;
+
+impl Observer for Silent {
+    fn event(&self, _: Event<'_>) {}
+}

@@ -1,0 +1,12 @@
+//! Sequences that cross domains. They neither print nor ask: what happens on the way goes to an
+//! [`Observer`](crate::model::Observer), what came of it is returned.
+
+mod local;
+mod place;
+pub mod refresh;
+mod relate;
+mod world;
+
+pub use place::Place;
+pub use refresh::{Outcome, Request, refresh};
+pub use world::World;

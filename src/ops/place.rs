@@ -1,0 +1,43 @@
+//! Which machine is meant, and where its index lies.
+
+use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The machine a command speaks of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Its root folder; `/` as a rule.
+    pub root: PathBuf,
+    /// Another configuration file of the package manager.
+    pub config: Option<PathBuf>,
+    /// Another pacman database folder.
+    pub dbpath: Option<PathBuf>,
+}
+
+impl Place {
+    /// The folders its index may be in, best first: the system's own, then the user's cache. With another configuration
+    /// than the machine's own only the latter, since the system's index is the machine's.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let own = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        if let Some(folder) = own("OMG_INDEX_DIR") {
+            return vec![folder];
+        }
+        let mut folders = Vec::new();
+        if self.config.is_none() && self.dbpath.is_none() {
+            folders.push(self.root.join("var/lib/omg"));
+        }
+        let cache = own("XDG_CACHE_HOME")
+            .filter(|path| path.is_absolute())
+            .or_else(|| own("HOME").map(|home| home.join(".cache")));
+        folders.extend(cache.map(|cache| cache.join("omg").join(self.key())));
+        folders
+    }
+
+    fn key(&self) -> String {
+        if self.root == Path::new("/") && self.config.is_none() && self.dbpath.is_none() {
+            return "index".into();
+        }
+        let text = format!("{:?}", (&self.root, &self.config, &self.dbpath));
+        format!("index-{:016x}", xxh3_64(text.as_bytes()))
+    }
+}
