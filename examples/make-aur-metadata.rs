@@ -158,7 +158,7 @@ fn invent(entry: &mut Map<String, Value>, index: usize) {
     let (opened, closed) = (1_200_000_000.0, 1_766_000_000.0);
     let submitted = opened + fraction("submitted") * (closed - opened);
     let modified = submitted + fraction("modified") * (closed - submitted);
-    let flagged = (fraction("flagged") < 0.06).then(|| (modified + 0.5 * (closed - modified)) as u64);
+    let flagged = (fraction("flagged") < 0.06).then_some((modified + 0.5 * (closed - modified)) as u64);
     let person = |what: &str| format!("person{}", (fraction(what).powi(3) * 20_000.0) as u64);
     let description = entry["Description"].as_str().unwrap_or_default();
     let keywords: Vec<String> = description

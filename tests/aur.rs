@@ -1,5 +1,8 @@
 //! The AUR's metadata and `.SRCINFO` files, all of them, against readers that we did not write.
 
+// Tests tell what they skip.
+#![allow(clippy::print_stdout)]
+
 #[allow(dead_code)]
 #[path = "../examples/make-aur-metadata.rs"]
 mod make;
@@ -137,6 +140,10 @@ fn recorded_answers_of_the_rpc_interface_have_the_same_shape() {
         }
         let mut text = String::new();
         member.read_to_string(&mut text).unwrap();
+        // A script lies among them.
+        if !text.starts_with('{') {
+            continue;
+        }
         let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
         let file = folder.path().join("results.json");
         // Set out over many lines, as no server of the AUR writes them.
@@ -153,6 +160,16 @@ fn a_full_size_file_in_every_field_of_every_package() {
     let path = folder.path().join("meta.json.gz");
     make::make(&archive, &path, 97_000).unwrap();
     assert_eq!(compare(&path), 97_000);
+}
+
+#[test]
+fn damage_anywhere_is_told_and_what_comes_before_it_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("meta.json.gz");
+    match shared("damage of real metadata", make::SRCINFO) {
+        Some(archive) => make::make(&archive, &path, 8_000).unwrap(),
+        None => std::fs::write(&path, gzip(&list_of(8_000))).unwrap(),
+    }
     damaged_copies(&path);
 }
 
@@ -161,7 +178,7 @@ fn damaged_copies(path: &Path) {
     let whole = read(path);
     let bytes = std::fs::read(path).unwrap();
     let bad = path.with_file_name("bad.json.gz");
-    for cut in (0..bytes.len()).step_by(bytes.len() / 12 + 1) {
+    for cut in (0..bytes.len()).step_by(bytes.len() / 30 + 1) {
         std::fs::write(&bad, &bytes[..cut]).unwrap();
         let part = read(&bad);
         assert!(whole.text.starts_with(&part.text), "cut at {cut}");
@@ -174,7 +191,7 @@ fn damaged_copies(path: &Path) {
             part.packages
         );
     }
-    for at in (20..bytes.len()).step_by(bytes.len() / 12 + 1) {
+    for at in (20..bytes.len()).step_by(bytes.len() / 30 + 1) {
         let mut flipped = bytes.clone();
         flipped[at] ^= 0x10;
         std::fs::write(&bad, &flipped).unwrap();
@@ -275,5 +292,5 @@ fn a_kept_copy_is_only_replaced_by_one_that_can_be_read_whole() {
     }
     assert!(serve(list_of(3).as_bytes()).is_ok(), "not packed");
     assert_eq!(read(&aur.path).packages, 3);
-    assert_eq!(aur.inputs(), [aur.path.clone()]);
+    assert_eq!(aur.inputs(), std::slice::from_ref(&aur.path));
 }

@@ -749,3 +749,67 @@ fn a_proxy_is_given_the_name_and_the_password() {
     get_with(&network, &server.url(), &place.dest, MAX).unwrap();
     assert_eq!(proxy.requests().len(), 1, "an exception is reached directly");
 }
+
+/// A server of https for `name`, and the certificate that vouches for it.
+fn encrypted(name: &str, answer: impl Fn(&str) -> Reply + Send + 'static) -> (u16, String) {
+    let own = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![own.cert.der().clone()], key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let connection = rustls::ServerConnection::new(config.clone()).unwrap();
+            let mut stream = rustls::StreamOwned::new(connection, stream.unwrap());
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|got| got == 1) {
+                head.push(byte[0]);
+            }
+            // A client that does not trust the certificate has gone.
+            let _ = stream.write_all(&answer(&String::from_utf8_lossy(&head).to_lowercase()).bytes);
+            stream.conn.send_close_notify();
+            let _ = stream.flush();
+        }
+    });
+    (port, own.cert.pem())
+}
+
+#[test]
+fn https_is_verified_against_the_given_certificates_and_never_left() {
+    let plain = Server::start(|_, _| Reply::sized("200 OK", "", b"plain"));
+    let plain_url = plain.url();
+    let (port, pem) = encrypted("localhost", move |request| match request.split(' ').nth(1) {
+        Some("/down") => Reply::sized("302 Found", &format!("Location: {plain_url}\r\n"), b""),
+        _ => Reply::sized("200 OK", "", b"secret"),
+    });
+    let (_, other_pem) = encrypted("localhost", |_| Reply::sized("200 OK", "", b""));
+    let place = place();
+    let certificates = place._folder.path().join("certs.pem");
+    std::fs::write(&certificates, pem).unwrap();
+    let network = Network { ca_files: vec!["/none/such".into(), certificates.clone()], ..network() };
+    let fetch = |path: &str| get_with(&network, &format!("https://{path}"), &place.dest, MAX);
+
+    fetch(&format!("localhost:{port}/")).unwrap();
+    assert_eq!(place.content(), b"secret");
+    let error = fetch(&format!("localhost:{port}/down")).unwrap_err();
+    assert!(error.ends_with("which is not encrypted"), "{error}");
+    assert!(plain.requests().is_empty());
+    let error = fetch(&format!("127.0.0.1:{port}/")).unwrap_err();
+    assert!(error.contains("not valid for name"), "{error}");
+    std::fs::write(&certificates, other_pem).unwrap();
+    let error = fetch(&format!("localhost:{port}/")).unwrap_err();
+    assert!(error.contains("invalid peer certificate"), "{error}");
+    assert_eq!(place.content(), b"secret");
+
+    // From http to https is a step up.
+    let up =
+        Server::start(move |_, _| Reply::sized("301 Moved", &format!("Location: https://localhost:{port}/\r\n"), b""));
+    assert!(get_with(&network, &up.url(), &place.dest, MAX).unwrap_err().contains("invalid peer certificate"));
+}
