@@ -1,6 +1,8 @@
 //! The unit files as the programs they are written for read them: pacman, apt, systemd, sh. Where such a program is not
 //! installed its test says so. A copy of omg is played by small scripts, so that it can fail in every way.
 
+#![expect(clippy::print_stderr, reason = "a skipped test says so")]
+
 use omg::model::Source;
 use omg::units;
 use std::fs;
@@ -59,7 +61,7 @@ fn run(command: &mut Command) -> Option<Output> {
     match command.env("LC_ALL", "C").output() {
         Ok(output) => Some(output),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            eprintln!("skipped: {} is not installed", command.get_program().display());
+            eprintln!("skipped: {} is not installed", command.get_program().to_string_lossy());
             None
         }
         Err(error) => panic!("{command:?}: {error}"),

@@ -4,7 +4,8 @@ use super::{found, full_name};
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::index::search::{Query, nearest, search};
-use crate::index::{Index, Row};
+use crate::index::words::lower;
+use crate::index::{Index, LocalRow, Row};
 use crate::model::Source;
 use crate::ui::Style;
 use anyhow::Result;
@@ -78,10 +79,16 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
             total += 1;
         }
     }
-    if rows.is_empty() && total == 0 {
+    let foreign = match filter.repository {
+        None => only_here(ctx, &index, &query)?,
+        Some(_) => Vec::new(),
+    };
+    total += foreign.len();
+    if total == 0 {
         return nothing(ctx, &index, &terms, regexes.is_some());
     }
-    let matches: Vec<Match> = rows.into_iter().map(|row| entry(&index, &installed, row)).collect::<Result<_>>()?;
+    let mut matches: Vec<Match> = rows.into_iter().map(|row| entry(&index, &installed, row)).collect::<Result<_>>()?;
+    matches.extend(foreign.into_iter().take(limit - matches.len().min(limit)));
     if ctx.json {
         ctx.ui.print_json(&matches)?;
     } else {
@@ -117,6 +124,33 @@ impl Filter<'_> {
                 .repository
                 .is_none_or(|wanted| repository == wanted || repository.split('/').next() == Some(wanted)))
     }
+}
+
+/// Installed packages that no repository has: the catalogue does not know them, and they are few.
+fn only_here(ctx: &Ctx, index: &Index, query: &Query<'_>) -> Result<Vec<Match>> {
+    let terms: Vec<String> = query.terms.iter().map(|term| lower(term).into_owned()).collect();
+    let fits = |place: usize, text: &str| match query.regex {
+        Some(regexes) => regexes[place].is_match(text),
+        None => lower(text).contains(&terms[place]),
+    };
+    let mut matches = Vec::new();
+    index.local.scan(|_, row| {
+        let all = |row: &LocalRow| {
+            (0..terms.len()).all(|place| fits(place, &row.name) || !query.names && fits(place, &row.summary))
+        };
+        if row.installed() && row.catalogue.is_none() && ctx.shows(row.source) && all(&row) {
+            matches.push(Match {
+                name: full_name(&row.name, &row.arch),
+                version: row.version.clone(),
+                installed_version: Some(row.version),
+                repository: String::new(),
+                source: row.source,
+                description: row.summary,
+            });
+        }
+        Ok(())
+    })?;
+    Ok(matches)
 }
 
 fn entry(index: &Index, installed: &[(u32, u32)], row: Row) -> Result<Match> {
