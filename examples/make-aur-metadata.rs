@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The size of the AUR at the time of writing.
@@ -22,13 +22,21 @@ const USUAL_PACKAGES: usize = 97_000;
 
 fn main() -> Result<()> {
     let (out, wanted) = arguments()?;
-    let (mut real, malformed) = read_all()?;
+    let data = std::env::var_os("OMG_TEST_DATA")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
+    make(&data.join(SRCINFO), &out, wanted)
+}
+
+/// Below the shared data.
+pub const SRCINFO: &str = "aur/srcinfo-77809.tar.zst";
+
+/// Writes `wanted` packages to `out`, from the archive of `.SRCINFO` files at `archive`.
+pub fn make(archive: &Path, out: &Path, wanted: usize) -> Result<()> {
+    let mut real = read_all(archive)?;
     real.sort_by_cached_key(|entry| xxh3_64(name_of(entry).as_bytes()));
     let mut chosen = grow(real, wanted)?;
     chosen.sort_by(|a, b| name_of(a).cmp(name_of(b)));
-    write_all(&out, chosen)?;
-    eprintln!("wrote {wanted} packages to {}; {malformed} .SRCINFO were malformed", out.display());
-    Ok(())
+    write_all(out, chosen)
 }
 
 fn arguments() -> Result<(PathBuf, usize)> {
@@ -44,14 +52,11 @@ fn arguments() -> Result<(PathBuf, usize)> {
     Ok((out, packages))
 }
 
-/// Every package of the shared `.SRCINFO` files, each name once, and the number of files that are malformed.
-fn read_all() -> Result<(Vec<Map<String, Value>>, usize)> {
-    let data = std::env::var_os("OMG_TEST_DATA")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
-    let path = data.join("aur/srcinfo-77809.tar.zst");
-    let file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+/// Every package of the `.SRCINFO` files in `path`, each name once. Malformed files are left out.
+fn read_all(path: &Path) -> Result<Vec<Map<String, Value>>> {
+    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     let mut archive = tar::Archive::new(zstd::Decoder::new(file)?);
-    let (mut all, mut seen, mut malformed) = (Vec::new(), HashSet::new(), 0);
+    let (mut all, mut seen) = (Vec::new(), HashSet::new());
     for member in archive.entries()? {
         let mut member = member?;
         if !member.header().entry_type().is_file() {
@@ -60,17 +65,14 @@ fn read_all() -> Result<(Vec<Map<String, Value>>, usize)> {
         let mut bytes = Vec::new();
         member.read_to_end(&mut bytes)?;
         let text = String::from_utf8_lossy(&bytes);
-        let Ok(info) = srcinfo::parse(&text) else {
-            malformed += 1;
-            continue;
-        };
+        let Ok(info) = srcinfo::parse(&text) else { continue };
         for package in &info.packages {
             if seen.insert(package.name.to_owned()) {
                 all.push(describe(&info, package));
             }
         }
     }
-    Ok((all, malformed))
+    Ok(all)
 }
 
 fn name_of(entry: &Map<String, Value>) -> &str {
@@ -130,7 +132,7 @@ fn grow(real: Vec<Map<String, Value>>, wanted: usize) -> Result<Vec<Map<String, 
     Ok(all)
 }
 
-fn write_all(out: &PathBuf, entries: Vec<Map<String, Value>>) -> Result<()> {
+fn write_all(out: &Path, entries: Vec<Map<String, Value>>) -> Result<()> {
     let file = File::create(out).with_context(|| format!("cannot create {}", out.display()))?;
     let mut gzip = GzEncoder::new(BufWriter::new(file), Compression::default());
     let last = entries.len().saturating_sub(1);

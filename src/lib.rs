@@ -4,9 +4,16 @@
 //! `commands > ops > (index, backends, runtimes, audit) > sys > model`.
 
 pub mod backends;
+pub mod cli;
+pub mod commands;
+pub mod context;
+pub mod error;
 pub mod index;
 pub mod model;
 pub mod ops;
 pub mod runtimes;
+pub mod prompt;
+pub mod shell;
 pub mod sys;
+pub mod ui;
 pub mod units;

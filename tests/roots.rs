@@ -6,6 +6,9 @@
 //!
 //! To try one more command in every root, add it to `ANYWHERE`; to try another root, add a test.
 
+// What is skipped is said on standard output, where ./setup counts it.
+#![allow(clippy::print_stdout)]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -84,6 +87,7 @@ fn run_or_skip(test: &str, make: impl FnOnce() -> Result<PathBuf, String>) {
     for arguments in ANYWHERE {
         let there = in_root(&root, arguments);
         let here = run(Command::new(&omg).args(*arguments));
+        assert!(!here.stdout.is_empty(), "{arguments:?} says nothing");
         assert_eq!(there.status, here.status, "{arguments:?}: {}", String::from_utf8_lossy(&there.stderr));
         assert_eq!(String::from_utf8_lossy(&there.stdout), String::from_utf8_lossy(&here.stdout), "{arguments:?}");
     }

@@ -234,8 +234,9 @@ fn only_ui_prints() {
     const PRINTERS: [&str; 6] = ["println!", "print!", "eprintln!", "eprint!", "stdout()", "stderr()"];
     let mut broken = Vec::new();
     for file in rust_files(&["src"]) {
-        // The engines speak to omg over their standard streams; main has no printer yet when a run fails this early.
-        if file.path.starts_with("src/ui/") || file.path == "src/ui.rs" || file.is_engine() {
+        // The engines speak to omg over their standard streams, and the end of that protocol they use is in engine.rs.
+        let speaks = file.is_engine() || file.path == "src/backends/engine.rs";
+        if file.path.starts_with("src/ui/") || file.path == "src/ui.rs" || speaks {
             continue;
         }
         for (number, code) in file.code() {

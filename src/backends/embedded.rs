@@ -6,16 +6,31 @@
 
 use anyhow::{Context, Result};
 use rustix::fs::{MemfdFlags, SealFlags};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 include!(concat!(env!("OUT_DIR"), "/engines.rs"));
 
 /// The bytes of the executable `name` (`omg-apt`, `omg-alpm`), where this build carries it.
 pub fn engine(name: &str) -> Option<&'static [u8]> {
     ENGINES.iter().find(|(known, _)| *known == name).map(|(_, bytes)| *bytes)
+}
+
+/// Where to run the engine `name` from, where this build carries it. Its file in memory is made at the first call and kept
+/// as long as omg runs.
+pub fn program(name: &str) -> Option<Result<PathBuf>> {
+    static MADE: Mutex<BTreeMap<&str, SealedExecutable>> = Mutex::new(BTreeMap::new());
+    let (name, bytes) = ENGINES.iter().find(|(known, _)| *known == name)?;
+    // Nothing is half done where another thread could have panicked.
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(executable) = made.get(name) {
+        return Some(Ok(executable.path()));
+    }
+    Some(SealedExecutable::new(name, bytes).map(|executable| made.entry(*name).or_insert(executable).path()))
 }
 
 /// An executable in memory that nothing can change any more. It lives as long as this value.
@@ -76,9 +91,11 @@ mod tests {
     fn knows_no_other_names() {
         assert!(engine("omg").is_none());
         assert!(engine("").is_none());
+        assert!(program("omg").is_none());
         for (name, bytes) in ENGINES {
             assert_eq!(engine(name).unwrap().as_ptr(), bytes.as_ptr());
             assert!(bytes.starts_with(b"\x7fELF"), "{name} is no executable");
+            assert_eq!(program(name).unwrap().unwrap(), program(name).unwrap().unwrap(), "made twice");
         }
     }
 }

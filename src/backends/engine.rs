@@ -13,6 +13,7 @@
 //!
 //! Choices are not JSON because there are 63,000 of them on an ordinary Debian.
 
+use crate::backends::embedded;
 use crate::model::{Choice, Scope};
 use std::fmt;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -95,6 +96,8 @@ impl std::error::Error for EngineError {}
 /// An engine that was found, not yet started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineCommand {
+    /// For messages: the program of an engine inside omg is a number below /proc.
+    name: String,
     program: PathBuf,
     timeout: Duration,
 }
@@ -102,23 +105,30 @@ pub struct EngineCommand {
 impl EngineCommand {
     /// The engine in this very file.
     pub fn at(program: impl Into<PathBuf>) -> EngineCommand {
-        EngineCommand { program: program.into(), timeout: TIMEOUT }
+        let program = program.into();
+        let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        EngineCommand { name, program, timeout: TIMEOUT }
     }
 
     /// Looks for `name` (`omg-alpm`) in the folder `OMG_ENGINE_DIR` names and nowhere else if that is set; otherwise
-    /// beside the running executable, then in `/usr/lib/omg`.
+    /// beside the running executable, then in `/usr/lib/omg`, then inside omg itself.
     pub fn find(name: &str) -> Result<EngineCommand, EngineError> {
         let mut folders = Vec::new();
-        if let Some(folder) = std::env::var_os("OMG_ENGINE_DIR").filter(|v| !v.is_empty()) {
+        let named = std::env::var_os("OMG_ENGINE_DIR").filter(|v| !v.is_empty());
+        if let Some(folder) = &named {
             folders.push(PathBuf::from(folder));
         } else {
             let executable = std::env::current_exe().ok();
             folders.extend(executable.as_deref().and_then(Path::parent).map(Path::to_owned));
             folders.push(PathBuf::from(SYSTEM_DIR));
         }
-        match folders.iter().map(|folder| folder.join(name)).find(|program| program.is_file()) {
-            Some(program) => Ok(EngineCommand::at(program)),
-            // An engine embedded in omg is to be found here, last, so that a file on disk can replace it.
+        if let Some(program) = folders.iter().map(|folder| folder.join(name)).find(|program| program.is_file()) {
+            return Ok(EngineCommand::at(program));
+        }
+        // Last, so that a file on disk can replace it.
+        match embedded::program(name).filter(|_| named.is_none()) {
+            Some(Ok(program)) => Ok(EngineCommand { name: name.to_owned(), program, timeout: TIMEOUT }),
+            Some(Err(error)) => Err(EngineError::CannotStart(format!("{error:#}"))),
             None => {
                 let places: Vec<_> = folders.iter().map(|f| f.display().to_string()).collect();
                 Err(EngineError::CannotStart(format!("no {name} in {}", places.join(" or "))))
@@ -183,8 +193,8 @@ impl EngineCommand {
             .map_err(|e| EngineError::CannotStart(format!("cannot run {}: {e}", self.program.display())))
     }
 
-    fn name(&self) -> std::borrow::Cow<'_, str> {
-        self.program.file_name().unwrap_or_default().to_string_lossy()
+    fn name(&self) -> &str {
+        &self.name
     }
 }
 

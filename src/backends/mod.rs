@@ -3,10 +3,11 @@
 //! A backend reads one root through pure Rust. It neither prints nor writes, and it does not know the index: it hands what
 //! it reads to the sinks of [`crate::model`]. What only the native library may decide is asked of an engine process.
 
+pub mod alpm;
 pub mod apt;
-pub mod engine;
 pub mod aur;
 pub mod embedded;
+pub mod engine;
 
 use crate::model::{CatalogueSink, LocalSink, OrphanRule, Policy, Scope, Source};
 use anyhow::Result;

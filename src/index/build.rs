@@ -8,9 +8,7 @@ use super::intern::Interner;
 use super::postings::Postings;
 use super::rows::{MAX_ROW, RowsBuilder};
 use super::{dictionary, varint, words};
-use crate::model::{
-    Available, CatalogueSink, Choice, Field, Problem, Repository, RepositoryId, Source, relation,
-};
+use crate::model::{Available, CatalogueSink, Choice, Field, Problem, Repository, RepositoryId, Source, relation};
 use std::io::Write;
 
 /// Where in a package a word stands: the low bits of a number in the words' lists.
@@ -102,7 +100,10 @@ impl CatalogueSink for Part {
         let bad = |text: &str| text.is_empty() || text.len() > 255 || text.bytes().any(|b| b <= b' ' || b == 0x7f);
         if bad(package.name) || bad(package.version) || self.blob.len() > (3 << 30) {
             let path = self.repositories.get(usize::from(package.repository)).map_or("", |r| &r.location).into();
-            self.problem(Problem { path, message: format!("package left out: bad name or version {:?}", package.name) });
+            self.problem(Problem {
+                path,
+                message: format!("package left out: bad name or version {:?}", package.name),
+            });
             return;
         }
         let arch = match package.arch {
@@ -188,7 +189,11 @@ impl Joined<'_> {
 }
 
 /// Joins the parts under the policies' choices and writes the catalogue's sections.
-pub fn write<W: Write>(parts: Vec<Part>, choices: &[(Source, Vec<Choice>)], out: &mut BlockWriter<W>) -> std::io::Result<CatalogueMeta> {
+pub fn write<W: Write>(
+    parts: Vec<Part>,
+    choices: &[(Source, Vec<Choice>)],
+    out: &mut BlockWriter<W>,
+) -> std::io::Result<CatalogueMeta> {
     let (joined, architectures) = join(&parts, choices);
     let names = joined.packages.iter().map(|range| joined.name(&joined.entries[range.start as usize]));
     let names = dictionary::build(names);

@@ -98,9 +98,8 @@ impl Catalogue {
 
     /// Calls back with every package in order.
     pub fn scan(&self, mut each: impl FnMut(Row) -> Result<()>) -> Result<()> {
-        self.rows.scan(|id, bytes| {
-            each(decode(id, bytes).ok_or_else(|| self.file.damaged("a package makes no sense"))?)
-        })
+        self.rows
+            .scan(|id, bytes| each(decode(id, bytes).ok_or_else(|| self.file.damaged("a package makes no sense"))?))
     }
 
     /// Every version of a package; the candidate's first.

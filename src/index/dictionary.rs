@@ -145,7 +145,8 @@ impl Dictionary {
         let mut entries = Vec::with_capacity(blocks.blocks() as usize);
         let mut position = 0;
         while position < directory.len() {
-            let len = directory.get(position + 4..position + 6).ok_or_else(|| file.damaged("a directory ends early"))?;
+            let len =
+                directory.get(position + 4..position + 6).ok_or_else(|| file.damaged("a directory ends early"))?;
             entries.push(position as u32);
             position += 6 + usize::from(u16::from_le_bytes([len[0], len[1]]));
         }
@@ -192,7 +193,8 @@ impl Dictionary {
     /// Calls back with rank and string from the first not below `key` on, until it answers false.
     pub fn each_from(&self, key: &[u8], mut each: impl FnMut(u32, &[u8]) -> bool) -> Result<()> {
         let mut block = self.entries.partition_point(|&at| {
-            let len = usize::from(u16::from_le_bytes([self.directory[at as usize + 4], self.directory[at as usize + 5]]));
+            let len =
+                usize::from(u16::from_le_bytes([self.directory[at as usize + 4], self.directory[at as usize + 5]]));
             self.directory[at as usize + 6..at as usize + 6 + len] < *key
         });
         block = block.saturating_sub(1);

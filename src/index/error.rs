@@ -12,10 +12,19 @@ pub enum Error {
     /// There is no index yet.
     Missing(PathBuf),
     /// The file is not what `omg refresh` wrote: truncated, altered, of another version. The cure is to build it again.
-    Damaged { path: PathBuf, what: &'static str },
+    Damaged {
+        path: PathBuf,
+        what: &'static str,
+    },
     /// Owned by a stranger or writable by others: what it says is not to be trusted.
-    Untrusted { path: PathBuf, what: &'static str },
-    Io { path: PathBuf, error: std::io::Error },
+    Untrusted {
+        path: PathBuf,
+        what: &'static str,
+    },
+    Io {
+        path: PathBuf,
+        error: std::io::Error,
+    },
 }
 
 impl Error {

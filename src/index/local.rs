@@ -8,7 +8,7 @@ use super::catalogue::source;
 use super::details::{Details, DetailsAt, DetailsBuilder, Page, VersionDetails, push_field};
 use super::dictionary::{self, Dictionary};
 use super::error::Result;
-use super::owner::{OwnersBuilder, Owners};
+use super::owner::{Owners, OwnersBuilder};
 use super::postings::{Postings, PostingsReader};
 use super::rows::{MAX_ROW, Rows, RowsBuilder};
 use super::{build, varint};
@@ -116,7 +116,8 @@ pub fn write<W: Write>(
     out.section(&details.offsets, details.offsets.len() as u64 / 4)?;
     out.section(&details.chunks, details.items)?;
     by_catalogue.sort_unstable();
-    let pairs: Vec<u8> = by_catalogue.iter().flat_map(|(id, rank)| [id.to_le_bytes(), rank.to_le_bytes()].concat()).collect();
+    let pairs: Vec<u8> =
+        by_catalogue.iter().flat_map(|(id, rank)| [id.to_le_bytes(), rank.to_le_bytes()].concat()).collect();
     out.section(&pairs, by_catalogue.len() as u64 * 2)?;
     owners.write(out)?;
     let all: Vec<u32> = (0..packages.len() as u32).collect();
@@ -245,9 +246,8 @@ impl Local {
 
     /// Calls back with every package in order, those no longer installed too.
     pub fn scan(&self, mut each: impl FnMut(u32, LocalRow) -> Result<()>) -> Result<()> {
-        self.rows.scan(|rank, bytes| {
-            each(rank, decode(bytes).ok_or_else(|| self.file.damaged("a package makes no sense"))?)
-        })
+        self.rows
+            .scan(|rank, bytes| each(rank, decode(bytes).ok_or_else(|| self.file.damaged("a package makes no sense"))?))
     }
 
     pub fn details(&self, row: &LocalRow) -> Result<VersionDetails> {

@@ -97,11 +97,7 @@ pub struct Owners {
 
 impl Owners {
     pub fn open(file: &Rc<BlockFile>, table: usize, shared: usize) -> Result<Owners> {
-        Ok(Owners {
-            file: Rc::clone(file),
-            table: file.section(table)?,
-            shared: PostingsReader::open(file, shared)?,
-        })
+        Ok(Owners { file: Rc::clone(file), table: file.section(table)?, shared: PostingsReader::open(file, shared)? })
     }
 
     /// Ranks of the packages that own a path, ascending.

@@ -35,7 +35,9 @@ pub fn file<T>(
 /// Publishes the status, which makes the files it names the index, then its text twin; and takes away what was the index before.
 pub fn status(folder: &Path, status: &Status) -> Result<()> {
     sync_folder(folder)?;
-    file(folder, status::NAME, status::KIND, status.catalogue_generation ^ status.local_generation, |out| status.write(out))?;
+    file(folder, status::NAME, status::KIND, status.catalogue_generation ^ status.local_generation, |out| {
+        status.write(out)
+    })?;
     sync_folder(folder)?;
     let text = temporary(folder)
         .and_then(|mut text| {
@@ -50,10 +52,7 @@ pub fn status(folder: &Path, status: &Status) -> Result<()> {
 /// Removes what an earlier refresh left: files of other generations and unfinished ones. Only the holder of the folder's lock
 /// may call it. What can't be removed now is removed by the next one.
 fn sweep(folder: &Path, status: &Status) {
-    let keep = [
-        status::catalogue_name(status.catalogue_generation),
-        status::local_name(status.local_generation),
-    ];
+    let keep = [status::catalogue_name(status.catalogue_generation), status::local_name(status.local_generation)];
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();

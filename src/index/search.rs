@@ -58,7 +58,10 @@ pub fn search(catalogue: &Catalogue, query: &Query<'_>, installed: &[u32], sorte
         if total.is_empty() {
             total = quality;
         } else {
-            total.iter_mut().zip(&quality).for_each(|(t, q)| *t = if *q == 0 { 0 } else { t.saturating_add(*q) * u8::from(*t > 0) });
+            total
+                .iter_mut()
+                .zip(&quality)
+                .for_each(|(t, q)| *t = if *q == 0 { 0 } else { t.saturating_add(*q) * u8::from(*t > 0) });
         }
         if total.iter().all(|quality| *quality == 0) {
             return Ok(Vec::new());

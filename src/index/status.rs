@@ -121,8 +121,7 @@ impl Status {
         let section = file.section(0)?;
         let mut bytes = Vec::with_capacity(section.len as usize);
         file.bytes(section, 0, section.len as usize, &mut bytes)?;
-        rkyv::from_bytes::<Status, rkyv::rancor::Error>(&bytes)
-            .map_err(|_| file.damaged("its content makes no sense"))
+        rkyv::from_bytes::<Status, rkyv::rancor::Error>(&bytes).map_err(|_| file.damaged("its content makes no sense"))
     }
 
     pub fn write<W: Write>(&self, out: &mut BlockWriter<W>) -> std::io::Result<()> {

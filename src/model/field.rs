@@ -69,6 +69,94 @@ impl Field {
     pub fn from_tag(tag: u8) -> Option<Field> {
         ALL.get(usize::from(tag).checked_sub(1)?).copied()
     }
+
+    /// The name in `--json`.
+    pub fn key(self) -> &'static str {
+        match self {
+            Field::Base => "base",
+            Field::BaseVersion => "base_version",
+            Field::Section => "section",
+            Field::Priority => "priority",
+            Field::Groups => "groups",
+            Field::Homepage => "homepage",
+            Field::Maintainer => "maintainer",
+            Field::License => "license",
+            Field::Depends => "depends",
+            Field::PreDepends => "pre_depends",
+            Field::Recommends => "recommends",
+            Field::Suggests => "suggests",
+            Field::Enhances => "enhances",
+            Field::OptDepends => "opt_depends",
+            Field::MakeDepends => "make_depends",
+            Field::CheckDepends => "check_depends",
+            Field::Provides => "provides",
+            Field::Conflicts => "conflicts",
+            Field::Breaks => "breaks",
+            Field::Replaces => "replaces",
+            Field::DownloadSize => "download_size",
+            Field::InstalledSize => "installed_size",
+            Field::BuildDate => "build_date",
+            Field::InstallDate => "install_date",
+            Field::FirstSubmitted => "first_submitted",
+            Field::LastModified => "last_modified",
+            Field::OutOfDate => "out_of_date",
+            Field::Votes => "votes",
+            Field::Popularity => "popularity",
+            Field::Tags => "tags",
+            Field::MultiArch => "multi_arch",
+            Field::Essential => "essential",
+            Field::LongDescription => "long_description",
+            Field::Validation => "validation",
+            Field::Phased => "phased",
+            Field::Backup => "backup",
+            Field::Bugs => "bugs",
+            Field::Architecture => "architecture",
+        }
+    }
+
+    /// The name a person reads.
+    pub fn label(self) -> &'static str {
+        match self {
+            Field::Base => "Source package",
+            Field::BaseVersion => "Source version",
+            Field::Section => "Section",
+            Field::Priority => "Priority",
+            Field::Groups => "Groups",
+            Field::Homepage => "Homepage",
+            Field::Maintainer => "Maintainer",
+            Field::License => "Licences",
+            Field::Depends => "Depends",
+            Field::PreDepends => "Pre-depends",
+            Field::Recommends => "Recommends",
+            Field::Suggests => "Suggests",
+            Field::Enhances => "Enhances",
+            Field::OptDepends => "Optional",
+            Field::MakeDepends => "Make depends",
+            Field::CheckDepends => "Check depends",
+            Field::Provides => "Provides",
+            Field::Conflicts => "Conflicts",
+            Field::Breaks => "Breaks",
+            Field::Replaces => "Replaces",
+            Field::DownloadSize => "Download",
+            Field::InstalledSize => "Installed size",
+            Field::BuildDate => "Built",
+            Field::InstallDate => "Installed on",
+            Field::FirstSubmitted => "Submitted",
+            Field::LastModified => "Modified",
+            Field::OutOfDate => "Out of date",
+            Field::Votes => "Votes",
+            Field::Popularity => "Popularity",
+            Field::Tags => "Tags",
+            Field::MultiArch => "Multi-arch",
+            Field::Essential => "Essential",
+            Field::LongDescription => "Long",
+            Field::Validation => "Validation",
+            Field::Phased => "Phased",
+            Field::Backup => "Backup files",
+            Field::Bugs => "Bugs",
+            Field::Architecture => "Architecture",
+        }
+    }
 }
 
 /// Every field, each at the place of its number less one.

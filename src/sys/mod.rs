@@ -1,3 +1,6 @@
 //! The only door to the operating system.
 
+pub mod dns;
+pub mod http;
+pub mod resolve;
 pub mod unpack;

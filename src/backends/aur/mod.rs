@@ -7,17 +7,20 @@ mod metadata;
 mod scan;
 pub mod srcinfo;
 
-use crate::model::{CatalogueSink, Problem, Repository, Source};
-use anyhow::{Context, Result};
+use crate::model::{Available, CatalogueSink, Problem, Repository, RepositoryId, Source};
+use crate::sys::http::{self, Network, Options, Outcome, Progress};
+use anyhow::{Context, Result, bail};
 use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the list is fetched from unless the configuration says otherwise.
 pub const DEFAULT_URL: &str = "https://aur.archlinux.org/packages-meta-ext-v1.json.gz";
 /// The name of the kept copy, in whatever folder.
 pub const FILE_NAME: &str = "packages-meta-ext-v1.json.gz";
+/// Packed. Twenty times the real one.
+const MAX_FILE_BYTES: u64 = 256 << 20;
 
 /// The AUR as its list of packages at `url` shows it, kept at `path`.
 #[derive(Clone, Debug)]
@@ -57,5 +60,41 @@ impl Aur {
             }
         }
         Ok(())
+    }
+
+    /// Brings the kept copy up to date; its folder must exist. Nothing that cannot be read whole is put in its place, and
+    /// on an error the old one stays.
+    pub fn update(&self, network: &Network, progress: &dyn Fn(Progress)) -> Result<Outcome> {
+        let check = |new: &Path| {
+            let mut tally = Tally::default();
+            Aur { path: new.to_owned(), url: self.url.clone() }.read(&mut tally)?;
+            match tally.problem {
+                Some(problem) => bail!("{problem}"),
+                None if tally.packages == 0 => bail!("no packages in it"),
+                None => Ok(()),
+            }
+        };
+        http::download(&self.url, &self.path, &Options { network, max_bytes: MAX_FILE_BYTES, progress, check: &check })
+    }
+}
+
+/// Counts, for [`Aur::update`].
+#[derive(Default)]
+struct Tally {
+    packages: usize,
+    problem: Option<String>,
+}
+
+impl CatalogueSink for Tally {
+    fn repository(&mut self, _: Repository) -> RepositoryId {
+        0
+    }
+
+    fn package(&mut self, _: &Available<'_>) {
+        self.packages += 1;
+    }
+
+    fn problem(&mut self, problem: Problem) {
+        self.problem.get_or_insert(problem.message);
     }
 }

@@ -1,0 +1,324 @@
+//! pacman: its configuration, sync databases and local database, read without libalpm, and its policy.
+//!
+//! Nothing here writes to the machine or fetches anything. The engine `omg-alpm` has the last word on policy where it can
+//! be started; [`rules`] answers otherwise.
+
+mod ask;
+pub mod conf;
+pub mod desc;
+pub mod glob;
+mod local;
+pub mod rules;
+pub mod sync;
+pub mod tar;
+pub mod vercmp;
+
+pub use ask::key;
+
+use crate::backends::Backend;
+use crate::backends::engine::{EngineCommand, EngineError, Reply, Request};
+use crate::model::{
+    Authority, Available, CatalogueSink, InstallState, Installed, LocalSink, OrphanRule, Policy, Problem, Reason,
+    Repository, Scope, Source,
+};
+use anyhow::{Context, Result, bail};
+use conf::Conf;
+use desc::Desc;
+use local::LocalDatabase;
+use rules::{Offer, Present};
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{self, AtomicUsize};
+use sync::SyncDatabase;
+
+/// What this crate's engine for pacman is called.
+pub const ENGINE: &str = "omg-alpm";
+/// Unpacking is nearly all of the work; more readers than this only compete with the other families'.
+const READERS: usize = 2;
+
+/// pacman on one root.
+#[derive(Debug)]
+pub struct Alpm {
+    root: PathBuf,
+    conf: Conf,
+    database_path: PathBuf,
+    local: LocalDatabase,
+    engine: Result<EngineCommand, EngineError>,
+    /// Read once: the catalogue and our own policy both want them.
+    sync: OnceLock<Vec<Result<SyncDatabase>>>,
+}
+
+impl Alpm {
+    /// pacman below `root`, or `None` where there is neither a configuration nor a local database.
+    ///
+    /// The configuration that lies in `root` speaks of paths inside `root`, as with pacman's `--sysroot`. One given as
+    /// `config` speaks of paths as they are, as with pacman's `--root`. `dbpath` is taken as it is.
+    pub fn open(
+        root: &Path,
+        config: Option<&Path>,
+        dbpath: Option<&Path>,
+        engine: Result<EngineCommand, EngineError>,
+    ) -> Result<Option<Alpm>> {
+        let slash = Path::new("/");
+        let (file, base) = match config {
+            Some(file) => (file.to_owned(), slash),
+            None => (root.join("etc/pacman.conf"), root),
+        };
+        let has_conf = file.is_file();
+        if config.is_some() && !has_conf {
+            bail!("cannot read {}: no such file", file.display());
+        }
+        let conf = Conf::read(&file, base);
+        // A root that was asked for counts more than the one the configuration names.
+        let root = match &conf.root_dir {
+            Some(dir) if root == slash || config.is_none() => conf::below(base, dir),
+            _ => root.to_owned(),
+        };
+        let database_path = match (dbpath, &conf.db_path) {
+            (Some(path), _) => path.to_owned(),
+            (None, Some(path)) => conf::below(base, path),
+            (None, None) => root.join("var/lib/pacman"),
+        };
+        if let Some(path) = dbpath.filter(|path| !path.is_dir()) {
+            bail!("cannot read {}: no such folder", path.display());
+        }
+        let local = LocalDatabase::at(&database_path);
+        if !has_conf && !local.path().is_dir() {
+            return Ok(None);
+        }
+        Ok(Some(Alpm { root, conf, database_path, local, engine, sync: OnceLock::new() }))
+    }
+
+    /// The configuration as it was read.
+    pub fn conf(&self) -> &Conf {
+        &self.conf
+    }
+
+    /// The policy about some packages from what the caller already knows the repositories to offer, so that no sync
+    /// database has to be unpacked. `offers` must hold every version of each of `names` in every repository, and every
+    /// package whose replacements mention one of them.
+    pub fn policy_among(&self, names: &[&str], offers: &[Offer<'_>]) -> Result<Policy> {
+        let present = self.present(Some(names))?;
+        match self.ask_about(names, &present, offers) {
+            Ok(reply) => Ok(engine_policy(reply)),
+            Err(reason) => Ok(Policy {
+                authority: Authority::Rules(reason.to_string()),
+                choices: rules::choose(&self.conf, &present, offers, Some(names)),
+            }),
+        }
+    }
+
+    /// The policy by omg's own rules, with `reason` for not asking the engine.
+    pub fn policy_by_rules(&self, scope: Scope<'_>, reason: &str) -> Result<Policy> {
+        let names = names_of(scope);
+        let present = self.present(names.as_deref())?;
+        let choices = rules::choose(&self.conf, &present, &self.offers(names.as_deref()), names.as_deref());
+        Ok(Policy { authority: Authority::Rules(reason.to_owned()), choices })
+    }
+
+    fn ask_about_all(&self) -> Result<Reply> {
+        let engine = self.engine.clone()?;
+        let mut request = Request::new(&self.root, Scope::All);
+        ask::describe(&mut request, &self.conf, &self.database_path)?;
+        Ok(engine.ask(&request)?)
+    }
+
+    fn ask_about(&self, names: &[&str], present: &[Present], offers: &[Offer<'_>]) -> Result<Reply> {
+        let engine = self.engine.clone()?;
+        let world = tempfile::Builder::new().prefix("omg-").tempdir().context("cannot make a temporary folder")?;
+        ask::write_small_world(world.path(), &self.conf, present, offers)?;
+        let only: Vec<_> = names.iter().map(|name| (*name, "")).collect();
+        let mut request = Request::new(world.path(), Scope::Only(&only));
+        ask::describe(&mut request, &self.conf, world.path())?;
+        Ok(engine.ask(&request)?)
+    }
+
+    /// The installed packages, or of them those named. Problems are told by [`Backend::read_local`].
+    fn present(&self, names: Option<&[&str]>) -> Result<Vec<Present>> {
+        let wanted: Option<HashSet<&str>> = names.map(|names| names.iter().copied().collect());
+        let mut folders = self.local.folders(&mut |_| {})?;
+        folders.retain(|folder| wanted.as_ref().is_none_or(|wanted| wanted.contains(folder.name())));
+        let mut text = String::new();
+        let one = |folder: local::Folder| Present {
+            name: folder.name().to_owned(),
+            version: folder.version().to_owned(),
+            groups: self.local.read_desc(&folder, &mut text, &mut |_| {}).groups.to_owned(),
+        };
+        Ok(folders.into_iter().map(one).collect())
+    }
+
+    /// What the repositories offer, or of it what decides about `names`.
+    fn offers(&self, names: Option<&[&str]>) -> Vec<Offer<'_>> {
+        let wanted: Option<HashSet<&str>> = names.map(|names| names.iter().copied().collect());
+        let mut offers = Vec::new();
+        for (repository, database) in self.conf.repositories.iter().zip(self.sync()) {
+            let Ok(database) = database else { continue };
+            for entry in database.entries() {
+                let (groups, replaces) = entry.groups_and_replaces();
+                let decides = wanted.as_ref().is_none_or(|wanted| {
+                    let mut replaced = crate::model::relation::names(Source::Pacman, replaces);
+                    wanted.contains(entry.name) || replaced.any(|name| wanted.contains(name))
+                });
+                if decides {
+                    let (name, version) = (entry.name, entry.version);
+                    offers.push(Offer { repository: &repository.name, name, version, groups, replaces });
+                }
+            }
+        }
+        offers
+    }
+
+    fn sync_path(&self, repository: &str) -> PathBuf {
+        self.database_path.join("sync").join(format!("{repository}.db"))
+    }
+
+    /// The sync databases in the order of the configuration.
+    fn sync(&self) -> &[Result<SyncDatabase>] {
+        self.sync.get_or_init(|| {
+            let paths: Vec<_> = self.conf.repositories.iter().map(|section| self.sync_path(&section.name)).collect();
+            let slots: Vec<OnceLock<Result<SyncDatabase>>> = paths.iter().map(|_| OnceLock::new()).collect();
+            let next = AtomicUsize::new(0);
+            let work = || {
+                while let Some((path, slot)) = {
+                    let at = next.fetch_add(1, atomic::Ordering::Relaxed);
+                    paths.get(at).zip(slots.get(at))
+                } {
+                    let _ = slot.set(SyncDatabase::open(path));
+                }
+            };
+            std::thread::scope(|scope| {
+                (1..READERS.min(paths.len())).for_each(|_| _ = scope.spawn(work));
+                work();
+            });
+            slots.into_iter().map(|slot| slot.into_inner().expect("every slot was worked on")).collect()
+        })
+    }
+
+    /// The configuration decides about both: which repositories there are, and what is held.
+    fn inputs(&self, more: impl IntoIterator<Item = PathBuf>) -> Vec<PathBuf> {
+        self.conf.inputs.iter().cloned().chain(more).collect()
+    }
+}
+
+fn names_of<'a>(scope: Scope<'a>) -> Option<Vec<&'a str>> {
+    match scope {
+        Scope::All => None,
+        Scope::Only(names) => Some(names.iter().filter(|(_, arch)| arch.is_empty()).map(|(name, _)| *name).collect()),
+    }
+}
+
+fn engine_policy(reply: Reply) -> Policy {
+    Policy { authority: Authority::Engine(reply.library), choices: reply.choices }
+}
+
+impl Backend for Alpm {
+    fn source(&self) -> Source {
+        Source::Pacman
+    }
+
+    fn catalogue_inputs(&self) -> Vec<PathBuf> {
+        self.inputs(self.conf.repositories.iter().map(|section| self.sync_path(&section.name)))
+    }
+
+    /// libalpm rewrites a `desc` in place when only the reason changes, which its folder does not show. But whatever it
+    /// does it does under its lock file, and that one's coming and going changes the folder above.
+    fn local_inputs(&self) -> Vec<PathBuf> {
+        self.inputs([self.database_path.clone(), self.local.path().to_owned()])
+    }
+
+    fn read_catalogue(&self, sink: &mut dyn CatalogueSink) -> Result<()> {
+        self.conf.problems.iter().for_each(|problem| sink.problem(problem.clone()));
+        for (section, database) in self.conf.repositories.iter().zip(self.sync()) {
+            let id = sink.repository(Repository {
+                source: Source::Pacman,
+                name: section.name.clone(),
+                location: section.servers.first().cloned().unwrap_or_default(),
+                security: false,
+            });
+            let mut problem = |message: String| sink.problem(Problem { path: self.sync_path(&section.name), message });
+            let database = match database {
+                Ok(database) => database,
+                Err(e) => {
+                    problem(format!("{e:#}"));
+                    continue;
+                }
+            };
+            if database.nameless > 0 {
+                problem(format!("damaged: {} entries do not name a package", database.nameless));
+            }
+            let mut desc = Desc::default();
+            for entry in database.entries() {
+                entry.read_into(&mut desc);
+                sink.package(&Available {
+                    name: entry.name,
+                    arch: "",
+                    version: entry.version,
+                    summary: desc.summary,
+                    repository: id,
+                    popularity: 0.0,
+                    fields: &desc.fields,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn read_local(&self, sink: &mut dyn LocalSink) -> Result<()> {
+        let folders = self.local.folders(&mut |problem| sink.problem(problem))?;
+        let mut text = String::new();
+        for folder in &folders {
+            let desc = self.local.read_desc(folder, &mut text, &mut |problem| sink.problem(problem));
+            sink.package(&Installed {
+                name: folder.name(),
+                arch: "",
+                version: folder.version(),
+                summary: desc.summary,
+                state: InstallState::Installed,
+                reason: if desc.is_dependency { Reason::Dependency } else { Reason::Explicit },
+                held: self.conf.ignores(folder.name(), desc.groups),
+                keep: self.conf.keeps(folder.name()),
+                fields: &desc.fields,
+            });
+        }
+        Ok(())
+    }
+
+    fn read_owned(&self, each: &mut dyn FnMut(&str, &str, &[u8])) -> Result<()> {
+        let mut buffer = Vec::new();
+        for folder in self.local.folders(&mut |_| {})? {
+            // One that is missing or unreadable owns nothing that could be named; the others answer.
+            let _ = self.local.read_files(&folder, &mut buffer, &mut |path| each(folder.name(), "", path));
+        }
+        Ok(())
+    }
+
+    fn files_of(&self, name: &str, arch: &str) -> Result<Option<Vec<Vec<u8>>>> {
+        let folders = self.local.folders(&mut |_| {})?;
+        let Some(folder) = folders.iter().find(|folder| arch.is_empty() && folder.name() == name) else {
+            return Ok(None);
+        };
+        let mut paths = Vec::new();
+        self.local.read_files(folder, &mut Vec::new(), &mut |path| paths.push(path.to_vec()))?;
+        Ok(Some(paths))
+    }
+
+    fn policy(&self, scope: Scope<'_>) -> Result<Policy> {
+        match names_of(scope) {
+            None => match self.ask_about_all() {
+                Ok(reply) => Ok(engine_policy(reply)),
+                Err(reason) => self.policy_by_rules(scope, &reason.to_string()),
+            },
+            Some(names) => self.policy_among(&names, &self.offers(Some(&names))),
+        }
+    }
+
+    fn orphan_rule(&self) -> OrphanRule {
+        OrphanRule::Unrequired
+    }
+
+    fn compare(&self, a: &str, b: &str) -> Ordering {
+        vercmp::compare(a, b)
+    }
+}

@@ -1,0 +1,125 @@
+//! The command line: from arguments to one command, and from its result to an exit code.
+//!
+//! `prompt` is answered before any parser exists. For the rest only the parser of the command that was typed is built: all of
+//! them together take longer than most commands.
+
+use crate::commands::{VERBS, Verb};
+use crate::context::Ctx;
+use crate::error::{Exit, Hinted};
+use crate::index;
+use crate::model::Source;
+use crate::ops::{Place, Request};
+use crate::ui::Ui;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Runs what the process was asked to.
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    if arguments.get(1).is_some_and(|verb| verb == "prompt")
+        && let Some(exit) = crate::prompt::main(&arguments[2..])
+    {
+        return exit.into();
+    }
+    let matches = match root(&arguments).try_get_matches_from(&arguments) {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version are no errors; they are printed where they were asked for.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Found };
+            drop(error.print());
+            return exit.into();
+        }
+    };
+    let Some((name, verb_matches)) = matches.subcommand() else { return Exit::Usage.into() };
+    let verb = VERBS.iter().find(|verb| verb.name == name).expect("the parser knows only these");
+    let ctx = context(verb_matches);
+    run(verb, &ctx, verb_matches).into()
+}
+
+fn run(verb: &Verb, ctx: &Ctx, matches: &ArgMatches) -> Exit {
+    let mut result = (verb.run)(ctx, matches);
+    // What a query finds damaged is built again, once. Nothing has been printed yet: commands print when they are done.
+    if let Err(error) = &result
+        && error.chain().any(|cause| cause.downcast_ref().is_some_and(index::catalogue::is_damage))
+    {
+        ctx.ui.warn(&format!("{error:#}; building it again"));
+        result = ctx.refresh(Request { force: true }).and_then(|_| (verb.run)(ctx, matches));
+    }
+    match result {
+        Ok(exit) => exit,
+        Err(error) => {
+            ctx.ui.error(&format!("{error:#}"));
+            let hinted = error.chain().find_map(|cause| cause.downcast_ref::<Hinted>());
+            ctx.ui.hint(hinted.map_or("", |hinted| hinted.hint.as_str()));
+            hinted.map_or(Exit::Failed, |hinted| hinted.exit)
+        }
+    }
+}
+
+fn context(matches: &ArgMatches) -> Ctx {
+    let path = |name: &str, twin: &str| {
+        matches.get_one::<PathBuf>(name).cloned().or_else(|| {
+            std::env::var_os(twin).filter(|value| !value.is_empty()).map(PathBuf::from)
+        })
+    };
+    let backend = matches.get_one::<String>("backend").cloned().or_else(|| std::env::var("OMG_BACKEND").ok());
+    Ctx {
+        place: Place {
+            root: path("root", "OMG_ROOT").unwrap_or_else(|| "/".into()),
+            config: path("config", "OMG_CONFIG"),
+            dbpath: path("dbpath", "OMG_DBPATH"),
+        },
+        ui: Ui::new(matches.get_flag("quiet")),
+        json: matches.get_flag("json"),
+        backend: backend.and_then(|name| match name.as_str() {
+            "apt" => Some(Source::Apt),
+            "pacman" => Some(Source::Pacman),
+            _ => None,
+        }),
+    }
+}
+
+/// The parser for these arguments: the command's own where the first word names one, else all.
+fn root(arguments: &[OsString]) -> Command {
+    let typed = arguments.iter().skip(1).find(|argument| !argument.to_string_lossy().starts_with('-'));
+    let only = VERBS.iter().find(|verb| typed.is_some_and(|typed| *typed == *OsStr::new(verb.name)));
+    let root = bare();
+    match only {
+        Some(verb) => root.subcommand((verb.command)()),
+        None => VERBS.iter().fold(root, |root, verb| root.subcommand((verb.command)())),
+    }
+}
+
+/// The whole parser, for completions and manual pages.
+pub fn whole() -> Command {
+    VERBS.iter().fold(bare(), |root, verb| root.subcommand((verb.command)()))
+}
+
+fn bare() -> Command {
+    let path = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).global(true).value_parser(clap::value_parser!(PathBuf)).help(help)
+    };
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).global(true).action(ArgAction::SetTrue).help(help)
+    };
+    Command::new("omg")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("One command for the software of a Linux machine")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .arg(path("root", "Read the machine whose root folder is here [env: OMG_ROOT]").value_name("DIR"))
+        .arg(path("config", "Another apt configuration file [env: OMG_CONFIG]").value_name("FILE"))
+        .arg(path("dbpath", "Another pacman database folder [env: OMG_DBPATH]").value_name("DIR"))
+        .arg(
+            Arg::new("backend")
+                .long("backend")
+                .global(true)
+                .value_parser(["apt", "pacman"])
+                .help("Show only this family's packages [env: OMG_BACKEND]"),
+        )
+        .arg(flag("json", "Print JSON, of the shape that omg(1) documents"))
+        .arg(flag("quiet", "Say nothing but errors on stderr").short('q'))
+}

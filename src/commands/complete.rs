@@ -1,0 +1,39 @@
+//! `omg complete`: names for a shell's completion, one a line.
+
+use crate::context::Ctx;
+use crate::error::Exit;
+use crate::index::{Catalogue, Local, status};
+use anyhow::Result;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+pub fn command() -> Command {
+    Command::new("complete")
+        .hide(true)
+        .about("Print the names that begin so, for completion scripts")
+        .arg(Arg::new("names").long("names").action(ArgAction::SetTrue).help("All known packages"))
+        .arg(Arg::new("installed").long("installed").action(ArgAction::SetTrue).help("Installed packages"))
+        .arg(Arg::new("PREFIX").default_value(""))
+}
+
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+    let prefix = matches.get_one::<String>("PREFIX").expect("has a default").as_bytes();
+    // Somebody waits with a finger on the tab key: nothing is rebuilt here, and an old list of names serves.
+    let (folder, found) = ctx.status()?;
+    let mut out = Vec::new();
+    let mut push = |_: u32, name: &[u8]| {
+        let fits = name.starts_with(prefix);
+        if fits && !out.ends_with(&[b"\n", name, b"\n"].concat()) {
+            out.extend_from_slice(name);
+            out.push(b'\n');
+        }
+        fits
+    };
+    if matches.get_flag("installed") {
+        Local::open(&folder.join(status::local_name(found.local_generation)))?.names()?.each_from(prefix, &mut push)?;
+    } else {
+        let catalogue = Catalogue::open(&folder.join(status::catalogue_name(found.catalogue_generation)))?;
+        catalogue.names()?.each_from(prefix, &mut push)?;
+    }
+    ctx.ui.print(&String::from_utf8_lossy(&out))?;
+    Ok(if out.is_empty() { Exit::NothingFound } else { Exit::Found })
+}

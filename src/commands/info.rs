@@ -1,0 +1,241 @@
+//! `omg info`: everything known of a package, from the repositories and from the machine, in one place.
+
+use super::{full_name, source, unknown};
+use crate::context::Ctx;
+use crate::error::Exit;
+use crate::index::details::VersionDetails;
+use crate::index::{Index, LocalRow, Row};
+use crate::model::{Field, InstallState, Reason, Source};
+use crate::ui::{Style, clean};
+use anyhow::Result;
+use clap::{Arg, ArgMatches, Command};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+pub fn command() -> Command {
+    Command::new("info")
+        .about("Show everything about packages, installed or not")
+        .arg(Arg::new("NAME").required(true).num_args(1..).help("A package's name, `name:arch` for one architecture"))
+}
+
+/// One version on offer.
+#[derive(Serialize)]
+struct Origin {
+    version: String,
+    repositories: Vec<String>,
+}
+
+/// One package's page.
+#[derive(Serialize)]
+struct Page {
+    name: String,
+    /// The candidate.
+    version: Option<String>,
+    installed_version: Option<String>,
+    source: Source,
+    repository: String,
+    description: String,
+    state: Option<InstallState>,
+    reason: Option<Reason>,
+    held: bool,
+    upgradable: bool,
+    security: bool,
+    origins: Vec<Origin>,
+    /// What else its page says, by the names that omg(1) lists.
+    fields: BTreeMap<&'static str, String>,
+    #[serde(skip)]
+    shown: Vec<(Field, String)>,
+}
+
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+    let index = ctx.index()?;
+    let mut pages = Vec::new();
+    let mut missing = Vec::new();
+    for typed in matches.get_many::<String>("NAME").expect("required") {
+        let found = of(ctx, &index, typed)?;
+        if found.is_empty() {
+            missing.push(typed);
+        }
+        pages.extend(found);
+    }
+    if ctx.json {
+        ctx.ui.print_json(&pages)?;
+    } else {
+        ctx.ui.print(&pages.iter().map(|page| text(ctx, page)).collect::<Vec<_>>().join("\n"))?;
+    }
+    for name in &missing {
+        let error = unknown(&index, name, "is known")?;
+        ctx.ui.error(&error.to_string());
+        ctx.ui.hint(error.downcast_ref::<crate::error::Hinted>().map_or("", |hinted| &hinted.hint));
+    }
+    Ok(super::found(&index, missing.is_empty()))
+}
+
+fn of(ctx: &Ctx, index: &Index, typed: &str) -> Result<Vec<Page>> {
+    let (name, arch) = typed.split_once(':').map_or((typed, None), |(name, arch)| (name, Some(arch)));
+    let mut local: Vec<LocalRow> = super::installed(ctx, index, typed)?.into_iter().map(|(_, row)| row).collect();
+    let mut pages = Vec::new();
+    for id in index.catalogue.find(name)? {
+        let row = index.catalogue.row(id)?;
+        if !ctx.shows(row.source) || arch.is_some_and(|arch| index.catalogue.architecture(row.arch).ok() != Some(arch)) {
+            continue;
+        }
+        let here = local.iter().position(|local| local.catalogue == Some(id)).map(|place| local.swap_remove(place));
+        let absent = gone(index, &row)?;
+        pages.push(known(index, row, here.or(absent))?);
+    }
+    for row in local {
+        pages.push(only_here(index, row)?);
+    }
+    Ok(pages)
+}
+
+/// The row that remembers the policy's word on a package removed since the catalogue was built.
+fn gone(index: &Index, row: &Row) -> Result<Option<LocalRow>> {
+    for rank in index.local.find(&row.name)? {
+        let local = index.local.row(rank)?;
+        if local.catalogue == Some(row.id) {
+            return Ok(Some(local));
+        }
+    }
+    Ok(None)
+}
+
+fn known(index: &Index, row: Row, local: Option<LocalRow>) -> Result<Page> {
+    let versions = index.catalogue.details(&row)?;
+    let origins = versions.iter().map(|version| origin(index, version)).collect::<Result<_>>()?;
+    let here = local.as_ref().filter(|local| local.installed());
+    let own = here.map(|local| index.local.details(local)).transpose()?;
+    let shown = merged(versions.into_iter().next().unwrap_or_default().fields, own);
+    let candidate = match &local {
+        Some(local) => Some(local.candidate.clone()).filter(|version| !version.is_empty()),
+        None => row.has_candidate.then_some(row.version),
+    };
+    let repository = match &local {
+        Some(local) => super::repository(index, local)?,
+        None => index.catalogue.repository(row.repository)?,
+    };
+    Ok(Page {
+        name: full_name(&row.name, index.catalogue.architecture(row.arch)?),
+        version: candidate,
+        installed_version: here.map(|local| local.version.clone()),
+        source: row.source,
+        repository: repository.to_owned(),
+        description: row.summary,
+        state: here.and_then(|local| local.state),
+        reason: here.map(|local| local.reason),
+        held: here.is_some_and(|local| local.held),
+        upgradable: here.is_some_and(|local| local.upgradable),
+        security: here.is_some_and(|local| local.security),
+        origins,
+        fields: named(&shown),
+        shown,
+    })
+}
+
+fn only_here(index: &Index, row: LocalRow) -> Result<Page> {
+    let shown = index.local.details(&row)?.fields;
+    Ok(Page {
+        name: full_name(&row.name, &row.arch),
+        source: source(index, &row)?,
+        repository: super::repository(index, &row)?.to_owned(),
+        state: row.state,
+        reason: Some(row.reason),
+        held: row.held,
+        upgradable: row.upgradable,
+        security: row.security,
+        origins: Vec::new(),
+        version: Some(row.candidate).filter(|version| !version.is_empty()),
+        installed_version: Some(row.version),
+        description: row.summary,
+        fields: named(&shown),
+        shown,
+    })
+}
+
+fn origin(index: &Index, version: &VersionDetails) -> Result<Origin> {
+    let repositories =
+        version.origins.iter().map(|id| index.catalogue.repository(*id).map(str::to_owned)).collect::<Result<_, _>>()?;
+    Ok(Origin { version: version.version.clone(), repositories })
+}
+
+/// The candidate's fields, and from the machine what only the machine knows.
+fn merged(mut fields: Vec<(Field, String)>, own: Option<VersionDetails>) -> Vec<(Field, String)> {
+    for (field, text) in own.map(|own| own.fields).unwrap_or_default() {
+        if !fields.iter().any(|(known, _)| *known == field) {
+            fields.push((field, text));
+        }
+    }
+    fields.sort_by_key(|(field, _)| *field);
+    fields
+}
+
+fn named(fields: &[(Field, String)]) -> BTreeMap<&'static str, String> {
+    fields.iter().map(|(field, text)| (field.key(), text.clone())).collect()
+}
+
+fn text(ctx: &Ctx, page: &Page) -> String {
+    let mut out = String::new();
+    let mut line = |label: &str, value: &str| {
+        let label = ctx.ui.styled(Style::Dim, &format!("{label:<15}"));
+        let value = clean(value.trim_end()).replace('\n', &format!("\n{:<17}", ""));
+        out.push_str(&format!("{label}: {value}\n"));
+    };
+    line("Name", &page.name);
+    line("Version", page.version.as_deref().unwrap_or("none allowed"));
+    line("Installed", page.installed_version.as_deref().unwrap_or("no"));
+    if let Some(reason) = page.reason {
+        let reason = if reason == Reason::Explicit { "installed on purpose" } else { "a dependency" };
+        line("Reason", &[reason, if page.held { ", held" } else { "" }].concat());
+    }
+    line("Source", &format!("{} {}", page.source.name(), page.repository));
+    line("Description", &page.description);
+    for (field, value) in page.shown.iter().filter(|(field, _)| *field != Field::LongDescription) {
+        line(field.label(), &shown(*field, value));
+    }
+    for origin in &page.origins {
+        line("Offered", &format!("{} by {}", origin.version, origin.repositories.join(", ")));
+    }
+    if let Some((_, long)) = page.shown.iter().find(|(field, _)| *field == Field::LongDescription) {
+        out.push_str(&format!("\n{}\n", clean(long.trim_end())));
+    }
+    out
+}
+
+fn shown(field: Field, value: &str) -> String {
+    let number = value.parse::<u64>().ok();
+    match (field, number) {
+        (Field::DownloadSize | Field::InstalledSize, Some(bytes)) => super::size::human(bytes),
+        (Field::BuildDate | Field::InstallDate | Field::FirstSubmitted | Field::LastModified | Field::OutOfDate, Some(secs)) => {
+            date(secs)
+        }
+        _ if value.contains('\n') => value.trim_end().replace('\n', "  "),
+        _ => value.to_owned(),
+    }
+}
+
+/// Seconds since 1970 as a day and a time in UTC (the calendar is Howard Hinnant's days-to-civil arithmetic).
+fn date(secs: u64) -> String {
+    let (days, rest) = ((secs / 86_400).min(3_000_000) + 719_468, secs % 86_400);
+    let era = days / 146_097;
+    let of_era = days % 146_097;
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", rest / 3600, rest / 60 % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::date;
+
+    #[test]
+    fn dates_across_leap_years() {
+        assert_eq!(date(0), "1970-01-01 00:00 UTC");
+        assert_eq!(date(951_826_500), "2000-02-29 12:15 UTC");
+        assert_eq!(date(1_767_225_599), "2025-12-31 23:59 UTC");
+    }
+}

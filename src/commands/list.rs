@@ -1,0 +1,192 @@
+//! `omg list`, and `omg explicit` and `omg outdated` for two of its sets.
+
+use super::{found, full_name, repository, source};
+use crate::context::Ctx;
+use crate::error::Exit;
+use crate::index::status::Counts;
+use crate::index::{Index, LocalRow};
+use crate::model::{Reason, Source};
+use crate::ui::Style;
+use anyhow::Result;
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
+use serde::Serialize;
+
+/// Which of the installed packages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Set {
+    All,
+    Explicit,
+    Dependencies,
+    Orphans,
+    Foreign,
+    Upgradable,
+    Held,
+}
+
+const SETS: [(&str, Set, &str); 6] = [
+    ("explicit", Set::Explicit, "Installed on purpose"),
+    ("deps", Set::Dependencies, "Installed as dependencies"),
+    ("orphans", Set::Orphans, "Dependencies that nothing needs any more"),
+    ("foreign", Set::Foreign, "In no repository"),
+    ("upgradable", Set::Upgradable, "With a newer version on offer, held ones too"),
+    ("held", Set::Held, "Held back by you"),
+];
+
+impl Set {
+    fn holds(self, row: &LocalRow) -> bool {
+        row.installed()
+            && match self {
+                Set::All => true,
+                Set::Explicit => row.reason == Reason::Explicit,
+                Set::Dependencies => row.reason == Reason::Dependency,
+                Set::Orphans => row.orphan,
+                Set::Foreign => row.foreign,
+                Set::Upgradable => row.upgradable,
+                Set::Held => row.held,
+            }
+    }
+
+    /// The count that the status file has already. It has none of all that is upgradable: held packages are not counted.
+    fn counted(self, counts: &Counts) -> Option<u32> {
+        match self {
+            Set::All => Some(counts.installed),
+            Set::Explicit => Some(counts.explicit),
+            Set::Dependencies => Some(counts.dependencies),
+            Set::Orphans => Some(counts.orphans),
+            Set::Foreign => Some(counts.foreign),
+            Set::Held => Some(counts.held),
+            Set::Upgradable => None,
+        }
+    }
+}
+
+fn count_flag() -> Arg {
+    Arg::new("count").long("count").action(ArgAction::SetTrue).help("Print only how many there are")
+}
+
+pub fn command() -> Command {
+    let flags = SETS.map(|(name, _, help)| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help));
+    Command::new("list")
+        .about("List the installed packages")
+        .args(flags)
+        .group(ArgGroup::new("set").args(SETS.map(|(name, _, _)| name)))
+        .arg(count_flag())
+}
+
+pub fn explicit_command() -> Command {
+    Command::new("explicit").about("List the packages installed on purpose").arg(count_flag())
+}
+
+pub fn outdated_command() -> Command {
+    Command::new("outdated").about("List the packages with a newer version on offer").arg(count_flag())
+}
+
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+    let set = SETS.iter().find(|(name, _, _)| matches.get_flag(name)).map_or(Set::All, |(_, set, _)| *set);
+    list(ctx, set, matches.get_flag("count"))
+}
+
+pub fn run_explicit(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+    list(ctx, Set::Explicit, matches.get_flag("count"))
+}
+
+pub fn run_outdated(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+    list(ctx, Set::Upgradable, matches.get_flag("count"))
+}
+
+#[derive(Serialize)]
+struct Listed {
+    name: String,
+    /// The installed version; the candidate where the set is of upgradable packages.
+    version: String,
+    installed_version: String,
+    candidate: Option<String>,
+    source: Source,
+    repository: String,
+    reason: Reason,
+    held: bool,
+    orphan: bool,
+    foreign: bool,
+    security: bool,
+    replaced_by: Option<String>,
+    size: u64,
+    description: String,
+}
+
+fn list(ctx: &Ctx, set: Set, count: bool) -> Result<Exit> {
+    if count
+        && ctx.backend.is_none()
+        && let Ok((_, status)) = ctx.status()
+        && !status.staleness().any()
+        && let Some(number) = set.counted(&status.totals())
+    {
+        let partial = !status.problems.is_empty();
+        return print_count(ctx, number as usize).map(|exit| if partial { Exit::Partial } else { exit });
+    }
+    let index = ctx.index()?;
+    let mut rows = Vec::new();
+    index.local.scan(|_, row| {
+        if set.holds(&row) && ctx.shows(row.source) {
+            rows.push(row);
+        }
+        Ok(())
+    })?;
+    if count {
+        return print_count(ctx, rows.len());
+    }
+    if ctx.json {
+        let listed: Vec<Listed> = rows.iter().map(|row| listed(&index, set, row)).collect::<Result<_>>()?;
+        ctx.ui.print_json(&listed)?;
+    } else {
+        ctx.ui.print(&text(ctx, &index, set, &rows)?)?;
+    }
+    Ok(found(&index, !rows.is_empty()))
+}
+
+fn print_count(ctx: &Ctx, number: usize) -> Result<Exit> {
+    ctx.ui.print(&format!("{number}\n"))?;
+    Ok(if number > 0 { Exit::Found } else { Exit::NothingFound })
+}
+
+fn listed(index: &Index, set: Set, row: &LocalRow) -> Result<Listed> {
+    let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    Ok(Listed {
+        name: full_name(&row.name, &row.arch),
+        version: if set == Set::Upgradable { row.candidate.clone() } else { row.version.clone() },
+        installed_version: row.version.clone(),
+        candidate: some(&row.candidate),
+        source: source(index, row)?,
+        repository: repository(index, row)?.to_owned(),
+        reason: row.reason,
+        held: row.held,
+        orphan: row.orphan,
+        foreign: row.foreign,
+        security: row.security,
+        replaced_by: some(&row.replaced_by),
+        size: row.size_bytes,
+        description: row.summary.clone(),
+    })
+}
+
+fn text(ctx: &Ctx, index: &Index, set: Set, rows: &[LocalRow]) -> Result<String> {
+    let mut out = String::new();
+    for row in rows {
+        out.push_str(&ctx.ui.styled(Style::Name, &full_name(&row.name, &row.arch)));
+        out.push(' ');
+        out.push_str(&ctx.ui.styled(Style::Version, &row.version));
+        if set == Set::Upgradable {
+            out.push_str(" -> ");
+            out.push_str(&ctx.ui.styled(Style::Version, &row.candidate));
+            out.push(' ');
+            out.push_str(&ctx.ui.styled(Style::Dim, repository(index, row)?));
+            for (mark, set) in [("[security]", row.security), ("[held]", row.held)] {
+                if set {
+                    out.push(' ');
+                    out.push_str(&ctx.ui.styled(Style::Warning, mark));
+                }
+            }
+        }
+        out.push('\n');
+    }
+    Ok(out)
+}

@@ -1,0 +1,99 @@
+//! One file per verb: its arguments, what it asks of the index or an operation, and how the answer looks.
+
+mod complete;
+mod deps;
+mod doctor;
+mod files;
+mod info;
+mod list;
+mod man;
+mod owner;
+mod refresh;
+mod search;
+mod size;
+mod status;
+mod units;
+mod why;
+
+use crate::context::Ctx;
+use crate::error::{Exit, Hinted};
+use crate::index::{Index, LocalRow, search as find};
+use crate::model::Source;
+use anyhow::Result;
+use clap::{ArgMatches, Command};
+
+/// A command of omg.
+pub struct Verb {
+    pub name: &'static str,
+    pub command: fn() -> Command,
+    pub run: fn(&Ctx, &ArgMatches) -> Result<Exit>,
+}
+
+/// Every command, in the order `omg --help` lists them.
+pub const VERBS: &[Verb] = &[
+    Verb { name: "search", command: search::command, run: search::run },
+    Verb { name: "info", command: info::command, run: info::run },
+    Verb { name: "list", command: list::command, run: list::run },
+    Verb { name: "explicit", command: list::explicit_command, run: list::run_explicit },
+    Verb { name: "outdated", command: list::outdated_command, run: list::run_outdated },
+    Verb { name: "owner", command: owner::command, run: owner::run },
+    Verb { name: "files", command: files::command, run: files::run },
+    Verb { name: "deps", command: deps::command, run: deps::run },
+    Verb { name: "why", command: why::command, run: why::run },
+    Verb { name: "size", command: size::command, run: size::run },
+    Verb { name: "status", command: status::command, run: status::run },
+    Verb { name: "prompt", command: crate::prompt::command, run: crate::prompt::run },
+    Verb { name: "refresh", command: refresh::command, run: refresh::run },
+    Verb { name: "doctor", command: doctor::command, run: doctor::run },
+    Verb { name: "units", command: units::command, run: units::run },
+    Verb { name: "man", command: man::command, run: man::run },
+    Verb { name: "complete", command: complete::command, run: complete::run },
+];
+
+/// A name as a person writes it: with the architecture only where it is foreign.
+fn full_name(name: &str, arch: &str) -> String {
+    if arch.is_empty() { name.to_owned() } else { format!("{name}:{arch}") }
+}
+
+/// The installed packages that a typed name means: all of that name, or one with `:ARCH`.
+fn installed(ctx: &Ctx, index: &Index, typed: &str) -> Result<Vec<(u32, LocalRow)>> {
+    let (name, arch) = typed.split_once(':').map_or((typed, None), |(name, arch)| (name, Some(arch)));
+    let mut rows = Vec::new();
+    for rank in index.local.find(name)? {
+        let row = index.local.row(rank)?;
+        if row.installed() && ctx.shows(row.source) && arch.is_none_or(|arch| row.arch == arch) {
+            rows.push((rank, row));
+        }
+    }
+    Ok(rows)
+}
+
+/// The error for a name that nothing bears, with the nearest ones that exist.
+fn unknown(index: &Index, name: &str, what: &str) -> Result<anyhow::Error> {
+    let nearest = find::nearest(&index.catalogue, name, 3)?;
+    let hint = match nearest.as_slice() {
+        [] => format!("`omg search {name}` looks in descriptions too"),
+        nearest => format!("did you mean {}?", nearest.join(", ")),
+    };
+    Ok(Hinted::new(Exit::NothingFound, format!("no package {name} {what}"), hint).into())
+}
+
+/// The repository's name of an installed package's candidate; empty where no repository has it.
+fn repository<'i>(index: &'i Index, row: &LocalRow) -> Result<&'i str> {
+    row.repository.map_or(Ok(""), |id| Ok(index.catalogue.repository(id)?))
+}
+
+/// The source to show: what comes from the AUR is installed by pacman.
+fn source(index: &Index, row: &LocalRow) -> Result<Source> {
+    let from_aur = row.source == Source::Pacman && repository(index, row)? == "aur";
+    Ok(if from_aur { Source::Aur } else { row.source })
+}
+
+/// Exit code of an answer that is whole, unless some source could not be read.
+fn found(index: &Index, any: bool) -> Exit {
+    match (any, index.status.problems.is_empty()) {
+        (_, false) => Exit::Partial,
+        (true, true) => Exit::Found,
+        (false, true) => Exit::NothingFound,
+    }
+}

@@ -1,0 +1,149 @@
+//! `omg owner`: which package a file belongs to.
+
+use super::{full_name, source};
+use crate::context::Ctx;
+use crate::error::{Exit, Hinted};
+use crate::index::Index;
+use crate::model::Source;
+use crate::ui::{Style, clean};
+use anyhow::Result;
+use clap::{Arg, ArgMatches, Command, value_parser};
+use serde::Serialize;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+pub fn command() -> Command {
+    Command::new("owner").about("Find the packages that files belong to").arg(
+        Arg::new("PATH")
+            .required(true)
+            .num_args(1..)
+            .value_parser(value_parser!(PathBuf))
+            .help("A file or folder, or the name of a command on PATH"),
+    )
+}
+
+#[derive(Serialize)]
+struct Owner {
+    path: String,
+    package: String,
+    version: String,
+    source: Source,
+}
+
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+    let index = ctx.index()?;
+    let (mut owners, mut missing) = (Vec::new(), Vec::new());
+    for typed in matches.get_many::<PathBuf>("PATH").expect("required") {
+        let found = of(ctx, &index, typed)?;
+        if found.is_empty() {
+            missing.push(typed);
+        }
+        owners.extend(found);
+    }
+    if ctx.json {
+        ctx.ui.print_json(&owners)?;
+    } else {
+        let line = |owner: &Owner| {
+            let package = ctx.ui.styled(Style::Name, &owner.package);
+            format!("{package} {} {}\n", ctx.ui.styled(Style::Version, &owner.version), clean(&owner.path))
+        };
+        ctx.ui.print(&owners.iter().map(line).collect::<String>())?;
+    }
+    for path in &missing {
+        let error = Hinted::new(Exit::NothingFound, format!("no package owns {}", path.display()), "");
+        ctx.ui.error(&error.message);
+    }
+    Ok(super::found(&index, missing.is_empty()))
+}
+
+fn of(ctx: &Ctx, index: &Index, typed: &Path) -> Result<Vec<Owner>> {
+    for path in spellings(&ctx.place.root, typed) {
+        let mut owners = Vec::new();
+        for rank in index.local.owners(path.as_os_str().as_bytes())? {
+            let row = index.local.row(rank)?;
+            if ctx.shows(row.source) {
+                owners.push(Owner {
+                    path: path.to_string_lossy().into_owned(),
+                    package: full_name(&row.name, &row.arch),
+                    source: source(index, &row)?,
+                    version: row.version,
+                });
+            }
+        }
+        if !owners.is_empty() {
+            return Ok(owners);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// The paths below the root that a database may know the file by, likeliest first: as typed, through the links among
+/// its folders, on the other side of a merged `/usr`, and where the file itself points.
+fn spellings(root: &Path, typed: &Path) -> Vec<PathBuf> {
+    let command = typed.components().count() == 1 && !typed.as_os_str().as_bytes().contains(&b'/') && !typed.exists();
+    if command {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        return std::env::split_paths(&path)
+            .map(|folder| folder.join(typed))
+            .filter(|file| file.is_file())
+            .flat_map(|file| spellings(root, &file))
+            .collect();
+    }
+    let absolute = if typed.is_absolute() {
+        typed.to_owned()
+    } else {
+        std::env::current_dir().map_or_else(|_| Path::new("/").join(typed), |folder| folder.join(typed))
+    };
+    let mut paths = vec![normal(&absolute)];
+    let real = |path: &Path| inside(root, path);
+    if let (Some(folder), Some(name)) = (paths[0].parent().and_then(real), paths[0].file_name()) {
+        paths.push(folder.join(name));
+    }
+    for path in paths.clone() {
+        paths.push(other_side(&path));
+    }
+    paths.extend(real(&paths[0]));
+    if let Some(last) = paths.last().cloned() {
+        paths.push(other_side(&last));
+    }
+    let mut seen = Vec::new();
+    paths.retain(|path| !seen.contains(path) && (seen.push(path.clone()), true).1);
+    paths
+}
+
+/// `.` and `..` taken out without a look at the disk.
+fn normal(path: &Path) -> PathBuf {
+    let mut out = PathBuf::from("/");
+    for component in path.components() {
+        match component {
+            Component::Normal(name) => out.push(name),
+            Component::ParentDir => drop(out.pop()),
+            _ => {}
+        }
+    }
+    out
+}
+
+/// Where a path of the root leads through all links, as a path of the root.
+fn inside(root: &Path, path: &Path) -> Option<PathBuf> {
+    if root == Path::new("/") {
+        return std::fs::canonicalize(path).ok();
+    }
+    let root = std::fs::canonicalize(root).ok()?;
+    let real = std::fs::canonicalize(root.join(path.strip_prefix("/").ok()?)).ok()?;
+    Some(Path::new("/").join(real.strip_prefix(&root).ok()?))
+}
+
+/// `/usr/bin/x` for `/bin/x` and the other way round.
+fn other_side(path: &Path) -> PathBuf {
+    let bytes = path.as_os_str().as_bytes();
+    let merged = |bytes: &[u8]| [&b"/bin"[..], b"/sbin", b"/lib", b"/lib64", b"/lib32"].iter().any(|top| {
+        bytes.strip_prefix(*top).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    });
+    match bytes.strip_prefix(b"/usr") {
+        Some(rest) if merged(rest) => PathBuf::from(OsStr::from_bytes(rest)),
+        None if merged(bytes) => PathBuf::from(OsStr::from_bytes(&[b"/usr", bytes].concat())),
+        _ => path.to_owned(),
+    }
+}

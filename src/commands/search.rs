@@ -1,0 +1,178 @@
+//! `omg search`: packages by what their names and descriptions say.
+
+use super::{found, full_name};
+use crate::context::Ctx;
+use crate::error::{Exit, Hinted};
+use crate::index::search::{Query, nearest, search};
+use crate::index::{Index, Row};
+use crate::model::Source;
+use crate::ui::Style;
+use anyhow::Result;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use serde::Serialize;
+
+const LIMIT: usize = 50;
+
+pub fn command() -> Command {
+    let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+    Command::new("search")
+        .about("Find packages whose names or descriptions hold all terms")
+        .arg(Arg::new("TERM").required(true).num_args(1..).help("Text to look for, without regard to case"))
+        .arg(flag("names", "Look at names only"))
+        .arg(flag("installed", "Only installed packages"))
+        .arg(flag("regex", "Terms are regular expressions"))
+        .arg(Arg::new("repo").long("repo").value_name("R").help("Only packages of this repository"))
+        .arg(
+            Arg::new("limit")
+                .long("limit")
+                .value_name("N")
+                .value_parser(value_parser!(usize))
+                .conflicts_with("all")
+                .help("Show at most this many [default: 50]"),
+        )
+        .arg(flag("all", "Show every match"))
+}
+
+/// One match.
+#[derive(Serialize)]
+struct Match {
+    name: String,
+    /// The candidate; what is installed where nothing is on offer.
+    version: String,
+    installed_version: Option<String>,
+    repository: String,
+    source: Source,
+    description: String,
+}
+
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+    let terms: Vec<String> = matches.get_many::<String>("TERM").expect("required").cloned().collect();
+    let regexes = matches.get_flag("regex").then(|| compile(&terms)).transpose()?;
+    let index = ctx.index()?;
+    let installed = index.local.by_catalogue()?;
+    let installed_ids: Vec<u32> = installed.iter().map(|(id, _)| *id).collect();
+    let query = Query { terms: &terms, names: matches.get_flag("names"), regex: regexes.as_deref() };
+    let filter = Filter {
+        installed: matches.get_flag("installed").then_some(&installed_ids),
+        repository: matches.get_one::<String>("repo").map(String::as_str),
+    };
+    let limit = match matches.get_one::<usize>("limit") {
+        _ if matches.get_flag("all") => usize::MAX,
+        Some(limit) => *limit,
+        None => LIMIT,
+    };
+    let filtered = filter.installed.is_some() || filter.repository.is_some() || ctx.backend.is_some();
+    let sorted = if filtered { usize::MAX } else { limit };
+    let mut total = 0;
+    let mut rows = Vec::new();
+    for hit in search(&index.catalogue, &query, &installed_ids, sorted)? {
+        if filtered || rows.len() < limit {
+            let row = index.catalogue.row(hit.id)?;
+            if filter.passes(ctx, &index, &row)? {
+                total += 1;
+                if rows.len() < limit {
+                    rows.push(row);
+                }
+            }
+        } else {
+            total += 1;
+        }
+    }
+    if rows.is_empty() && total == 0 {
+        return nothing(ctx, &index, &terms, regexes.is_some());
+    }
+    let matches: Vec<Match> = rows.into_iter().map(|row| entry(&index, &installed, row)).collect::<Result<_>>()?;
+    if ctx.json {
+        ctx.ui.print_json(&matches)?;
+    } else {
+        ctx.ui.print(&text(ctx, &matches))?;
+        if matches.len() < total {
+            ctx.ui.note(&format!("{} of {total} matches; --all shows the rest", matches.len()));
+        }
+    }
+    Ok(found(&index, true))
+}
+
+fn compile(terms: &[String]) -> Result<Vec<regex::Regex>> {
+    let compile = |term: &String| {
+        regex::RegexBuilder::new(term).case_insensitive(true).size_limit(4 << 20).build().map_err(|error| {
+            Hinted::new(Exit::Usage, format!("bad regular expression: {error}"), "without --regex terms are plain text")
+                .into()
+        })
+    };
+    terms.iter().map(compile).collect()
+}
+
+struct Filter<'a> {
+    installed: Option<&'a Vec<u32>>,
+    repository: Option<&'a str>,
+}
+
+impl Filter<'_> {
+    fn passes(&self, ctx: &Ctx, index: &Index, row: &Row) -> Result<bool> {
+        let repository = index.catalogue.repository(row.repository)?;
+        Ok(ctx.shows(row.source)
+            && self.installed.is_none_or(|ids| ids.binary_search(&row.id).is_ok())
+            && self.repository.is_none_or(|wanted| repository == wanted || repository.split('/').next() == Some(wanted)))
+    }
+}
+
+fn entry(index: &Index, installed: &[(u32, u32)], row: Row) -> Result<Match> {
+    let local = match installed.binary_search_by_key(&row.id, |(id, _)| *id) {
+        Ok(place) => Some(index.local.row(installed[place].1)?),
+        Err(_) => None,
+    };
+    let repository = match &local {
+        Some(local) => super::repository(index, local)?,
+        None => index.catalogue.repository(row.repository)?,
+    };
+    let candidate = local.as_ref().map(|local| local.candidate.clone()).filter(|version| !version.is_empty());
+    Ok(Match {
+        name: full_name(&row.name, index.catalogue.architecture(row.arch)?),
+        version: candidate.unwrap_or(row.version),
+        installed_version: local.map(|local| local.version),
+        repository: repository.to_owned(),
+        source: row.source,
+        description: row.summary,
+    })
+}
+
+fn text(ctx: &Ctx, matches: &[Match]) -> String {
+    let ui = &ctx.ui;
+    let mut out = String::new();
+    for found in matches {
+        let mut used = 0;
+        let mut push = |style: Style, text: &str| {
+            used += text.chars().count() + 1;
+            out.push_str(&ui.styled(style, text));
+            out.push(' ');
+        };
+        let place = if found.repository.is_empty() { found.source.name() } else { &found.repository };
+        push(Style::Name, &crate::ui::clean(&found.name));
+        push(Style::Version, &crate::ui::clean(&found.version));
+        push(Style::Dim, place);
+        match &found.installed_version {
+            Some(version) if *version == found.version => push(Style::Good, "[installed]"),
+            Some(version) => push(Style::Good, &format!("[installed: {version}]")),
+            None => {}
+        }
+        let description = crate::ui::clean(&found.description);
+        out.push_str(&ui.fitted(&description, used));
+        out.push('\n');
+    }
+    out
+}
+
+fn nothing(ctx: &Ctx, index: &Index, terms: &[String], regex: bool) -> Result<Exit> {
+    if ctx.json {
+        ctx.ui.print_json(&[] as &[Match; 0])?;
+    }
+    ctx.ui.note("nothing found");
+    if let ([term], false) = (terms, regex) {
+        let nearest = nearest(&index.catalogue, term, 5)?;
+        if !nearest.is_empty() {
+            ctx.ui.hint(&format!("did you mean {}?", nearest.join(", ")));
+        }
+    }
+    Ok(found(index, false))
+}

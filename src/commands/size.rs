@@ -1,0 +1,96 @@
+//! `omg size`: what installed packages take up.
+
+use super::{full_name, installed, unknown};
+use crate::context::Ctx;
+use crate::error::Exit;
+use crate::index::{Index, build::RELATIONS};
+use crate::model::Field;
+use crate::ui::Style;
+use anyhow::Result;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use serde::Serialize;
+use std::collections::HashSet;
+
+pub fn command() -> Command {
+    Command::new("size")
+        .about("Show the space that installed packages take, largest first")
+        .arg(Arg::new("INSTALLED").value_name("NAME").help("Only this package, with --tree all it needs"))
+        .arg(Arg::new("tree").long("tree").requires("INSTALLED").action(ArgAction::SetTrue).help("Add what it depends on"))
+        .arg(Arg::new("limit").long("limit").value_name("N").value_parser(value_parser!(usize)).default_value("20").help("Show so many"))
+}
+
+#[derive(Serialize)]
+struct Sized {
+    name: String,
+    version: String,
+    /// Bytes, as the package states them.
+    size: u64,
+}
+
+#[derive(Serialize)]
+struct Sizes {
+    total: u64,
+    packages: Vec<Sized>,
+}
+
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+    let index = ctx.index()?;
+    let mut packages = Vec::new();
+    match matches.get_one::<String>("INSTALLED") {
+        None => index.local.scan(|_, row| {
+            if row.installed() && ctx.shows(row.source) {
+                packages.push(Sized { name: full_name(&row.name, &row.arch), version: row.version, size: row.size_bytes });
+            }
+            Ok(())
+        })?,
+        Some(typed) => {
+            let mut ranks: Vec<u32> = installed(ctx, &index, typed)?.into_iter().map(|(rank, _)| rank).collect();
+            if ranks.is_empty() {
+                return Err(unknown(&index, typed, "is installed")?);
+            }
+            if matches.get_flag("tree") {
+                ranks = closure(&index, ranks)?;
+            }
+            for rank in ranks {
+                let row = index.local.row(rank)?;
+                packages.push(Sized { name: full_name(&row.name, &row.arch), version: row.version, size: row.size_bytes });
+            }
+        }
+    }
+    packages.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.name.cmp(&b.name)));
+    let total = packages.iter().map(|package| package.size).sum();
+    packages.truncate(*matches.get_one::<usize>("limit").expect("has a default"));
+    let sizes = Sizes { total, packages };
+    if ctx.json {
+        ctx.ui.print_json(&sizes)?;
+    } else {
+        let line = |p: &Sized| format!("{:>10}  {}\n", human(p.size), ctx.ui.styled(Style::Name, &p.name));
+        let total = format!("{:>10}  in all\n", human(sizes.total));
+        ctx.ui.print(&(sizes.packages.iter().map(line).collect::<String>() + &total))?;
+    }
+    Ok(super::found(&index, sizes.total > 0))
+}
+
+fn closure(index: &Index, start: Vec<u32>) -> Result<Vec<u32>> {
+    let mut seen: HashSet<u32> = start.iter().copied().collect();
+    let mut pending = start;
+    while let Some(rank) = pending.pop() {
+        for (to, kind) in index.local.asks_for(rank)? {
+            let real = matches!(RELATIONS.get(usize::from(kind)), Some(Field::Depends | Field::PreDepends));
+            if real && seen.insert(to) {
+                pending.push(to);
+            }
+        }
+    }
+    Ok(seen.into_iter().collect())
+}
+
+/// Bytes as a person reads them: `1.4 MiB`.
+pub fn human(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let power = (0..UNITS.len() - 1).find(|power| bytes >> (10 * (power + 1)) == 0).unwrap_or(UNITS.len() - 1);
+    match power {
+        0 => format!("{bytes} B"),
+        _ => format!("{:.1} {}", bytes as f64 / (1u64 << (10 * power)) as f64, UNITS[power]),
+    }
+}

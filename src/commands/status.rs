@@ -1,0 +1,88 @@
+//! `omg status`: the counts a prompt shows, in full.
+
+use crate::context::Ctx;
+use crate::error::Exit;
+use crate::index::status::Counts;
+use crate::ui::Style;
+use anyhow::Result;
+use clap::{ArgMatches, Command};
+use serde::Serialize;
+
+pub fn command() -> Command {
+    Command::new("status").about("Show how many packages there are, and what wants attention")
+}
+
+#[derive(Serialize)]
+struct Shown {
+    source: &'static str,
+    known: u32,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    stale: bool,
+    catalogue_built: i64,
+    local_built: i64,
+    problems: usize,
+    totals: Counts,
+    families: Vec<Shown>,
+}
+
+pub fn run(ctx: &Ctx, _: &ArgMatches) -> Result<Exit> {
+    // The status file alone answers, unless it is stale or not there.
+    let status = match ctx.status() {
+        Ok((_, status)) if !status.staleness().any() => status,
+        _ => ctx.index()?.status,
+    };
+    let families = status.families.iter().filter_map(|family| {
+        let source = family.source()?;
+        ctx.shows(source).then(|| Shown { source: source.name(), known: family.known, counts: family.counts })
+    });
+    let answer = Answer {
+        stale: status.staleness().any(),
+        catalogue_built: status.catalogue_built,
+        local_built: status.local_built,
+        problems: status.problems.len(),
+        totals: status.totals(),
+        families: families.collect(),
+    };
+    if ctx.json {
+        ctx.ui.print_json(&answer)?;
+    } else {
+        ctx.ui.print(&text(ctx, &answer))?;
+    }
+    Ok(if answer.problems == 0 { Exit::Found } else { Exit::Partial })
+}
+
+fn text(ctx: &Ctx, answer: &Answer) -> String {
+    let mut out = String::new();
+    for Shown { source, known, counts } in &answer.families {
+        out.push_str(&format!("{}  {known} known", ctx.ui.styled(Style::Name, source)));
+        if counts.installed > 0 {
+            let Counts { installed, explicit, dependencies, .. } = counts;
+            out.push_str(&format!(", {installed} installed ({explicit} on purpose, {dependencies} as dependencies)"));
+        }
+        out.push('\n');
+        let security = counts.security_updates.map_or(String::new(), |count| format!(", {count} for security"));
+        let lines = [
+            (counts.updates, format!("{} to upgrade{security}", counts.updates)),
+            (counts.held, format!("{} held", counts.held)),
+            (counts.orphans, format!("{} orphans", counts.orphans)),
+            (counts.foreign, format!("{} in no repository", counts.foreign)),
+            (counts.broken, format!("{} half installed", counts.broken)),
+        ];
+        for (_, line) in lines.iter().filter(|(count, _)| *count > 0) {
+            out.push_str(&format!("  {line}\n"));
+        }
+    }
+    if answer.problems > 0 {
+        let text = format!("{} sources could not be read whole: see `omg doctor`\n", answer.problems);
+        out.push_str(&ctx.ui.styled(Style::Warning, &text));
+    }
+    if answer.stale {
+        out.push_str(&ctx.ui.styled(Style::Warning, "stale: run `omg refresh`\n"));
+    }
+    out
+}

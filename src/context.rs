@@ -1,0 +1,102 @@
+//! What every command needs, built once: which machine, how to print, and its index.
+
+use crate::error::{Exit, Hinted};
+use crate::index::{self, Index, Status};
+use crate::model::Source;
+use crate::ops::{Outcome, Place, Request, World, refresh};
+use crate::ui::{Stages, Ui};
+use anyhow::Result;
+use std::path::{Path, PathBuf};
+
+/// Passed to every command.
+pub struct Ctx {
+    pub place: Place,
+    pub ui: Ui,
+    pub json: bool,
+    /// Only this family is shown.
+    pub backend: Option<Source>,
+}
+
+impl Ctx {
+    /// Whether packages of a source are shown under `--backend`. The AUR belongs to pacman.
+    pub fn shows(&self, source: Source) -> bool {
+        match self.backend {
+            None => true,
+            Some(Source::Apt) => source == Source::Apt,
+            Some(_) => source != Source::Apt,
+        }
+    }
+
+    /// The status of the first folder that has one, fresh ones first.
+    pub fn status(&self) -> index::Result<(PathBuf, Status)> {
+        let mut stale = None;
+        let mut failed = None;
+        for folder in self.place.folders() {
+            match Status::read(&folder) {
+                Ok(status) if !status.staleness().any() => return Ok((folder, status)),
+                Ok(status) => stale = stale.or(Some((folder, status))),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        stale.ok_or_else(|| failed.unwrap_or_else(|| index::Error::Missing(PathBuf::from("$HOME/.cache/omg"))))
+    }
+
+    /// The index, brought up to date first where it is stale, damaged or not there and may be written. Where it is stale
+    /// and may not, the answer comes from what there is, and says so.
+    pub fn index(&self) -> Result<Index> {
+        let reason = match self.status() {
+            Ok((folder, status)) => {
+                let stale = status.staleness().any();
+                match Index::open(&folder) {
+                    Ok(index) if !stale => return Ok(index),
+                    Ok(index) => {
+                        return match self.refresh(Request::default()) {
+                            Ok((folder, _)) => Ok(Index::open(&folder)?),
+                            Err(error) => {
+                                self.ui.warn(&format!("this answer is stale, and the index cannot be refreshed: {error:#}"));
+                                Ok(index)
+                            }
+                        };
+                    }
+                    Err(error) => error,
+                }
+            }
+            Err(error) => error,
+        };
+        let request = Request { force: !matches!(reason, index::Error::Missing(_)) };
+        match self.refresh(request) {
+            Ok((folder, _)) => Ok(Index::open(&folder)?),
+            Err(error) => Err(error.context(reason.to_string())),
+        }
+    }
+
+    /// Refreshes the first folder that can be written.
+    pub fn refresh(&self, request: Request) -> Result<(PathBuf, Outcome)> {
+        let world = World::open(&self.place)?;
+        let mut failed = None;
+        for folder in self.place.folders().into_iter().filter(|folder| writable(folder)) {
+            let stages = Stages::new(&self.ui);
+            match refresh(&world, &folder, request, &stages) {
+                Ok(outcome) => return Ok((folder, outcome)),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        Err(failed.unwrap_or_else(|| {
+            Hinted::new(
+                Exit::Failed,
+                "no folder for the index can be written",
+                "run `sudo omg refresh`, or set OMG_INDEX_DIR to a folder of yours",
+            )
+            .into()
+        }))
+    }
+}
+
+/// Whether a folder, or the nearest one above it that exists, may be written.
+fn writable(folder: &Path) -> bool {
+    use rustix::fs::{Access, access};
+    match folder.ancestors().find(|above| above.exists()) {
+        Some(above) => access(above, Access::WRITE_OK | Access::EXEC_OK).is_ok(),
+        None => false,
+    }
+}

@@ -1,0 +1,124 @@
+//! The prompt's segment: counts from the status file and the versions that the folder asks for.
+//!
+//! Runs before every prompt, so it is answered before the command line parser exists, it never rebuilds anything and it never
+//! fails loudly: a prompt without a segment is better than one with an error in it. What is stale is marked.
+
+use crate::context::Ctx;
+use crate::error::Exit;
+use crate::index::Status;
+use crate::ops::Place;
+use crate::runtimes::pin;
+use crate::ui::{Ui, clean};
+use anyhow::Result;
+use clap::{Arg, ArgMatches, Command};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// What is shown unless `--format` says otherwise: nothing at all on a machine that wants nothing.
+const FORMAT: &str = "{updates}{security}{attention}{runtimes}";
+
+pub fn command() -> Command {
+    Command::new("prompt")
+        .about("Print a segment for the shell's prompt")
+        .arg(Arg::new("format").long("format").value_name("F").help(
+            "Text with {updates}, {security}, {attention}, {runtimes} (each empty where there is nothing to say) and \
+             {updates_count}, {security_count}, {attention_count}, {installed_count}",
+        ))
+}
+
+/// The short way, for `omg prompt` and `omg prompt --format F` alone; `None` where a parser is needed.
+pub fn main(arguments: &[OsString]) -> Option<Exit> {
+    let format = match arguments {
+        [] => FORMAT,
+        [flag, format] if flag == "--format" => format.to_str()?,
+        _ => return None,
+    };
+    if ["OMG_ROOT", "OMG_CONFIG", "OMG_DBPATH", "OMG_BACKEND"].iter().any(|twin| std::env::var_os(twin).is_some()) {
+        return None;
+    }
+    let place = Place { root: PathBuf::from("/"), ..Place::default() };
+    Some(answer(&Ui::new(true), &place, format))
+}
+
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+    let format = matches.get_one::<String>("format").map_or(FORMAT, String::as_str);
+    Ok(answer(&ctx.ui, &ctx.place, format))
+}
+
+fn answer(ui: &Ui, place: &Place, format: &str) -> Exit {
+    let segment = segment(place, format);
+    match ui.print(&segment) {
+        Ok(()) => Exit::Found,
+        Err(_) => Exit::Failed,
+    }
+}
+
+fn segment(place: &Place, format: &str) -> String {
+    let statuses = place.folders().into_iter().filter_map(|folder| Status::read(&folder).ok());
+    let mut best: Option<(Status, bool)> = None;
+    for status in statuses {
+        let stale = status.staleness().any();
+        if !stale || best.is_none() {
+            best = Some((status, stale));
+        }
+        if !stale {
+            break;
+        }
+    }
+    let (status, stale) = best.unwrap_or_default();
+    let totals = status.totals();
+    let security = totals.security_updates.unwrap_or(0);
+    let attention = totals.broken + status.problems.len() as u32;
+    let mark = if stale { "?" } else { "" };
+    let some = |count: u32, sign: &str| if count > 0 { format!("{sign}{count}{mark} ") } else { String::new() };
+    let runtimes = if format.contains("{runtimes}") { runtimes() } else { String::new() };
+    let values = [
+        ("{updates}", some(totals.updates, "↑")),
+        ("{security}", some(security, "!")),
+        ("{attention}", some(attention, "×")),
+        ("{runtimes}", runtimes),
+        ("{updates_count}", totals.updates.to_string()),
+        ("{security_count}", security.to_string()),
+        ("{attention_count}", attention.to_string()),
+        ("{installed_count}", totals.installed.to_string()),
+    ];
+    filled(format, &values)
+}
+
+/// Each name in braces replaced, once, from the left: what a value holds is not looked at again.
+fn filled(format: &str, values: &[(&str, String)]) -> String {
+    let (mut out, mut rest) = (String::new(), format);
+    while let Some(brace) = rest.find('{') {
+        out.push_str(&rest[..brace]);
+        rest = &rest[brace..];
+        match values.iter().find(|(name, _)| rest.starts_with(name)) {
+            Some((name, value)) => {
+                out.push_str(value);
+                rest = &rest[name.len()..];
+            }
+            None => {
+                out.push('{');
+                rest = &rest[1..];
+            }
+        }
+    }
+    out + rest
+}
+
+fn runtimes() -> String {
+    let Ok(folder) = std::env::current_dir() else { return String::new() };
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let pins = pin::active(&folder, home.as_deref().filter(|home| *home != Path::new("")));
+    pins.iter().map(|pin| format!("{} {} ", pin.runtime.name(), clean(&pin.version))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::filled;
+
+    #[test]
+    fn a_value_is_not_a_format() {
+        let values = [("{a}", "{b}".to_owned()), ("{b}", "no".to_owned())];
+        assert_eq!(filled("x{a}y{c}{", &values), "x{b}y{c}{");
+    }
+}

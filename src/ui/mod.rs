@@ -1,0 +1,147 @@
+//! The only place that prints: data to stdout, talk to stderr. Colour and width only where a person looks.
+
+use crate::model::{Event, Observer};
+use std::io::{self, IsTerminal, Write};
+
+/// Where and how to print.
+pub struct Ui {
+    /// Colour on stdout.
+    colour: bool,
+    /// Columns of the terminal, where stdout is one.
+    width: Option<usize>,
+    /// Say nothing on stderr but errors.
+    pub quiet: bool,
+}
+
+/// What a piece of text is, for its colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    Name,
+    Version,
+    Dim,
+    Good,
+    Warning,
+}
+
+impl Style {
+    fn code(self) -> &'static str {
+        match self {
+            Style::Name => "1",
+            Style::Version => "36",
+            Style::Dim => "2",
+            Style::Good => "32",
+            Style::Warning => "33",
+        }
+    }
+}
+
+impl Ui {
+    pub fn new(quiet: bool) -> Ui {
+        let terminal = io::stdout().is_terminal();
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let width = terminal.then(|| rustix::termios::tcgetwinsize(io::stdout()).ok()).flatten();
+        let width = width.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
+        Ui { colour: terminal && !dumb && !set("NO_COLOR"), width, quiet }
+    }
+
+    /// `text` in a style, where there is colour.
+    pub fn styled(&self, style: Style, text: &str) -> String {
+        if self.colour { format!("\x1b[{}m{text}\x1b[0m", style.code()) } else { text.to_owned() }
+    }
+
+    /// A text cut to the columns that are left on a line, where stdout is a terminal.
+    pub fn fitted<'t>(&self, text: &'t str, used: usize) -> std::borrow::Cow<'t, str> {
+        let Some(width) = self.width else { return text.into() };
+        let room = width.saturating_sub(used);
+        if text.chars().count() <= room || room < 8 {
+            return text.into();
+        }
+        let mut cut: String = text.chars().take(room - 1).collect();
+        cut.push('…');
+        cut.into()
+    }
+
+    /// Writes data to stdout. A reader that went away is no error: nobody wants the rest.
+    pub fn print(&self, data: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        match out.write_all(data.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            result => result,
+        }
+    }
+
+    /// The same as one JSON value on lines of its own.
+    pub fn print_json(&self, value: &impl serde::Serialize) -> io::Result<()> {
+        let mut text = serde_json::to_string_pretty(value)?;
+        text.push('\n');
+        self.print(&text)
+    }
+
+    /// A remark for the person at the terminal.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            talk(text);
+        }
+    }
+
+    pub fn warn(&self, text: &str) {
+        talk(&format!("warning: {text}"));
+    }
+
+    pub fn error(&self, text: &str) {
+        talk(&format!("error: {text}"));
+    }
+
+    pub fn hint(&self, text: &str) {
+        if !text.is_empty() {
+            talk(&format!("hint: {text}"));
+        }
+    }
+
+    /// Whether somebody looks at stderr.
+    pub fn watched(&self) -> bool {
+        !self.quiet && io::stderr().is_terminal()
+    }
+}
+
+/// Nobody may be listening on stderr, and that is not worth failing for.
+fn talk(text: &str) {
+    drop(writeln!(io::stderr(), "{}", clean(text)));
+}
+
+/// Text from files and arguments, safe on a terminal: control characters shown as `?`.
+pub fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '?' } else { c }).collect()
+}
+
+/// Shows the stages of a refresh on one line of a terminal.
+pub struct Stages {
+    watched: bool,
+}
+
+impl Stages {
+    pub fn new(ui: &Ui) -> Stages {
+        Stages { watched: ui.watched() }
+    }
+}
+
+impl Observer for Stages {
+    fn event(&self, event: Event<'_>) {
+        let text = match event {
+            Event::Stage(stage) => stage,
+            Event::Waiting => "waiting for another refresh to end",
+        };
+        if self.watched {
+            drop(write!(io::stderr(), "\r\x1b[K{text}..."));
+        }
+    }
+}
+
+impl Drop for Stages {
+    fn drop(&mut self) {
+        if self.watched {
+            drop(write!(io::stderr(), "\r\x1b[K"));
+        }
+    }
+}
