@@ -7,9 +7,10 @@
 
 use omg::backends::Backend;
 use omg::backends::apt::Apt;
+use omg::backends::engine::EngineCommand;
 use omg::model::{
-    Available, CatalogueSink, Field, InstallState, Installed, LocalSink, Problem, Reason, Repository, RepositoryId,
-    Scope,
+    Authority, Available, CatalogueSink, Field, InstallState, Installed, LocalSink, Problem, Reason, Repository,
+    RepositoryId, Scope,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -88,7 +89,7 @@ fn full(name: &str, arch: &str) -> String {
 
 /// The machine itself; `None`, said aloud, where it is not one of dpkg's.
 fn machine(test: &str) -> Option<Apt> {
-    let apt = Apt::open(Path::new("/"), None).unwrap();
+    let apt = Apt::open(Path::new("/"), None, None).unwrap();
     if apt.is_none() || !Path::new("/usr/bin/apt-cache").exists() {
         eprintln!("skipped {test}: no apt on this machine");
         return None;
@@ -375,7 +376,7 @@ impl Private {
         );
         self.write("apt.conf", &config);
         let config = self.folder.path().join("apt.conf");
-        let apt = Apt::open(Path::new("/"), Some(&config)).unwrap().unwrap();
+        let apt = Apt::open(Path::new("/"), Some(&config), None).unwrap().unwrap();
         compare_candidates(&apt, Some(&config))
     }
 }
@@ -492,4 +493,47 @@ fn the_first_of_several_pins_counts_as_in_apt() {
             }
         }
     }
+}
+
+/// Choices in a fixed order.
+fn sorted(mut choices: Vec<omg::model::Choice>) -> Vec<omg::model::Choice> {
+    choices.sort_by(|a, b| (&a.name, &a.arch).cmp(&(&b.name, &b.arch)));
+    choices
+}
+
+#[test]
+fn the_engine_and_the_rules_choose_alike() {
+    let name = "the_engine_and_the_rules_choose_alike";
+    let Some(rules) = machine(name) else { return };
+    let Some(engine) = option_env!("CARGO_BIN_EXE_omg-apt").map(EngineCommand::at) else {
+        eprintln!("skipped {name}: built without the feature apt");
+        return;
+    };
+    let both = |rules: &Apt, engine: &Apt, scope: Scope<'_>| {
+        let asked = engine.policy(scope).unwrap();
+        let Authority::Engine(library) = &asked.authority else { panic!("{:?}", asked.authority) };
+        assert!(library.starts_with("libapt-pkg ") && !library.ends_with("unknown"), "{library}");
+        let own = rules.policy(scope).unwrap();
+        assert!(matches!(own.authority, Authority::Rules(_)));
+        let (asked, own) = (sorted(asked.choices), sorted(own.choices));
+        for (asked, own) in asked.iter().zip(&own) {
+            assert_eq!(asked, own);
+        }
+        assert_eq!(asked.len(), own.len());
+        own
+    };
+    let with_engine = Apt::open(Path::new("/"), None, Some(engine.clone())).unwrap().unwrap();
+    let all = both(&rules, &with_engine, Scope::All);
+    let mut some: Vec<_> = all.iter().step_by(97).map(|c| (c.name.as_str(), c.arch.as_str())).collect();
+    some.push(("no such package", ""));
+    both(&rules, &with_engine, Scope::Only(&some));
+
+    let private = four_archives();
+    private.write("preferences.d/10pin", "Package: one\nPin: release a=stable\nPin-Priority: 1001\n");
+    private.compare(INSTALLED, "", "");
+    let config = private.folder.path().join("apt.conf");
+    let open = |engine| Apt::open(Path::new("/"), Some(&config), engine).unwrap().unwrap();
+    let own = both(&open(None), &open(Some(engine)), Scope::All);
+    let one = own.iter().find(|choice| choice.name == "one").unwrap();
+    assert_eq!((one.candidate.as_deref(), one.repository.as_str()), (Some("1.0-1"), "alpha/main"));
 }

@@ -4,6 +4,7 @@ use super::Place;
 use crate::backends::Backend;
 use crate::backends::apt::Apt;
 use crate::backends::aur::Aur;
+use crate::backends::engine::EngineCommand;
 use crate::model::Source;
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
@@ -20,7 +21,8 @@ impl World {
         let mut backends: Vec<Box<dyn Backend>> = Vec::new();
         // APT_CONFIG speaks of this machine, not of another root.
         let environment = std::env::var_os("APT_CONFIG").map(PathBuf::from).filter(|_| place.root == Path::new("/"));
-        if let Some(apt) = Apt::open(&place.root, place.config.as_deref().or(environment.as_deref()))? {
+        let config = place.config.as_deref().or(environment.as_deref());
+        if let Some(apt) = Apt::open(&place.root, config, EngineCommand::find("omg-apt").ok())? {
             backends.push(Box::new(apt));
         }
         if backends.is_empty() {
