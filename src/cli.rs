@@ -60,24 +60,25 @@ fn run(verb: &Verb, ctx: &Ctx, matches: &ArgMatches) -> Exit {
 
 fn context(matches: &ArgMatches) -> Ctx {
     let path = |name: &str, twin: &str| {
-        matches.get_one::<PathBuf>(name).cloned().or_else(|| {
-            std::env::var_os(twin).filter(|value| !value.is_empty()).map(PathBuf::from)
-        })
+        matches
+            .get_one::<PathBuf>(name)
+            .cloned()
+            .or_else(|| std::env::var_os(twin).filter(|value| !value.is_empty()).map(PathBuf::from))
     };
     let backend = matches.get_one::<String>("backend").cloned().or_else(|| std::env::var("OMG_BACKEND").ok());
+    let backend =
+        backend.and_then(|name| [Source::Apt, Source::Pacman].into_iter().find(|source| source.name() == name));
+    let (config, dbpath) = (path("config", "OMG_CONFIG"), path("dbpath", "OMG_DBPATH"));
     Ctx {
         place: Place {
             root: path("root", "OMG_ROOT").unwrap_or_else(|| "/".into()),
-            config: path("config", "OMG_CONFIG"),
-            dbpath: path("dbpath", "OMG_DBPATH"),
+            backend: backend.filter(|_| config.is_some() || dbpath.is_some()),
+            config,
+            dbpath,
         },
         ui: Ui::new(matches.get_flag("quiet")),
         json: matches.get_flag("json"),
-        backend: backend.and_then(|name| match name.as_str() {
-            "apt" => Some(Source::Apt),
-            "pacman" => Some(Source::Pacman),
-            _ => None,
-        }),
+        backend,
     }
 }
 

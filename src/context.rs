@@ -53,7 +53,9 @@ impl Ctx {
                         return match self.refresh(Request::default()) {
                             Ok((folder, _)) => Ok(Index::open(&folder)?),
                             Err(error) => {
-                                self.ui.warn(&format!("this answer is stale, and the index cannot be refreshed: {error:#}"));
+                                self.ui.warn(&format!(
+                                    "this answer is stale, and the index cannot be refreshed: {error:#}"
+                                ));
                                 Ok(index)
                             }
                         };

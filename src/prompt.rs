@@ -18,12 +18,12 @@ use std::path::{Path, PathBuf};
 const FORMAT: &str = "{updates}{security}{attention}{runtimes}";
 
 pub fn command() -> Command {
-    Command::new("prompt")
-        .about("Print a segment for the shell's prompt")
-        .arg(Arg::new("format").long("format").value_name("F").help(
+    Command::new("prompt").about("Print a segment for the shell's prompt").arg(
+        Arg::new("format").long("format").value_name("F").help(
             "Text with {updates}, {security}, {attention}, {runtimes} (each empty where there is nothing to say) and \
              {updates_count}, {security_count}, {attention_count}, {installed_count}",
-        ))
+        ),
+    )
 }
 
 /// The short way, for `omg prompt` and `omg prompt --format F` alone; `None` where a parser is needed.

@@ -52,7 +52,8 @@ fn forward(ctx: &Ctx, index: &Index, name: &str) -> Result<Exit> {
     if ctx.json {
         ctx.ui.print_json(&dependencies)?;
     } else {
-        let line = |d: &Dependency| format!("{} {}\n", ctx.ui.styled(Style::Dim, &format!("{:<13}", d.kind)), d.relation);
+        let line =
+            |d: &Dependency| format!("{} {}\n", ctx.ui.styled(Style::Dim, &format!("{:<13}", d.kind)), d.relation);
         ctx.ui.print(&dependencies.iter().map(line).collect::<String>())?;
     }
     Ok(super::found(index, !dependencies.is_empty()))

@@ -61,8 +61,16 @@ fn check(folder: &Path, status: &Status, findings: &mut Vec<Finding>) {
     let stale = status.staleness();
     match (stale.catalogue, stale.local) {
         (false, false) => findings.push(finding("good", format!("the index in {at} is up to date"), "")),
-        (true, _) => findings.push(finding("bad", format!("the index in {at} is older than the repositories' lists"), "omg refresh")),
-        (false, true) => findings.push(finding("bad", format!("the index in {at} is older than the installed packages"), "omg refresh")),
+        (true, _) => findings.push(finding(
+            "bad",
+            format!("the index in {at} is older than the repositories' lists"),
+            "omg refresh",
+        )),
+        (false, true) => findings.push(finding(
+            "bad",
+            format!("the index in {at} is older than the installed packages"),
+            "omg refresh",
+        )),
     }
     let catalogue = folder.join(status::catalogue_name(status.catalogue_generation));
     let local = folder.join(status::local_name(status.local_generation));

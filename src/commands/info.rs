@@ -77,7 +77,8 @@ fn of(ctx: &Ctx, index: &Index, typed: &str) -> Result<Vec<Page>> {
     let mut pages = Vec::new();
     for id in index.catalogue.find(name)? {
         let row = index.catalogue.row(id)?;
-        if !ctx.shows(row.source) || arch.is_some_and(|arch| index.catalogue.architecture(row.arch).ok() != Some(arch)) {
+        if !ctx.shows(row.source) || arch.is_some_and(|arch| index.catalogue.architecture(row.arch).ok() != Some(arch))
+        {
             continue;
         }
         let here = local.iter().position(|local| local.catalogue == Some(id)).map(|place| local.swap_remove(place));
@@ -154,8 +155,11 @@ fn only_here(index: &Index, row: LocalRow) -> Result<Page> {
 }
 
 fn origin(index: &Index, version: &VersionDetails) -> Result<Origin> {
-    let repositories =
-        version.origins.iter().map(|id| index.catalogue.repository(*id).map(str::to_owned)).collect::<Result<_, _>>()?;
+    let repositories = version
+        .origins
+        .iter()
+        .map(|id| index.catalogue.repository(*id).map(str::to_owned))
+        .collect::<Result<_, _>>()?;
     Ok(Origin { version: version.version.clone(), repositories })
 }
 
@@ -206,9 +210,10 @@ fn shown(field: Field, value: &str) -> String {
     let number = value.parse::<u64>().ok();
     match (field, number) {
         (Field::DownloadSize | Field::InstalledSize, Some(bytes)) => super::size::human(bytes),
-        (Field::BuildDate | Field::InstallDate | Field::FirstSubmitted | Field::LastModified | Field::OutOfDate, Some(secs)) => {
-            date(secs)
-        }
+        (
+            Field::BuildDate | Field::InstallDate | Field::FirstSubmitted | Field::LastModified | Field::OutOfDate,
+            Some(secs),
+        ) => date(secs),
         _ if value.contains('\n') => value.trim_end().replace('\n', "  "),
         _ => value.to_owned(),
     }

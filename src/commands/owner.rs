@@ -138,9 +138,11 @@ fn inside(root: &Path, path: &Path) -> Option<PathBuf> {
 /// `/usr/bin/x` for `/bin/x` and the other way round.
 fn other_side(path: &Path) -> PathBuf {
     let bytes = path.as_os_str().as_bytes();
-    let merged = |bytes: &[u8]| [&b"/bin"[..], b"/sbin", b"/lib", b"/lib64", b"/lib32"].iter().any(|top| {
-        bytes.strip_prefix(*top).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-    });
+    let merged = |bytes: &[u8]| {
+        [&b"/bin"[..], b"/sbin", b"/lib", b"/lib64", b"/lib32"]
+            .iter()
+            .any(|top| bytes.strip_prefix(*top).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")))
+    };
     match bytes.strip_prefix(b"/usr") {
         Some(rest) if merged(rest) => PathBuf::from(OsStr::from_bytes(rest)),
         None if merged(bytes) => PathBuf::from(OsStr::from_bytes(&[b"/usr", bytes].concat())),

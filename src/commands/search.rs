@@ -113,7 +113,9 @@ impl Filter<'_> {
         let repository = index.catalogue.repository(row.repository)?;
         Ok(ctx.shows(row.source)
             && self.installed.is_none_or(|ids| ids.binary_search(&row.id).is_ok())
-            && self.repository.is_none_or(|wanted| repository == wanted || repository.split('/').next() == Some(wanted)))
+            && self
+                .repository
+                .is_none_or(|wanted| repository == wanted || repository.split('/').next() == Some(wanted)))
     }
 }
 

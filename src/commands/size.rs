@@ -15,8 +15,21 @@ pub fn command() -> Command {
     Command::new("size")
         .about("Show the space that installed packages take, largest first")
         .arg(Arg::new("INSTALLED").value_name("NAME").help("Only this package, with --tree all it needs"))
-        .arg(Arg::new("tree").long("tree").requires("INSTALLED").action(ArgAction::SetTrue).help("Add what it depends on"))
-        .arg(Arg::new("limit").long("limit").value_name("N").value_parser(value_parser!(usize)).default_value("20").help("Show so many"))
+        .arg(
+            Arg::new("tree")
+                .long("tree")
+                .requires("INSTALLED")
+                .action(ArgAction::SetTrue)
+                .help("Add what it depends on"),
+        )
+        .arg(
+            Arg::new("limit")
+                .long("limit")
+                .value_name("N")
+                .value_parser(value_parser!(usize))
+                .default_value("20")
+                .help("Show so many"),
+        )
 }
 
 #[derive(Serialize)]
@@ -39,7 +52,11 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
     match matches.get_one::<String>("INSTALLED") {
         None => index.local.scan(|_, row| {
             if row.installed() && ctx.shows(row.source) {
-                packages.push(Sized { name: full_name(&row.name, &row.arch), version: row.version, size: row.size_bytes });
+                packages.push(Sized {
+                    name: full_name(&row.name, &row.arch),
+                    version: row.version,
+                    size: row.size_bytes,
+                });
             }
             Ok(())
         })?,
@@ -53,7 +70,11 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
             }
             for rank in ranks {
                 let row = index.local.row(rank)?;
-                packages.push(Sized { name: full_name(&row.name, &row.arch), version: row.version, size: row.size_bytes });
+                packages.push(Sized {
+                    name: full_name(&row.name, &row.arch),
+                    version: row.version,
+                    size: row.size_bytes,
+                });
             }
         }
     }

@@ -125,6 +125,9 @@ fn is_security(row: &LocalRow, catalogue: &Catalogue, backend: &dyn Backend) -> 
     Ok(details.iter().any(|version| {
         backend.compare(&version.version, &row.version) == Ordering::Greater
             && backend.compare(&version.version, &row.candidate) != Ordering::Greater
-            && version.origins.iter().any(|id| repositories.get(usize::from(*id)).is_some_and(|(_, _, _, security)| *security))
+            && version
+                .origins
+                .iter()
+                .any(|id| repositories.get(usize::from(*id)).is_some_and(|(_, _, _, security)| *security))
     }))
 }

@@ -1,5 +1,6 @@
 //! Which machine is meant, and where its index lies.
 
+use crate::model::Source;
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -12,6 +13,8 @@ pub struct Place {
     pub config: Option<PathBuf>,
     /// Another pacman database folder.
     pub dbpath: Option<PathBuf>,
+    /// The family that these two belong to; otherwise all are read, and what is shown is the query's business.
+    pub backend: Option<Source>,
 }
 
 impl Place {
@@ -37,7 +40,7 @@ impl Place {
         if self.root == Path::new("/") && self.config.is_none() && self.dbpath.is_none() {
             return "index".into();
         }
-        let text = format!("{:?}", (&self.root, &self.config, &self.dbpath));
+        let text = format!("{:?}", (&self.root, &self.config, &self.dbpath, self.backend));
         format!("index-{:016x}", xxh3_64(text.as_bytes()))
     }
 }

@@ -53,7 +53,9 @@ pub fn refresh(world: &World, folder: &Path, request: Request, observer: &dyn Ob
 
 /// A changed file is stale, and so is a file that was not looked at when the index was built.
 fn inputs_changed(world: &World, status: &Status) -> Staleness {
-    let same = |paths: Vec<PathBuf>, inputs: &[Input]| paths.iter().map(|path| path.display().to_string()).eq(inputs.iter().map(|input| input.path.clone()));
+    let same = |paths: Vec<PathBuf>, inputs: &[Input]| {
+        paths.iter().map(|path| path.display().to_string()).eq(inputs.iter().map(|input| input.path.clone()))
+    };
     let stale = status.staleness();
     Staleness {
         catalogue: stale.catalogue || !same(catalogue_inputs(world), &status.catalogue_inputs),
@@ -64,7 +66,11 @@ fn inputs_changed(world: &World, status: &Status) -> Staleness {
 fn lock(folder: &Path, observer: &dyn Observer) -> Result<File> {
     use rustix::fs::{FlockOperation, flock};
     let path = folder.join("lock");
-    let file = File::options().create(true).append(true).open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .with_context(|| format!("cannot open {}", path.display()))?;
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         observer.event(Event::Waiting);
         flock(&file, FlockOperation::LockExclusive).with_context(|| format!("cannot lock {}", path.display()))?;
@@ -73,7 +79,12 @@ fn lock(folder: &Path, observer: &dyn Observer) -> Result<File> {
 }
 
 fn catalogue_inputs(world: &World) -> Vec<PathBuf> {
-    world.backends.iter().flat_map(|b| b.catalogue_inputs()).chain(world.aur.iter().flat_map(|aur| aur.inputs())).collect()
+    world
+        .backends
+        .iter()
+        .flat_map(|b| b.catalogue_inputs())
+        .chain(world.aur.iter().flat_map(|aur| aur.inputs()))
+        .collect()
 }
 
 fn local_inputs(world: &World) -> Vec<PathBuf> {
@@ -113,17 +124,31 @@ fn refresh_all(world: &World, folder: &Path, observer: &dyn Observer) -> Result<
                 Authority::Engine(version) => (true, version.clone()),
                 Authority::Rules(reason) => (false, reason.clone()),
             };
-            Family { source: *source as u8, counts: Counts::default(), known: meta.packages[*source as usize], engine, policy }
+            Family {
+                source: *source as u8,
+                counts: Counts::default(),
+                known: meta.packages[*source as usize],
+                engine,
+                policy,
+            }
         })
         .collect();
     if world.aur.is_some() {
         let known = meta.packages[Source::Aur as usize];
-        status.families.push(Family { source: Source::Aur as u8, counts: Counts::default(), known, engine: false, policy: String::new() });
+        status.families.push(Family {
+            source: Source::Aur as u8,
+            counts: Counts::default(),
+            known,
+            engine: false,
+            policy: String::new(),
+        });
     }
     let catalogue = Catalogue::open(&folder.join(name))?;
     let choices = policies
         .into_iter()
-        .flat_map(|(source, policy)| policy.choices.into_iter().map(move |c| ((source, c.name.clone(), c.arch.clone()), c)))
+        .flat_map(|(source, policy)| {
+            policy.choices.into_iter().map(move |c| ((source, c.name.clone(), c.arch.clone()), c))
+        })
         .collect();
     write_local(world, folder, &catalogue, gathered, &choices, Vec::new(), local_inputs, &mut status, observer)?;
     Ok(status)
@@ -156,7 +181,11 @@ fn read_all(world: &World) -> Result<Read> {
             })
             .collect();
         let gathered = local::gather(world)?;
-        let parts = catalogues.into_iter().chain(aur).map(|part| part.join().expect("a reader does not panic")).collect::<Result<_>>()?;
+        let parts = catalogues
+            .into_iter()
+            .chain(aur)
+            .map(|part| part.join().expect("a reader does not panic"))
+            .collect::<Result<_>>()?;
         let policies = policies
             .into_iter()
             .map(|policy| {
@@ -296,7 +325,8 @@ fn counts(packages: &[NewLocal], source: Source, catalogue: &Catalogue) -> Resul
     let of = |wanted: &dyn Fn(&LocalRow) -> bool| {
         packages.iter().filter(|p| p.row.source == source && p.row.installed() && wanted(&p.row)).count() as u32
     };
-    let knows_security = catalogue.meta()?.repositories.iter().any(|(s, _, _, security)| *s == source as u8 && *security);
+    let knows_security =
+        catalogue.meta()?.repositories.iter().any(|(s, _, _, security)| *s == source as u8 && *security);
     Ok(Counts {
         installed: of(&|_| true),
         explicit: of(&|row| row.reason == Reason::Explicit),

@@ -41,7 +41,8 @@ pub fn edges(packages: &[NewLocal], backends: &[Box<dyn Backend>]) -> Vec<Edge> 
             let Some(kind) = RELATIONS[FOLLOWED].iter().position(|relation| relation == field) else { continue };
             for wanted in relation::parse(source, text).into_iter().flatten() {
                 let offers = offers.get(wanted.name).map_or(&[][..], Vec::as_slice);
-                let fitting = offers.iter().filter(|o| o.source == source && o.rank != from && fits(&wanted, o, &**backend));
+                let fitting =
+                    offers.iter().filter(|o| o.source == source && o.rank != from && fits(&wanted, o, &**backend));
                 edges.extend(fitting.map(|offer| Edge { from, to: offer.rank, kind: kind as u8 }));
             }
         }
@@ -77,14 +78,14 @@ pub fn mark_orphans(packages: &mut [NewLocal], edges: &[Edge], backend: &dyn Bac
             edges.iter().for_each(|edge| needed[edge.to as usize] = true);
             needed
         }
-        OrphanRule::Unreachable { recommends, suggests } => reachable(packages, edges, |kind| {
-            match RELATIONS[usize::from(kind)] {
+        OrphanRule::Unreachable { recommends, suggests } => {
+            reachable(packages, edges, |kind| match RELATIONS[usize::from(kind)] {
                 Field::Recommends => recommends,
                 Field::Suggests => suggests,
                 Field::Depends | Field::PreDepends => true,
                 _ => false,
-            }
-        }),
+            })
+        }
     };
     for (package, needed) in packages.iter_mut().zip(needed) {
         let row = &mut package.row;

@@ -2,6 +2,7 @@
 
 use super::Place;
 use crate::backends::Backend;
+use crate::backends::alpm::Alpm;
 use crate::backends::apt::Apt;
 use crate::backends::aur::Aur;
 use crate::backends::engine::EngineCommand;
@@ -16,22 +17,33 @@ pub struct World {
 }
 
 impl World {
-    /// Opens every family that the place has.
+    /// Opens every family that the place has. Another configuration or database belongs to the family that `--backend`
+    /// names, then the only one that is read; without it a database folder means pacman.
     pub fn open(place: &Place) -> Result<World> {
+        let special = place.config.is_some() || place.dbpath.is_some();
+        let named = place.backend.or(place.dbpath.is_some().then_some(Source::Pacman));
+        let reads = |source: Source| !special || named.is_none_or(|named| named == source);
+        let own = |source: Source| place.config.as_deref().filter(|_| named.unwrap_or(Source::Apt) == source);
         let mut backends: Vec<Box<dyn Backend>> = Vec::new();
         // APT_CONFIG speaks of this machine, not of another root.
         let environment = std::env::var_os("APT_CONFIG").map(PathBuf::from).filter(|_| place.root == Path::new("/"));
-        let config = place.config.as_deref().or(environment.as_deref());
-        if let Some(apt) = Apt::open(&place.root, config, EngineCommand::find("omg-apt").ok())? {
+        let apt_config = own(Source::Apt).or(environment.as_deref());
+        if reads(Source::Apt)
+            && let Some(apt) = Apt::open(&place.root, apt_config, EngineCommand::find("omg-apt").ok())?
+        {
             backends.push(Box::new(apt));
+        }
+        if reads(Source::Pacman)
+            && let Some(alpm) =
+                Alpm::open(&place.root, own(Source::Pacman), place.dbpath.as_deref(), EngineCommand::find("omg-alpm"))?
+        {
+            backends.push(Box::new(alpm));
         }
         if backends.is_empty() {
             bail!("no package database below {}", place.root.display());
         }
-        let aur = std::env::var_os("OMG_AUR_FILE").map(|path| Aur {
-            path: path.into(),
-            url: crate::backends::aur::DEFAULT_URL.to_owned(),
-        });
+        let aur = std::env::var_os("OMG_AUR_FILE")
+            .map(|path| Aur { path: path.into(), url: crate::backends::aur::DEFAULT_URL.to_owned() });
         Ok(World { backends, aur })
     }
 
