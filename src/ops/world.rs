@@ -27,8 +27,9 @@ impl World {
         let mut backends: Vec<Box<dyn Backend>> = Vec::new();
         // APT_CONFIG speaks of this machine, not of another root.
         let environment = std::env::var_os("APT_CONFIG").map(PathBuf::from).filter(|_| place.root == Path::new("/"));
+        let apt_config = own(Source::Apt).or(environment.as_deref());
         if reads(Source::Apt)
-            && let Some(apt) = Apt::open(&place.root, own(Source::Apt).or(environment.as_deref()))?
+            && let Some(apt) = Apt::open(&place.root, apt_config, EngineCommand::find("omg-apt").ok())?
         {
             backends.push(Box::new(apt));
         }

@@ -282,6 +282,11 @@ fn problem(path: &Path, error: &anyhow::Error) -> Problem {
     Problem { path: path.to_path_buf(), message: error.root_cause().to_string() }
 }
 
+/// The path without what tells how the list is packed.
+pub fn plain_list(path: &str) -> &str {
+    ENDINGS.iter().filter(|ending| !ending.is_empty()).find_map(|ending| path.strip_suffix(ending)).unwrap_or(path)
+}
+
 fn existing(plain: &Path) -> Option<PathBuf> {
     ENDINGS.iter().map(|ending| with_ending(plain, ending)).find(|path| path.is_file())
 }

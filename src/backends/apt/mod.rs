@@ -1,4 +1,5 @@
-//! The family of apt and dpkg: their files, read without either.
+//! The family of apt and dpkg: their files, read without either. Policy is apt's own library's where there is an
+//! engine to ask it, else omg's rules.
 //!
 //! `control` is the syntax most of the files share, `config` and `sources` say where to look, `lists` reads what the
 //! archives offer and `status` what is installed. `pins` reads the preferences and `rules` draws the policy from it all.
@@ -16,14 +17,25 @@ mod status;
 mod version;
 
 use crate::backends::Backend;
+use crate::backends::engine::{EngineCommand, Reply, Request};
 use crate::model::{Authority, CatalogueSink, LocalSink, OrphanRule, Policy, Problem, Scope, Source};
 use anyhow::{Context, Result};
 use config::Config;
+pub use lists::plain_list;
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
+/// Settings of the engine's [`Request`]: the file that `APT_CONFIG` is to name, and for each list in omg's order its
+/// path and the name of its repository.
+pub const ENGINE_CONFIG: &str = "config";
+pub const ENGINE_LIST: &str = "list";
+pub const ENGINE_REPOSITORY: &str = "repository";
+
 /// One root that dpkg keeps.
 pub struct Apt {
+    root: PathBuf,
+    config_file: Option<PathBuf>,
+    engine: Option<EngineCommand>,
     config: Config,
     native: String,
     /// The native one first.
@@ -33,8 +45,9 @@ pub struct Apt {
 
 impl Apt {
     /// Opens `root`; `None` where dpkg has no status file. `config` is what `APT_CONFIG` would name, for another apt
-    /// configuration than the root's own.
-    pub fn open(root: &Path, config: Option<&Path>) -> Result<Option<Apt>> {
+    /// configuration than the root's own. `engine` is asked for the policy of the running machine.
+    pub fn open(root: &Path, config: Option<&Path>, engine: Option<EngineCommand>) -> Result<Option<Apt>> {
+        let config_file = config.map(Path::to_path_buf);
         let config = Config::read(root, config);
         let Some(status) = config.path("Dir::State::status") else { return Ok(None) };
         if !status.try_exists().with_context(|| format!("cannot look for {}", status.display()))? {
@@ -44,7 +57,8 @@ impl Apt {
         let extended_states = config.path("Dir::State::extended_states").unwrap_or_default();
         let places = status::Places { status, extended_states, admin };
         let architectures = architectures(&config, &places)?;
-        Ok(Some(Apt { native: architectures[0].clone(), architectures, config, places }))
+        let native = architectures[0].clone();
+        Ok(Some(Apt { root: root.into(), config_file, engine, native, architectures, config, places }))
     }
 
     /// Whether apt keeps packages for the sake of `Recommends` and of `Suggests`: two edges of its orphan search.
@@ -66,6 +80,26 @@ impl Apt {
         problems.append(&mut world.problems);
         world.problems = problems;
         world
+    }
+}
+
+impl Apt {
+    /// The engine's answer, or why there is none.
+    fn ask(&self, world: &lists::World, scope: Scope<'_>) -> Result<Reply, String> {
+        if self.root != Path::new("/") {
+            return Err("apt's library is asked about the running machine alone".into());
+        }
+        let Some(engine) = &self.engine else { return Err("no omg-apt to ask apt's library".into()) };
+        let mut request = Request::new(&self.root, scope);
+        let utf8 = |path: &Path| path.to_str().map(str::to_string).ok_or("a path that is not UTF-8");
+        if let Some(file) = &self.config_file {
+            request.set(ENGINE_CONFIG, utf8(file)?);
+        }
+        for list in &world.lists {
+            request.set(ENGINE_LIST, utf8(&list.path)?);
+            request.set(ENGINE_REPOSITORY, world.repositories[usize::from(list.repository)].name.as_str());
+        }
+        engine.ask(&request).map_err(|error| error.to_string())
     }
 }
 
@@ -126,7 +160,12 @@ impl Backend for Apt {
     }
 
     fn policy(&self, scope: Scope<'_>) -> Result<Policy> {
-        let (world, pins) = (self.world(), pins::Pins::read(&self.config));
+        let world = self.world();
+        let mut reason = match self.ask(&world, scope) {
+            Ok(reply) => return Ok(Policy { authority: Authority::Engine(reply.library), choices: reply.choices }),
+            Err(reason) => reason,
+        };
+        let pins = pins::Pins::read(&self.config);
         let question = rules::Question {
             world: &world,
             status: &self.places.status,
@@ -135,7 +174,6 @@ impl Backend for Apt {
             default_release: self.config.find("APT::Default-Release"),
         };
         let (choices, fault) = rules::choose(&question, scope)?;
-        let mut reason = "no engine of apt's library".to_string();
         if let Some(fault) = fault {
             reason.push_str(&format!("; apt would refuse: {fault}"));
         }
