@@ -118,32 +118,26 @@ fn an_index_with_any_block_damaged_answers_right_or_says_so() {
     if !has_apt("an_index_with_any_block_damaged_answers_right_or_says_so") {
         return;
     }
-    use std::os::unix::fs::FileExt;
     let place = Place::new();
     let right = place.stdout(&["info", "bash", "coreutils"]);
-    let files: Vec<_> = std::fs::read_dir(place.index()).unwrap().map(|entry| entry.unwrap().path()).collect();
-    let mut damaged = 0;
-    for path in files.iter().filter(|path| !path.ends_with("lock") && !path.ends_with("status.txt")) {
-        // An earlier round may have made omg build the index again under other names.
-        let Ok(file) = std::fs::File::options().read(true).write(true).open(path) else { continue };
-        let blocks = file.metadata().unwrap().len() / 4096;
-        // Each of the first blocks and a spread of the rest; what a query touches is among them many times.
-        for block in (0..blocks.min(6)).chain((6..blocks).step_by((blocks as usize / 12).max(1))) {
-            let mut byte = [0];
-            let at = block * 4096 + (block * 977) % 4096;
-            file.read_exact_at(&mut byte, at).unwrap();
-            file.write_all_at(&[byte[0] ^ 0x10], at).unwrap();
+    let whole: Vec<_> = std::fs::read_dir(place.index())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| !path.ends_with("lock") && !path.ends_with("status.txt"))
+        .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+        .collect();
+    assert_eq!(whole.len(), 3);
+    for (path, bytes) in &whole {
+        let blocks = bytes.len() / 4096;
+        // The first blocks and a spread of the rest. A query that meets the damage builds the index again: put the whole one back.
+        for block in (0..blocks.min(2)).chain((2..blocks).step_by((blocks / 6).max(1))) {
+            whole.iter().for_each(|(path, bytes)| std::fs::write(path, bytes).unwrap());
+            let mut damaged = bytes.clone();
+            damaged[block * 4096 + (block * 977) % 4096] ^= 0x10;
+            std::fs::write(path, damaged).unwrap();
             let output = place.omg(&["info", "bash", "coreutils"]);
-            if output.status.success() {
-                assert_eq!(String::from_utf8_lossy(&output.stdout), right, "{path:?} block {block}");
-            }
-            assert!(output.status.code().is_some(), "{path:?} block {block}: killed");
-            damaged += 1;
-            if !path.exists() {
-                break;
-            }
-            file.write_all_at(&byte, at).unwrap();
+            assert!(output.status.success(), "{path:?} block {block}: {}", String::from_utf8_lossy(&output.stderr));
+            assert_eq!(String::from_utf8_lossy(&output.stdout), right, "{path:?} block {block}");
         }
     }
-    assert!(damaged > 3);
 }
