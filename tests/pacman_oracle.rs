@@ -1,0 +1,1090 @@
+//! omg's pacman readers and rules held against pacman itself: every package, every installed file and every field that
+//! `pacman -Si` and `-Qi` print, over every pair of real databases there is, and over small ones of our own making.
+//!
+//! Where pacman, the real data or the engine is missing, the test says so and passes: the unit tests beside the code cover
+//! the same paths with data of their own.
+
+use omg::backends::Backend;
+use omg::backends::alpm::{Alpm, vercmp};
+use omg::backends::engine::{EngineCommand, EngineError};
+use omg::model::{
+    Authority, Available, CatalogueSink, Choice, Field, Installed, LocalSink, Problem, Reason, Repository,
+    RepositoryId, Scope,
+};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+// ---------------------------------------------------------------------------------------------------------------- worlds
+
+/// A machine of its own: databases, a configuration, and an empty root.
+struct World {
+    name: &'static str,
+    folder: tempfile::TempDir,
+}
+
+/// Databases below `arch-sync` in the order of their repositories, and a tree below `arch-local`.
+struct Pair {
+    name: &'static str,
+    sync: &'static [(&'static str, &'static str)],
+    local: &'static str,
+}
+
+const LOCAL_2017: &str = "arch-v-2017-12-local.tar.zst";
+const LOCAL_2026: &str = "arch-base-2026-03-local.tar.zst";
+
+const PAIRS: &[Pair] = &[
+    Pair {
+        name: "2017",
+        sync: &[("core", "arch-2017-12/core.db"), ("extra", "arch-2017-12/extra.db")],
+        local: LOCAL_2017,
+    },
+    Pair { name: "2022 over 2017", sync: SYNC_2022, local: LOCAL_2017 },
+    Pair { name: "2022 under 2026", sync: SYNC_2022, local: LOCAL_2026 },
+    Pair { name: "2026", sync: SYNC_2026, local: LOCAL_2026 },
+    Pair { name: "2026 over 2017", sync: SYNC_2026, local: LOCAL_2017 },
+    Pair {
+        name: "2025 rebuilt",
+        sync: &[("core", "files-2025-09/core.db"), ("extra", "files-2025-09/extra.db")],
+        local: LOCAL_2026,
+    },
+    Pair {
+        name: "2025 with files",
+        sync: &[("core", "files-2025-09/core.files"), ("extra", "files-2025-09/extra.files")],
+        local: LOCAL_2017,
+    },
+    Pair {
+        name: "msys2",
+        sync: &[("ucrt64", "msys2-2024-05/ucrt64.db"), ("msys", "msys2-2024-05/msys.db")],
+        local: LOCAL_2026,
+    },
+    Pair {
+        name: "all together",
+        sync: &[
+            ("garuda", "arch-2026-03/garuda.db"),
+            ("core", "arch-2026-03/core.db"),
+            ("extra", "arch-2022-09/extra.db.tar.gz"),
+            ("multilib", "arch-2026-03/multilib.db"),
+            ("chaotic-aur", "arch-2026-03/chaotic-aur.db"),
+            ("archcraft", "arch-2022-09/archcraft.db.tar.xz"),
+            ("old-core", "arch-2017-12/core.db"),
+            ("old-extra", "arch-2017-12/extra.db"),
+            ("msys", "msys2-2024-05/msys.db"),
+        ],
+        local: LOCAL_2017,
+    },
+];
+
+const SYNC_2022: &[(&str, &str)] = &[
+    ("core", "arch-2022-09/core.db.tar.gz"),
+    ("extra", "arch-2022-09/extra.db.tar.gz"),
+    ("multilib", "arch-2022-09/multilib.db.tar.gz"),
+    ("chaotic-aur", "arch-2022-09/chaotic-aur.db.tar.xz"),
+    ("archcraft", "arch-2022-09/archcraft.db.tar.xz"),
+];
+
+const SYNC_2026: &[(&str, &str)] = &[
+    ("core", "arch-2026-03/core.db"),
+    ("multilib", "arch-2026-03/multilib.db"),
+    ("chaotic-aur", "arch-2026-03/chaotic-aur.db"),
+    ("garuda", "arch-2026-03/garuda.db"),
+];
+
+fn shared_data() -> PathBuf {
+    match std::env::var_os("OMG_TEST_DATA") {
+        Some(path) => PathBuf::from(path),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
+    }
+}
+
+/// Whether the oracle is there; says so if it is not.
+fn have(test: &str, what: &str, there: bool) -> bool {
+    if !there {
+        eprintln!("skipped {test}: no {what}");
+    }
+    there
+}
+
+fn have_pacman(test: &str) -> bool {
+    have(test, "pacman", Command::new("pacman").arg("-V").output().is_ok())
+}
+
+fn engine() -> Option<EngineCommand> {
+    let built = option_env!("CARGO_BIN_EXE_omg-alpm").map(PathBuf::from).filter(|path| path.is_file());
+    built.map(EngineCommand::at).or_else(|| EngineCommand::find("omg-alpm").ok())
+}
+
+fn no_engine() -> Result<EngineCommand, EngineError> {
+    Err(EngineError::CannotStart("not asked".to_owned()))
+}
+
+impl World {
+    fn empty(name: &'static str) -> World {
+        let world = World { name, folder: tempfile::tempdir().unwrap() };
+        for path in [world.root(), world.db().join("sync"), world.db().join("local")] {
+            fs::create_dir_all(path).unwrap();
+        }
+        fs::write(world.db().join("local/ALPM_DB_VERSION"), "9\n").unwrap();
+        world
+    }
+
+    fn real(pair: &Pair) -> World {
+        let world = World::empty(pair.name);
+        let data = shared_data();
+        for (repository, file) in pair.sync {
+            let to = world.db().join(format!("sync/{repository}.db"));
+            fs::copy(data.join("arch-sync").join(file), to).unwrap();
+        }
+        let unpacked = omg::sys::unpack::read(&data.join("arch-local").join(pair.local)).unwrap();
+        tar::Archive::new(&unpacked[..]).unpack(world.folder.path().join("unpacked")).unwrap();
+        fs::remove_dir_all(world.db().join("local")).unwrap();
+        let from = world.folder.path().join("unpacked/var/lib/pacman/local");
+        fs::rename(from, world.db().join("local")).unwrap();
+        let sections: Vec<_> = pair.sync.iter().map(|(name, _)| format!("[{name}]\n{SERVER}\n")).collect();
+        world.configure("", &sections.concat());
+        world
+    }
+
+    fn root(&self) -> PathBuf {
+        self.folder.path().join("root")
+    }
+
+    fn db(&self) -> PathBuf {
+        self.folder.path().join("db")
+    }
+
+    fn conf(&self) -> PathBuf {
+        self.folder.path().join("pacman.conf")
+    }
+
+    fn configure(&self, options: &str, sections: &str) {
+        let text = format!("[options]\nArchitecture = x86_64\nSigLevel = Never\n{options}\n{sections}");
+        fs::write(self.conf(), text).unwrap();
+    }
+
+    /// A repository of our own making.
+    fn offer(&self, repository: &str, packages: &[(&str, &str, &str)]) {
+        let mut archive = tar::Builder::new(Vec::new());
+        for (name, version, more) in packages {
+            let text = format!(
+                "%FILENAME%\n{name}-{version}-any.pkg.tar.zst\n\n%NAME%\n{name}\n\n%VERSION%\n{version}\n\n\
+                 %DESC%\nthe package {name}\n\n%CSIZE%\n1\n\n%ISIZE%\n2\n\n%ARCH%\nany\n\n{more}"
+            );
+            let mut header = tar::Header::new_gnu();
+            header.set_size(text.len() as u64);
+            header.set_mode(0o644);
+            archive.append_data(&mut header, format!("{name}-{version}/desc"), text.as_bytes()).unwrap();
+        }
+        fs::write(self.db().join(format!("sync/{repository}.db")), archive.into_inner().unwrap()).unwrap();
+    }
+
+    fn install(&self, name: &str, version: &str, more: &str) {
+        let folder = self.db().join(format!("local/{name}-{version}"));
+        fs::create_dir_all(&folder).unwrap();
+        let text = format!("%NAME%\n{name}\n\n%VERSION%\n{version}\n\n%DESC%\nhere\n\n%ARCH%\nany\n\n{more}");
+        fs::write(folder.join("desc"), text).unwrap();
+        fs::write(folder.join("files"), format!("%FILES%\nusr/\nusr/bin/\nusr/bin/{name}\n\n")).unwrap();
+    }
+
+    fn alpm(&self, engine: Result<EngineCommand, EngineError>) -> Alpm {
+        Alpm::open(&self.root(), Some(&self.conf()), Some(&self.db()), engine).unwrap().expect("there is pacman")
+    }
+
+    fn pacman(&self, args: &[&str], stdin: &str) -> String {
+        self.pacman_both(args, stdin).0
+    }
+
+    /// What pacman says on standard output and on standard error.
+    fn pacman_both(&self, args: &[&str], stdin: &str) -> (String, String) {
+        let mut child = Command::new("pacman")
+            .arg("--config")
+            .arg(self.conf())
+            .arg("--dbpath")
+            .arg(self.db())
+            .arg("--root")
+            .arg(self.root())
+            .args(["--hookdir", "/nonexistent", "--logfile", "/dev/null", "--color", "never"])
+            .args(args)
+            .env("LC_ALL", "C")
+            .env("TZ", "UTC")
+            .env_remove("COLUMNS")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut pipe = child.stdin.take().unwrap();
+        let text = stdin.to_owned();
+        let writer = std::thread::spawn(move || pipe.write_all(text.as_bytes()));
+        let output = child.wait_with_output().unwrap();
+        let _ = writer.join().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (text(&output.stdout), text(&output.stderr))
+    }
+}
+
+const SERVER: &str = "Server = http://localhost/$repo/$arch";
+
+/// Runs `check` in every real world.
+fn in_every_world(test: &str, check: impl Fn(&World)) {
+    if !have_pacman(test) || !have(test, "shared data", shared_data().join("arch-sync").is_dir()) {
+        return;
+    }
+    for pair in PAIRS {
+        check(&World::real(pair));
+    }
+}
+
+// ----------------------------------------------------------------------------------------------------------------- sinks
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Package {
+    name: String,
+    version: String,
+    summary: String,
+    repository: String,
+    explicit: bool,
+    held: bool,
+    keep: bool,
+    fields: HashMap<Field, String>,
+}
+
+impl Package {
+    fn field(&self, field: Field) -> &str {
+        self.fields.get(&field).map_or("", String::as_str)
+    }
+}
+
+#[derive(Default)]
+struct Collected {
+    repositories: Vec<Repository>,
+    packages: Vec<Package>,
+    problems: Vec<Problem>,
+}
+
+fn owned(fields: &[(Field, &str)]) -> HashMap<Field, String> {
+    let map: HashMap<_, _> = fields.iter().map(|(field, text)| (*field, (*text).to_owned())).collect();
+    assert_eq!(map.len(), fields.len(), "a field twice");
+    assert!(map.values().all(|text| !text.is_empty()), "an empty field");
+    map
+}
+
+impl CatalogueSink for Collected {
+    fn repository(&mut self, repository: Repository) -> RepositoryId {
+        self.repositories.push(repository);
+        (self.repositories.len() - 1) as RepositoryId
+    }
+
+    fn package(&mut self, package: &Available<'_>) {
+        self.packages.push(Package {
+            name: package.name.to_owned(),
+            version: package.version.to_owned(),
+            summary: package.summary.to_owned(),
+            repository: self.repositories[usize::from(package.repository)].name.clone(),
+            explicit: false,
+            held: false,
+            keep: false,
+            fields: owned(package.fields),
+        });
+    }
+
+    fn problem(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+}
+
+impl LocalSink for Collected {
+    fn package(&mut self, package: &Installed<'_>) {
+        self.packages.push(Package {
+            name: package.name.to_owned(),
+            version: package.version.to_owned(),
+            summary: package.summary.to_owned(),
+            repository: String::new(),
+            explicit: package.reason == Reason::Explicit,
+            held: package.held,
+            keep: package.keep,
+            fields: owned(package.fields),
+        });
+    }
+
+    fn problem(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+}
+
+fn catalogue(alpm: &Alpm) -> Collected {
+    let mut sink = Collected::default();
+    alpm.read_catalogue(&mut sink).unwrap();
+    sink
+}
+
+fn local(alpm: &Alpm) -> Collected {
+    let mut sink = Collected::default();
+    alpm.read_local(&mut sink).unwrap();
+    sink
+}
+
+// --------------------------------------------------------------------------------------------- catalogue and what is here
+
+#[test]
+fn every_package_of_sl() {
+    in_every_world("every_package_of_sl", |world| {
+        let found = catalogue(&world.alpm(no_engine()));
+        assert_eq!(found.problems, [], "{}", world.name);
+        let ours: BTreeSet<_> =
+            found.packages.iter().map(|p| format!("{} {} {}", p.repository, p.name, p.version)).collect();
+        let theirs: BTreeSet<_> = world
+            .pacman(&["-Sl"], "")
+            .lines()
+            .map(|line| line.split(' ').take(3).collect::<Vec<_>>().join(" "))
+            .collect();
+        assert!(theirs.len() > 300, "{}: {}", world.name, theirs.len());
+        assert_eq!(found.packages.len(), ours.len(), "{}: a package twice", world.name);
+        assert_same(world.name, &ours, &theirs);
+        println!("{}: {} packages", world.name, ours.len());
+    });
+}
+
+#[test]
+fn every_field_of_si() {
+    in_every_world("every_field_of_si", |world| {
+        let found = catalogue(&world.alpm(no_engine()));
+        let ours: BTreeMap<_, _> =
+            found.packages.iter().map(|p| ((p.repository.clone(), p.name.clone()), shown(p, Of::Sync))).collect();
+        let theirs: BTreeMap<_, _> = blocks(&world.pacman(&["-Si"], ""))
+            .into_iter()
+            .map(|block| ((block["Repository"].clone(), block["Name"].clone()), block))
+            .collect();
+        assert_eq!(ours.len(), theirs.len(), "{}", world.name);
+        for (key, block) in &theirs {
+            assert_eq!(&ours[key], block, "{}: {key:?}", world.name);
+        }
+        println!(
+            "{}: {} packages, {} fields",
+            world.name,
+            ours.len(),
+            theirs.values().map(BTreeMap::len).sum::<usize>()
+        );
+    });
+}
+
+#[test]
+fn every_installed_package_and_its_reason() {
+    in_every_world("every_installed_package_and_its_reason", |world| {
+        let found = local(&world.alpm(no_engine()));
+        assert_eq!(found.problems, [], "{}", world.name);
+        let ours = |is: &dyn Fn(&Package) -> bool| -> BTreeSet<String> {
+            found.packages.iter().filter(|p| is(p)).map(|p| format!("{} {}", p.name, p.version)).collect()
+        };
+        let theirs = |flag| -> BTreeSet<String> { world.pacman(&[flag], "").lines().map(str::to_owned).collect() };
+        assert!(theirs("-Q").len() >= 160);
+        assert_same(world.name, &ours(&|_| true), &theirs("-Q"));
+        assert_same(world.name, &ours(&|p| p.explicit), &theirs("-Qe"));
+        assert_same(world.name, &ours(&|p| !p.explicit), &theirs("-Qd"));
+    });
+}
+
+#[test]
+fn every_field_of_qi() {
+    in_every_world("every_field_of_qi", |world| {
+        let found = local(&world.alpm(no_engine()));
+        let ours: BTreeMap<_, _> = found.packages.iter().map(|p| (p.name.clone(), shown(p, Of::Local))).collect();
+        let mut theirs = blocks(&world.pacman(&["-Qi"], ""));
+        assert_eq!(ours.len(), theirs.len(), "{}", world.name);
+        for block in &mut theirs {
+            // Computed from other packages, or read from files that are not ours to show.
+            for key in ["Required By", "Optional For", "Install Script"] {
+                block.remove(key);
+            }
+            // pacman marks what is installed; the name and the reason are what the database says.
+            assert_eq!(&ours[&block["Name"]], block, "{}", world.name);
+        }
+    });
+}
+
+#[test]
+fn every_owner_of_every_file() {
+    in_every_world("every_owner_of_every_file", |world| {
+        let mut ours: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let alpm = world.alpm(no_engine());
+        alpm.read_owned(&mut |name, arch, path| {
+            assert_eq!(arch, "");
+            ours.entry(String::from_utf8_lossy(path).into_owned()).or_default().push(name.to_owned());
+        })
+        .unwrap();
+        // pacman wants to know of a missing path whether it is a folder.
+        let folders = folders_of(&world.db().join("local"));
+        let root = world.root();
+        let question: String = ours
+            .keys()
+            .map(|path| format!("{}{path}{}\n", root.display(), if folders.contains(path) { "/" } else { "" }))
+            .collect();
+        let mut theirs: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for line in world.pacman(&["-Qo", "-"], &question).lines() {
+            let (path, owner) = line.rsplit_once(" is owned by ").unwrap();
+            let path = path.strip_prefix(root.to_str().unwrap()).unwrap().trim_end_matches('/');
+            theirs.entry(path.to_owned()).or_default().push(owner.split(' ').next().unwrap().to_owned());
+        }
+        assert!(ours.len() > 10_000, "{}: {}", world.name, ours.len());
+        assert_eq!(ours.len(), theirs.len(), "{}", world.name);
+        for (path, owners) in &theirs {
+            // Of a file pacman names the first owner it meets.
+            let expected = if folders.contains(path) { &ours[path][..] } else { &ours[path][..1] };
+            assert_eq!(expected, &owners[..], "{}: {path}", world.name);
+        }
+        let first = &local(&alpm).packages[0].name;
+        let of_first = alpm.files_of(first, "").unwrap().unwrap();
+        let count = ours.values().filter(|owners| owners.contains(first)).count();
+        assert_eq!(of_first.len(), count, "{}: files of {first}", world.name);
+        assert_eq!(alpm.files_of("no-such-package", "").unwrap(), None);
+        println!("{}: {} paths", world.name, ours.len());
+    });
+}
+
+fn folders_of(local: &Path) -> BTreeSet<String> {
+    let mut folders = BTreeSet::new();
+    for entry in fs::read_dir(local).unwrap() {
+        let Ok(bytes) = fs::read(entry.unwrap().path().join("files")) else { continue };
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        folders.extend(text.lines().filter_map(|line| Some(format!("/{}", line.strip_suffix('/')?))));
+    }
+    folders
+}
+
+// ---------------------------------------------------------------------------------------------------------------- policy
+
+/// What pacman says a system upgrade does: versions that `-Qu` offers and whether they are ignored, what `-Su` would take
+/// from where, and what it would replace by what.
+struct Upgrade {
+    offered: BTreeMap<String, (String, bool)>,
+    taken: BTreeSet<String>,
+    /// Every replacer of a package, the first first.
+    replaced: Option<BTreeMap<String, Vec<String>>>,
+}
+
+impl Upgrade {
+    fn ask(world: &World) -> Upgrade {
+        let offered = world.pacman(&["-Qu"], "");
+        let offered = offered.lines().map(|line| {
+            let words: Vec<_> = line.split(' ').collect();
+            assert_eq!(words[2], "->", "{line}");
+            (words[0].to_owned(), (words[3].to_owned(), words.get(4) == Some(&"[ignored]")))
+        });
+        let mut upgrade = Upgrade { offered: offered.collect(), taken: BTreeSet::new(), replaced: None };
+        let text = world.pacman(&["-Sudd", "--noconfirm", "--print", "--print-format", "%r %n %v"], "");
+        upgrade.taken.extend(text.lines().filter(|line| line.split(' ').count() == 3).map(str::to_owned));
+        // Asked for real and told no to everything, it names every replacement it would make and changes nothing.
+        if have(world.name, "root, whom alone pacman asks about replacements", rustix::process::geteuid().is_root()) {
+            let (_, questions) = world.pacman_both(&["-Sudd"], &"n\n".repeat(1000));
+            let mut replaced: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            for question in questions.lines().filter_map(|line| line.strip_prefix(":: Replace ")) {
+                let words: Vec<_> = question.split(' ').collect();
+                let new = words[2].trim_end_matches('?').split('/').next_back().unwrap();
+                // By itself is an upgrade.
+                if words[0] != new {
+                    replaced.entry(words[0].to_owned()).or_default().push(new.to_owned());
+                }
+            }
+            upgrade.replaced = Some(replaced);
+        }
+        upgrade
+    }
+}
+
+/// Every way of asking must agree with pacman: our rules and the engine, about all and about each.
+fn check_policy(world: &World) -> Upgrade {
+    let theirs = Upgrade::ask(world);
+    let ours = world.alpm(no_engine());
+    let packages = local(&ours).packages;
+    let names: Vec<(&str, &str)> = packages.iter().map(|p| (p.name.as_str(), "")).collect();
+    for scope in [Scope::All, Scope::Only(&names)] {
+        let policy = ours.policy(scope).unwrap();
+        assert!(matches!(policy.authority, Authority::Rules(_)));
+        compare_upgrade(&format!("{}: rules", world.name), &ours, &packages, &policy.choices, &theirs);
+    }
+    let Some(engine) = engine() else {
+        have(world.name, "engine", false);
+        return theirs;
+    };
+    let asked = world.alpm(Ok(engine));
+    for scope in [Scope::All, Scope::Only(&names)] {
+        let policy = asked.policy(scope).unwrap();
+        assert!(
+            matches!(&policy.authority, Authority::Engine(v) if v.starts_with("libalpm ")),
+            "{:?}",
+            policy.authority
+        );
+        compare_upgrade(&format!("{}: engine", world.name), &ours, &packages, &policy.choices, &theirs);
+    }
+    compare_choices(world, &ours, &asked, &packages);
+    theirs
+}
+
+fn compare_upgrade(at: &str, alpm: &Alpm, packages: &[Package], choices: &[Choice], theirs: &Upgrade) {
+    let conf = alpm.conf();
+    let known = catalogue(alpm).packages;
+    let groups: HashMap<_, _> =
+        known.iter().map(|p| ((p.repository.as_str(), p.name.as_str()), p.field(Field::Groups))).collect();
+    let by_name: HashMap<&str, &Choice> = choices.iter().map(|c| (c.name.as_str(), c)).collect();
+    assert_eq!(by_name.len(), choices.len(), "{at}: a choice twice");
+    let mut offered = BTreeMap::new();
+    let mut taken = BTreeSet::new();
+    let mut replaced = BTreeMap::new();
+    for package in packages {
+        let choice = by_name[package.name.as_str()];
+        let candidate = choice.candidate.as_deref().expect("what is installed has a candidate");
+        if candidate != package.version {
+            assert_eq!(vercmp::compare(candidate, &package.version), Ordering::Greater, "{at}");
+            offered.insert(package.name.clone(), (candidate.to_owned(), package.held));
+            // An upgrade also leaves out what is in an ignored group only from the new version on, of which `-Qu` says
+            // nothing.
+            let groups = groups.get(&(choice.repository.as_str(), package.name.as_str())).copied().unwrap_or_default();
+            if !package.held && !conf.ignores(&package.name, groups) {
+                taken.insert(format!("{} {} {candidate}", choice.repository, package.name));
+            }
+        }
+        if let Some(new) = &choice.replaced_by {
+            replaced.insert(package.name.clone(), new.clone());
+        }
+    }
+    // A later repository may upgrade what an earlier one, which does not, has as well; `-Qu` looks at the earlier alone.
+    if conf.repositories.iter().any(|repository| !repository.usage.upgrades()) {
+        for (name, version) in theirs.offered.iter().filter(|(_, (_, ignored))| !ignored) {
+            assert_eq!(offered.get(name), Some(version), "{at}: {name}");
+        }
+    } else {
+        assert_eq!(offered, theirs.offered, "{at}");
+    }
+    let Some(all) = &theirs.replaced else { return };
+    let first: BTreeMap<_, _> = all.iter().map(|(old, new)| (old.clone(), new[0].clone())).collect();
+    assert_eq!(replaced, first, "{at}");
+    // A package that is replaced, and what replaces it, are taken or not by what becomes of others.
+    let concerned: BTreeSet<&str> =
+        all.iter().flat_map(|(old, new)| new.iter().chain([old])).map(String::as_str).collect();
+    let rest = |lines: &BTreeSet<String>| -> BTreeSet<String> {
+        lines.iter().filter(|line| !concerned.contains(line.split(' ').nth(1).unwrap())).cloned().collect()
+    };
+    assert_same(&at, &rest(&taken), &rest(&theirs.taken));
+    for new in first.values() {
+        assert!(theirs.taken.iter().any(|line| line.split(' ').nth(1) == Some(new)), "{at}: {new} is not taken");
+    }
+}
+
+/// The engine and our rules say the same of every package there is, installed or not.
+fn compare_choices(world: &World, ours: &Alpm, asked: &Alpm, packages: &[Package]) {
+    let known: BTreeSet<String> =
+        catalogue(ours).packages.into_iter().map(|p| p.name).chain(packages.iter().map(|p| p.name.clone())).collect();
+    let names: Vec<(&str, &str)> =
+        known.iter().map(|name| (name.as_str(), "")).chain([("no-such-package", "")]).collect();
+    for scope in [Scope::All, Scope::Only(&names)] {
+        let sorted = |alpm: &Alpm| {
+            let mut choices = alpm.policy(scope).unwrap().choices;
+            choices.sort_by(|a, b| a.name.cmp(&b.name));
+            choices
+        };
+        let (rules, engine) = (sorted(ours), sorted(asked));
+        assert_eq!(rules.len(), engine.len(), "{}", world.name);
+        for (rules, engine) in rules.iter().zip(&engine) {
+            assert_eq!(rules, engine, "{}: rules and engine", world.name);
+        }
+    }
+}
+
+#[test]
+fn every_upgrade_and_replacement() {
+    let (offered, replaced) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
+    in_every_world("every_upgrade_and_replacement", |world| {
+        let upgrade = check_policy(world);
+        let count = upgrade.replaced.as_ref().map_or(0, BTreeMap::len);
+        println!("{}: {} upgrades, {count} replacements", world.name, upgrade.offered.len());
+        offered.set(offered.get() + upgrade.offered.len());
+        replaced.set(replaced.get() + count);
+    });
+    println!("{} upgrades, {} replacements", offered.get(), replaced.get());
+}
+
+#[test]
+fn ignored_packages_and_groups_in_real_databases() {
+    in_every_world("ignored_packages_and_groups_in_real_databases", |world| {
+        let text = fs::read_to_string(world.conf()).unwrap();
+        let extra = "IgnorePkg = linux* glibc [a-c]?*d\nIgnoreGroup = base-devel xorg*\nHoldPkg = pacman *lib*\n[";
+        fs::write(world.conf(), text.replacen("\n[", &format!("\n{extra}"), 1)).unwrap();
+        let upgrade = check_policy(world);
+        let held = local(&world.alpm(no_engine())).packages.into_iter().filter(|p| p.held).count();
+        println!("{}: {held} held, {} offered", world.name, upgrade.offered.len());
+        assert!(held >= 2, "{}", world.name);
+    });
+}
+
+#[test]
+fn repositories_of_limited_use_in_real_databases() {
+    in_every_world("repositories_of_limited_use_in_real_databases", |world| {
+        let text = fs::read_to_string(world.conf()).unwrap();
+        for (at, usage) in ["Sync Search", "Sync Install"].iter().enumerate() {
+            let mut sections = text.split("Server");
+            let mut limited = sections.next().unwrap().to_owned();
+            for (section, rest) in sections.enumerate() {
+                if section % 2 == at % 2 {
+                    limited.push_str(&format!("Usage = {usage}\n"));
+                }
+                limited.push_str("Server");
+                limited.push_str(rest);
+            }
+            fs::write(world.conf(), limited).unwrap();
+            check_policy(world);
+        }
+    });
+}
+
+/// A machine of our own making with one of everything.
+fn small_world() -> World {
+    let world = World::empty("small");
+    world.offer(
+        "first",
+        &[
+            ("same", "1.0-1", ""),
+            ("older", "1.0-1", ""),
+            ("newer", "2:1.0-1", "%DEPENDS%\nsame>=1\n\n%OPTDEPENDS%\nolder: for b: c\n\n"),
+            ("new-name", "3-1", "%REPLACES%\nold-name<5\nkept-name>5\n\n"),
+            ("another-name", "3-1", "%REPLACES%\nold-name\nignored-name\n\n"),
+            ("grouped", "2-1", "%GROUPS%\nthe-group\n\n"),
+            ("itself", "2-1", "%REPLACES%\nitself\n\n"),
+            ("shared", "2-1", ""),
+        ],
+    );
+    world.offer(
+        "second",
+        &[
+            ("shared", "3-1", ""),
+            ("second-only", "1-1", ""),
+            ("late", "1-1", "%REPLACES%\nsame\nforeign\nsecond-only\n\n"),
+            ("zz-late", "1-1", "%REPLACES%\nforeign\n\n"),
+            ("old-name", "9-1", ""),
+        ],
+    );
+    for (name, version, more) in [
+        ("same", "1.0-1", ""),
+        ("older", "1.1-1", "%REASON%\n1\n\n"),
+        ("newer", "1.0-1", ""),
+        ("old-name", "4-1", ""),
+        ("kept-name", "4-1", ""),
+        ("ignored-name", "1-1", ""),
+        ("grouped", "1-1", "%GROUPS%\nthe-group\n\n"),
+        ("itself", "1-1", ""),
+        ("shared", "1-1", ""),
+        ("foreign", "1-1", ""),
+        ("second-only", "0.9-1", ""),
+    ] {
+        world.install(name, version, more);
+    }
+    world
+}
+
+#[test]
+fn a_small_world_in_many_configurations() {
+    if !have_pacman("a_small_world_in_many_configurations") {
+        return;
+    }
+    let world = small_world();
+    let both = "[first]\n[second]\n";
+    for (options, sections) in [
+        ("", both),
+        ("", "[second]\n[first]\n"),
+        ("IgnorePkg = ignored-name newer", both),
+        ("IgnorePkg = new*\nIgnoreGroup = the-*", both),
+        ("IgnoreGroup = other the-group", both),
+        ("IgnorePkg = another-name late", both),
+        ("", "[first]\nUsage = Sync Search\n[second]\n"),
+        ("", "[first]\nUsage = Install\n[second]\nUsage = Upgrade\n"),
+        ("", "[first]\n[second]\nUsage = Search\n"),
+        ("", "[first]\nUsage = Search\n[second]\nUsage = Sync\n"),
+        ("", "[first]\n"),
+        ("", ""),
+    ] {
+        world.configure(options, sections);
+        let upgrade = check_policy(&world);
+        if (options, sections) == ("", both) {
+            if let Some(replaced) = &upgrade.replaced {
+                assert_eq!(replaced["old-name"], ["another-name", "new-name"]);
+                assert_eq!(replaced["foreign"], ["late", "zz-late"]);
+                assert_eq!(replaced.get("same"), None);
+            }
+            assert_eq!(upgrade.offered["newer"], ("2:1.0-1".to_owned(), false));
+        }
+    }
+}
+
+#[test]
+fn configurations_that_include_others() {
+    if !have_pacman("configurations_that_include_others") {
+        return;
+    }
+    let world = small_world();
+    let folder = world.folder.path().join("conf.d");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("10-ignore.conf"), "IgnorePkg = newer\n").unwrap();
+    fs::write(folder.join("20-second.conf"), "[second]\nUsage = Search Install\n").unwrap();
+    fs::write(folder.join(".hidden.conf"), "[hidden]\n").unwrap();
+    fs::write(folder.join("30-mirror"), "Server = http://localhost/$repo/os/$arch\n").unwrap();
+    world.configure(&format!("Include = {}/*.conf", folder.display()), "[first]\n");
+    fs::write(
+        world.conf(),
+        format!("{}Include = {}/30-mirror\n", fs::read_to_string(world.conf()).unwrap(), folder.display()),
+    )
+    .unwrap();
+    check_policy(&world);
+    let alpm = world.alpm(no_engine());
+    let found = catalogue(&alpm);
+    let names: Vec<_> = found.repositories.iter().map(|r| (r.name.as_str(), r.location.as_str())).collect();
+    assert_eq!(names, [("second", ""), ("first", "http://localhost/first/os/x86_64")]);
+    let said: Vec<_> = world.pacman(&["-Sl"], "").lines().map(|l| l.split(' ').next().unwrap().to_owned()).collect();
+    assert_eq!((said.first().map(String::as_str), said.last().map(String::as_str)), (Some("second"), Some("first")));
+    let inputs = alpm.catalogue_inputs();
+    for input in [folder.clone(), folder.join("30-mirror"), world.conf(), world.db().join("sync/first.db")] {
+        assert!(inputs.contains(&input), "{input:?} in {inputs:?}");
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------------- damage
+
+#[test]
+fn a_damaged_database_is_named_and_the_others_answer() {
+    let world = small_world();
+    world.configure("", "[first]\n[second]\n[third]\n");
+    let whole = fs::read(world.db().join("sync/first.db")).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(&whole).unwrap();
+    let packed = packed.finish().unwrap();
+    let mut bent = packed.clone();
+    let at = bent.len() / 2;
+    bent[at] ^= 4;
+    for damaged in [&b""[..], &whole[..1024], &whole[..700], &packed[..packed.len() / 2], &bent[..], b"nonsense"] {
+        fs::write(world.db().join("sync/first.db"), damaged).unwrap();
+        let found = catalogue(&world.alpm(no_engine()));
+        let paths: Vec<_> = found.problems.iter().map(|p| p.path.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(paths, ["first.db", "third.db"], "{:?}", found.problems);
+        assert!(found.packages.len() == 5 && found.packages.iter().all(|p| p.repository == "second"));
+        assert_eq!(found.repositories.len(), 3);
+    }
+}
+
+#[test]
+fn without_pacman_there_is_no_pacman() {
+    let root = tempfile::tempdir().unwrap();
+    assert!(Alpm::open(root.path(), None, None, no_engine()).unwrap().is_none());
+    assert!(Alpm::open(root.path(), Some(&root.path().join("none")), None, no_engine()).is_err());
+}
+
+#[test]
+fn a_mounted_disk_is_read_by_its_own_configuration() {
+    let world = small_world();
+    let root = world.root();
+    fs::create_dir_all(root.join("etc/pacman.d")).unwrap();
+    fs::create_dir_all(root.join("srv")).unwrap();
+    fs::rename(world.db(), root.join("srv/pacman")).unwrap();
+    let text = "[options]\nDBPath = /srv/pacman/\n[first]\nInclude = /etc/pacman.d/mirrorlist\n";
+    fs::write(root.join("etc/pacman.conf"), text).unwrap();
+    fs::write(root.join("etc/pacman.d/mirrorlist"), "Server = m/$repo\n").unwrap();
+    let alpm = Alpm::open(&root, None, None, no_engine()).unwrap().unwrap();
+    let found = catalogue(&alpm);
+    assert_eq!((found.problems.len(), found.packages.len()), (0, 8));
+    assert_eq!(found.repositories[0].location, "m/first");
+    assert_eq!(local(&alpm).packages.len(), 11);
+}
+
+#[test]
+fn an_engine_that_cannot_start_leaves_the_rules_and_the_reason() {
+    let world = small_world();
+    world.configure("", "[first]\n[second]\n");
+    let alpm = world.alpm(Ok(EngineCommand::at("/nonexistent/omg-alpm")));
+    for scope in [Scope::All, Scope::Only(&[("newer", "")])] {
+        let policy = alpm.policy(scope).unwrap();
+        assert!(matches!(&policy.authority, Authority::Rules(why) if why.contains("/nonexistent/omg-alpm")));
+        let choice = policy.choices.iter().find(|choice| choice.name == "newer").unwrap();
+        assert_eq!(choice.candidate.as_deref(), Some("2:1.0-1"));
+    }
+}
+
+#[test]
+fn a_changed_reason_changes_an_input() {
+    if !have_pacman("a_changed_reason_changes_an_input") {
+        return;
+    }
+    let world = small_world();
+    world.configure("", "[first]\n");
+    let alpm = world.alpm(no_engine());
+    let stamps = || -> Vec<_> {
+        alpm.local_inputs().iter().map(|path| fs::metadata(path).and_then(|m| m.modified()).ok()).collect()
+    };
+    let before = (stamps(), local(&alpm).packages);
+    world.pacman(&["-D", "--asdeps", "newer"], "");
+    let after = (stamps(), local(&alpm).packages);
+    if !have("a_changed_reason_changes_an_input", "permission to use the database", before.1 != after.1) {
+        return;
+    }
+    assert_ne!(before.0, after.0);
+}
+
+// --------------------------------------------------------------------------------------------------------- version order
+
+/// Versions as people write them and as nobody would, from a generator with a fixed seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % bound as u64) as usize
+    }
+
+    fn version(&mut self) -> String {
+        const PIECES: [&str; 40] = [
+            "0",
+            "1",
+            "2",
+            "9",
+            "10",
+            "01",
+            "007",
+            "20240101",
+            "18446744073709551616",
+            ".",
+            ".",
+            ".",
+            "..",
+            "_",
+            "+",
+            "-",
+            "-1",
+            "-2",
+            "-1.1",
+            ":",
+            "1:",
+            "0:",
+            "2:",
+            "a",
+            "b",
+            "rc",
+            "rc1",
+            "alpha",
+            "beta",
+            "pre",
+            "git",
+            "r1",
+            "g0f",
+            "~",
+            "A",
+            "Z",
+            "z",
+            "00",
+            "é",
+            "",
+        ];
+        (0..1 + self.below(7)).map(|_| PIECES[self.below(PIECES.len())]).collect()
+    }
+
+    /// Two versions, mostly alike.
+    fn pair(&mut self) -> (String, String) {
+        let a = self.version();
+        let b = match self.below(4) {
+            0 => self.version(),
+            1 => format!("{a}{}", self.version()),
+            2 => format!("{}{a}", self.version()),
+            _ => {
+                let cut = self.below(a.chars().count() + 1);
+                let mut b: String = a.chars().take(cut).collect();
+                b.push_str(&self.version());
+                b
+            }
+        };
+        (a, b)
+    }
+}
+
+const ORACLE: &str = "
+import ctypes, ctypes.util, sys
+compare = ctypes.CDLL(ctypes.util.find_library('alpm')).alpm_pkg_vercmp
+compare.argtypes = [ctypes.c_char_p, ctypes.c_char_p]
+for line in sys.stdin.buffer:
+    a, b = line.rstrip(b'\\n').split(b'\\t')
+    order = compare(a, b)
+    sys.stdout.write('<=>'[(order > 0) - (order < 0) + 1])
+";
+
+#[test]
+fn random_versions_in_the_order_of_libalpm() {
+    let pairs = if std::env::var_os("OMG_TEST_MILLION").is_some() { 1_000_000 } else { 50_000 };
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let pairs: Vec<_> = (0..pairs).map(|_| random.pair()).collect();
+    let text: String = pairs.iter().map(|(a, b)| format!("{a}\t{b}\n")).collect();
+    let child = Command::new("python3")
+        .args(["-c", ORACLE])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut child) = child else {
+        have("random_versions_in_the_order_of_libalpm", "python", false);
+        return;
+    };
+    let mut pipe = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || pipe.write_all(text.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    let _ = writer.join().unwrap();
+    if !have("random_versions_in_the_order_of_libalpm", "libalpm", output.status.success()) {
+        return;
+    }
+    assert_eq!(output.stdout.len(), pairs.len());
+    let mut seen = BTreeMap::new();
+    for ((a, b), sign) in pairs.iter().zip(output.stdout) {
+        let expected = match sign {
+            b'<' => Ordering::Less,
+            b'=' => Ordering::Equal,
+            _ => Ordering::Greater,
+        };
+        assert_eq!(vercmp::compare(a, b), expected, "{a:?} {b:?}");
+        *seen.entry(char::from(sign)).or_insert(0) += 1;
+    }
+    assert_eq!(seen.len(), 3, "{seen:?}");
+    println!("{} pairs: {seen:?}", pairs.len());
+}
+
+// ------------------------------------------------------------------------------------------------------ pacman's wording
+
+#[derive(Clone, Copy, PartialEq)]
+enum Of {
+    Sync,
+    Local,
+}
+
+/// A package the way `pacman -Si` and `-Qi` show it.
+fn shown(package: &Package, of: Of) -> BTreeMap<String, String> {
+    let list = |field| {
+        let words: Vec<_> = package.field(field).lines().collect();
+        if words.is_empty() { "None".to_owned() } else { words.join("  ") }
+    };
+    let text = |text: &str| if text.is_empty() { "None".to_owned() } else { text.to_owned() };
+    let mut block: BTreeMap<String, String> = BTreeMap::new();
+    let mut put = |key: &str, value: String| _ = block.insert(key.to_owned(), value);
+    put("Name", package.name.clone());
+    put("Version", package.version.clone());
+    put("Description", text(&package.summary));
+    put("Architecture", text(package.field(Field::Architecture)));
+    put("URL", text(package.field(Field::Homepage)));
+    put("Licenses", list(Field::License));
+    put("Groups", list(Field::Groups));
+    put("Provides", list(Field::Provides));
+    put("Depends On", list(Field::Depends));
+    let optional: Vec<_> = package.field(Field::OptDepends).lines().collect();
+    put("Optional Deps", if optional.is_empty() { "None".to_owned() } else { optional.join("\n") });
+    put("Conflicts With", list(Field::Conflicts));
+    put("Replaces", list(Field::Replaces));
+    // pacman shows both sizes of a package that is not here in the same unit.
+    let (download, unit) = size(package.field(Field::DownloadSize), None);
+    put("Installed Size", size(package.field(Field::InstalledSize), (of == Of::Sync).then_some(unit)).0);
+    put("Packager", text(package.field(Field::Maintainer)));
+    put("Build Date", date(package.field(Field::BuildDate)));
+    let checks = package.field(Field::Validation).lines().map(|check| match check {
+        "md5" => "MD5 Sum",
+        "sha256" => "SHA-256 Sum",
+        "pgp" => "Signature",
+        "none" => "None",
+        other => panic!("{other}"),
+    });
+    let checks: Vec<_> = checks.collect();
+    put("Validated By", if checks.is_empty() { "Unknown".to_owned() } else { checks.join("  ") });
+    match of {
+        Of::Sync => {
+            put("Repository", package.repository.clone());
+            put("Download Size", download);
+        }
+        Of::Local => {
+            put("Install Date", date(package.field(Field::InstallDate)));
+            let reason =
+                if package.explicit { "Explicitly installed" } else { "Installed as a dependency for another package" };
+            put("Install Reason", reason.to_owned());
+        }
+    }
+    block
+}
+
+/// The blocks of `-Si` and `-Qi`. Optional dependencies come one a line; whether one is installed is taken off.
+fn blocks(text: &str) -> Vec<BTreeMap<String, String>> {
+    let mut blocks = Vec::new();
+    for paragraph in text.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty()) {
+        let mut block: BTreeMap<String, String> = BTreeMap::new();
+        let mut last = String::new();
+        for line in paragraph.lines() {
+            match line.split_once(" : ").filter(|_| !line.starts_with(' ')) {
+                Some((key, value)) => {
+                    last = key.trim_end().to_owned();
+                    block.insert(last.clone(), value.trim_end().to_owned());
+                }
+                None => {
+                    let value = block.get_mut(&last).unwrap_or_else(|| panic!("{line:?}"));
+                    value.push('\n');
+                    value.push_str(line.trim());
+                }
+            }
+        }
+        if let Some(optional) = block.get_mut("Optional Deps") {
+            *optional = optional
+                .lines()
+                .map(|line| line.trim_end_matches(" [installed]").trim_end())
+                .collect::<Vec<_>>()
+                .join("\n");
+        }
+        blocks.push(block);
+    }
+    blocks
+}
+
+/// A size and its unit: the given one, or the largest that leaves more than 2048 of the next smaller one.
+fn size(bytes: &str, unit: Option<&'static str>) -> (String, &'static str) {
+    const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let mut value: f64 = bytes.parse().unwrap_or(0.0);
+    let mut at = 0;
+    while at + 1 < UNITS.len() && unit.map_or(value > 2048.0, |unit| unit != UNITS[at]) {
+        value /= 1024.0;
+        at += 1;
+    }
+    (format!("{value:.2} {}", UNITS[at]), UNITS[at])
+}
+
+/// `%c` in the C locale, universal time.
+fn date(secs: &str) -> String {
+    let Ok(secs) = secs.parse::<i64>() else { return "None".to_owned() };
+    if secs == 0 {
+        return "None".to_owned();
+    }
+    let (days, rest) = (secs.div_euclid(86_400), secs.rem_euclid(86_400));
+    let weekday = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][days.rem_euclid(7) as usize];
+    let (mut year, mut left) = (1970, days);
+    let leap = |year: i64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    while left >= 365 + i64::from(leap(year)) {
+        left -= 365 + i64::from(leap(year));
+        year += 1;
+    }
+    let lengths = [31, 28 + i64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let mut month = 0;
+    while left >= lengths[month] {
+        left -= lengths[month];
+        month += 1;
+    }
+    let month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"][month];
+    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
+    format!("{weekday} {month} {:>2} {hour:02}:{minute:02}:{second:02} {year}", left + 1)
+}
+
+fn assert_same(at: &str, ours: &BTreeSet<String>, theirs: &BTreeSet<String>) {
+    let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).take(10).cloned().collect::<Vec<_>>();
+    let (ours_only, theirs_only) = (only(ours, theirs), only(theirs, ours));
+    assert!(
+        ours_only.is_empty() && theirs_only.is_empty(),
+        "{at}: only ours {ours_only:?}, only theirs {theirs_only:?}"
+    );
+}
