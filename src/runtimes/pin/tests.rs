@@ -1,3 +1,5 @@
+//! What a folder asks for: the files of every tool, and hostile ones.
+
 use super::*;
 use rustix::fs::FileType;
 use std::fs;
