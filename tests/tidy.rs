@@ -123,10 +123,10 @@ fn is_allowed(from: &str, to: &str) -> bool {
         (_, "error") => from != "model",
         // Paths are part of the context.
         ("context" | "config", "sys" | "model") => true,
-        ("context", "config" | "ui" | "error" | "index" | "ops") => true,
+        ("context", "config" | "ui" | "index" | "ops") => true,
         // The prompt is a command that is answered before the others; the manual is made from the whole parser.
         ("commands", "prompt" | "cli") => true,
-        ("prompt", "context" | "ops" | "ui" | "error" | "commands") => true,
+        ("prompt", "context" | "ops" | "commands") => true,
         // Only cli and commands print.
         (_, "ui") => matches!(from, "main" | "cli" | "commands"),
         _ => match (layer(from), layer(to)) {
