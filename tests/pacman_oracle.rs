@@ -4,6 +4,8 @@
 //! Where pacman, the real data or the engine is missing, the test says so and passes: the unit tests beside the code cover
 //! the same paths with data of their own.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "tests say what they compared and what they skipped")]
+
 use omg::backends::Backend;
 use omg::backends::alpm::{Alpm, vercmp};
 use omg::backends::engine::{EngineCommand, EngineError};
