@@ -569,7 +569,7 @@ fn compare_upgrade(at: &str, alpm: &Alpm, packages: &[Package], choices: &[Choic
     let rest = |lines: &BTreeSet<String>| -> BTreeSet<String> {
         lines.iter().filter(|line| !concerned.contains(line.split(' ').nth(1).unwrap())).cloned().collect()
     };
-    assert_same(&at, &rest(&taken), &rest(&theirs.taken));
+    assert_same(at, &rest(&taken), &rest(&theirs.taken));
     for new in first.values() {
         assert!(theirs.taken.iter().any(|line| line.split(' ').nth(1) == Some(new)), "{at}: {new} is not taken");
     }
