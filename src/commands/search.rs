@@ -3,9 +3,10 @@
 use super::{found, full_name};
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
+use crate::index::details::VersionDetails;
 use crate::index::search::{Query, nearest, search};
-use crate::index::words::lower;
-use crate::index::{Index, LocalRow, Row};
+use crate::index::words::{self, lower};
+use crate::index::{Index, Row};
 use crate::model::Source;
 use crate::ui::Style;
 use anyhow::Result;
@@ -135,10 +136,20 @@ fn only_here(ctx: &Ctx, index: &Index, query: &Query<'_>) -> Result<Vec<Match>> 
     };
     let mut matches = Vec::new();
     index.local.scan(|_, row| {
-        let all = |row: &LocalRow| {
-            (0..terms.len()).all(|place| fits(place, &row.name) || !query.names && fits(place, &row.summary))
+        if !row.installed() || row.catalogue.is_some() || !ctx.shows(row.source) {
+            return Ok(());
+        }
+        // Expressions look at names and descriptions alone, here as in the catalogue.
+        let rest = match query.regex {
+            None if !query.names => index.local.details(&row)?,
+            _ => VersionDetails::default(),
         };
-        if row.installed() && row.catalogue.is_none() && ctx.shows(row.source) && all(&row) {
+        let fits_rest = |place| {
+            rest.fields.iter().any(|(field, text)| words::rest(row.source, *field, text).any(|text| fits(place, text)))
+        };
+        let all = (0..terms.len())
+            .all(|place| fits(place, &row.name) || !query.names && (fits(place, &row.summary) || fits_rest(place)));
+        if all {
             matches.push(Match {
                 name: full_name(&row.name, &row.arch),
                 version: row.version.clone(),

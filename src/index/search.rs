@@ -10,7 +10,7 @@ use super::details::VersionDetails;
 use super::dictionary::Dictionary;
 use super::error::Result;
 use super::words;
-use crate::model::Field;
+use crate::model::Source;
 use memchr::memmem;
 
 /// How well a term fits a package: 0 for not at all.
@@ -22,7 +22,7 @@ const NAME_WORD_PREFIX: Quality = 5;
 pub(super) const NAME_INSIDE: Quality = 4;
 const SUMMARY_WORD: Quality = 3;
 pub(super) const SUMMARY_INSIDE: Quality = 2;
-const REST: Quality = 1;
+const REST_INSIDE: Quality = 1;
 
 /// Beyond this share of all packages it is cheaper to read them in a row than one by one.
 const SCAN_SHARE: usize = 16;
@@ -130,7 +130,7 @@ fn quality_of(fit: Fit, place: u32) -> Quality {
         (IN_NAME, Fit::Inside) => NAME_INSIDE,
         (IN_SUMMARY, Fit::Whole) => SUMMARY_WORD,
         (IN_SUMMARY, _) => SUMMARY_INSIDE,
-        _ => REST,
+        _ => REST_INSIDE,
     }
 }
 
@@ -186,8 +186,8 @@ fn confirmed(catalogue: &Catalogue, wanted: &str) -> Result<Vec<Quality>> {
             NAME_INSIDE
         } else if words::lower(&row.summary).contains(wanted) {
             SUMMARY_INSIDE
-        } else if catalogue.details(&row)?.first().is_some_and(|page| rest_contains(page, wanted)) {
-            REST
+        } else if catalogue.details(&row)?.first().is_some_and(|page| rest_contains(row.source, page, wanted)) {
+            REST_INSIDE
         } else {
             0
         };
@@ -196,11 +196,9 @@ fn confirmed(catalogue: &Catalogue, wanted: &str) -> Result<Vec<Quality>> {
     Ok(quality)
 }
 
-fn rest_contains(page: &VersionDetails, wanted: &str) -> bool {
-    [Field::LongDescription, Field::Groups, Field::Provides]
-        .iter()
-        .filter_map(|field| page.field(*field))
-        .any(|text| words::lower(text).contains(wanted))
+fn rest_contains(source: Source, page: &VersionDetails, wanted: &str) -> bool {
+    let mut rest = page.fields.iter().flat_map(|(field, text)| words::rest(source, *field, text));
+    rest.any(|text| words::lower(text).contains(wanted))
 }
 
 /// The packages that have every word of a term: as a whole where the term has something on both sides of it, else as the

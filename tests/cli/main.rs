@@ -3,4 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a skipped test says so")]
 
 mod machine;
+mod pacman;
+mod pacman_wording;
+mod pacman_world;
 mod support;
