@@ -284,20 +284,7 @@ impl Upgrade {
         let mut upgrade = Upgrade { offered: offered.collect(), taken: BTreeSet::new(), replaced: None };
         let text = world.pacman(&["-Sudd", "--noconfirm", "--print", "--print-format", "%r %n %v"], "");
         upgrade.taken.extend(text.lines().filter(|line| line.split(' ').count() == 3).map(str::to_owned));
-        // Asked for real and told no to everything, it names every replacement it would make and changes nothing.
-        if have(world.name, "root, whom alone pacman asks about replacements", rustix::process::geteuid().is_root()) {
-            let (_, questions) = world.pacman_both(&["-Sudd"], &"n\n".repeat(1000));
-            let mut replaced: BTreeMap<String, Vec<String>> = BTreeMap::new();
-            for question in questions.lines().filter_map(|line| line.strip_prefix(":: Replace ")) {
-                let words: Vec<_> = question.split(' ').collect();
-                let new = words[2].trim_end_matches('?').split('/').next_back().unwrap();
-                // By itself is an upgrade.
-                if words[0] != new {
-                    replaced.entry(words[0].to_owned()).or_default().push(new.to_owned());
-                }
-            }
-            upgrade.replaced = Some(replaced);
-        }
+        upgrade.replaced = world.replacements();
         upgrade
     }
 }

@@ -2,9 +2,10 @@
 //! codes, over every package and every installed file.
 
 use crate::pacman_wording::{Known, Of, blocks, shown, size};
-use crate::pacman_world::{PAIRS, Pair, World, assert_same, folders_of, have, have_pacman, shared_data};
+use crate::pacman_world::{PAIRS, Pair, World, assert_same, folders_of, have, have_pacman, shared_data, small_world};
 use crate::support::Place;
-use omg::model::Field;
+use omg::backends::alpm::rules;
+use omg::model::{Field, Source, relation};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -37,6 +38,28 @@ fn no_pair_is_left_out() {
     assert_eq!(PAIRS.iter().map(|pair| pair.name).collect::<Vec<_>>(), TESTED);
 }
 
+#[test]
+fn a_small_machine_with_replaced_ignored_and_foreign_packages() {
+    if !have_pacman("a_small_machine_with_replaced_ignored_and_foreign_packages") {
+        return;
+    }
+    let machine = Machine { world: small_world(), place: Place::new() };
+    let both = "[first]\n[second]\n";
+    for (options, sections) in [
+        ("", both),
+        ("IgnorePkg = ignored-name newer", both),
+        ("IgnorePkg = new*\nIgnoreGroup = the-*", both),
+        ("IgnorePkg = another-name late", both),
+        ("", "[second]\n[first]\n"),
+        ("", "[first]\n"),
+    ] {
+        machine.world.configure(options, sections);
+        machine.upgrades(options);
+        machine.every_set_of_installed_packages();
+        machine.every_replacement();
+    }
+}
+
 /// One of the pairs, and an index of its own for it.
 struct Machine {
     world: World,
@@ -64,6 +87,7 @@ impl Machine {
             self.every_hit_of(SIGNS, EXPRESSIONS);
         }
         self.every_dependant();
+        self.every_replacement();
         // Last: it changes the configuration.
         self.every_upgrade_whatever_is_ignored();
     }
@@ -333,7 +357,6 @@ const SIGNS: &[&[&str]] = &[
     &["é"],
     &["-bin"],
     &["_"],
-    &["-"],
     &["zzzqqq"],
 ];
 
@@ -375,6 +398,16 @@ fn paired(lines: &str) -> BTreeMap<String, String> {
 }
 
 impl Machine {
+    fn every_replacement(&self) {
+        let Some(theirs) = self.world.replacements() else { return };
+        let theirs: BTreeMap<_, _> = theirs.into_iter().map(|(old, new)| (old, new[0].clone())).collect();
+        let rows = self.ask(&["list"]);
+        let of = |row: &Value| Some((text(row, "name").to_owned(), row["replaced_by"].as_str()?.to_owned()));
+        let ours: BTreeMap<String, String> = rows.iter().filter_map(of).collect();
+        assert_eq!(ours, theirs, "{}", self.world.name);
+        println!("{}: {} replacements", self.world.name, ours.len());
+    }
+
     fn every_upgrade_whatever_is_ignored(&self) {
         let plain = fs::read_to_string(self.world.conf()).unwrap();
         let upgradable = self.upgrades("");
@@ -405,8 +438,69 @@ impl Machine {
         rows.len()
     }
 
+    /// Of every installed package, and of a row of others, who asks for it in any way.
     fn every_dependant(&self) {
-        let installed = paired(&self.world.pacman(&["-Q"], ""));
-        let _ = installed;
+        let here: BTreeMap<String, _> =
+            blocks(&self.world.pacman(&["-Qi"], "")).into_iter().map(|block| (block["Name"].clone(), block)).collect();
+        let mut offered: BTreeMap<String, Vec<BTreeMap<String, String>>> = BTreeMap::new();
+        for block in blocks(&self.world.pacman(&["-Si"], "")) {
+            offered.entry(block["Name"].clone()).or_default().push(block);
+        }
+        let every = offered.len() / 150 + 1;
+        let asked: BTreeSet<&str> = here.keys().chain(offered.keys().step_by(every)).map(String::as_str).collect();
+        let known: Vec<&str> = asked.iter().copied().filter(|name| offered.contains_key(*name)).collect();
+        let mut theirs: BTreeMap<(String, &str), BTreeSet<String>> = BTreeMap::new();
+        for block in blocks(&self.world.pacman(&[&["-Sii"], &known[..]].concat(), "")) {
+            for key in ["Required By", "Optional For"] {
+                theirs.entry((block["Name"].clone(), key)).or_default().extend(listed(&block, key));
+            }
+        }
+        let mut found = 0;
+        for name in asked {
+            let rows = self.ask(&["deps", "--reverse", name]);
+            for (key, kind, relations) in
+                [("Required By", "depends", "Depends On"), ("Optional For", "opt_depends", "Optional Deps")]
+            {
+                let of_kind = rows.iter().filter(|row| row["kind"] == kind);
+                let ours: BTreeSet<String> = of_kind.map(|row| text(row, "name").to_owned()).collect();
+                let (ours, foreign): (BTreeSet<_>, BTreeSet<_>) =
+                    ours.into_iter().partition(|name| offered.contains_key(name));
+                let at = format!("{}: {key} of {name}", self.world.name);
+                let expected = here.get(name).map(|block| listed(block, key)).unwrap_or_default();
+                let expected = expected.into_iter().filter(|name| !offered.contains_key(name)).collect();
+                assert_same(&at, &foreign, &expected);
+                // Of what no repository has pacman does not say which of theirs ask for it.
+                let Some(pages) = offered.get(name) else { continue };
+                let expected = &theirs[&(name.to_owned(), key)];
+                let missing: Vec<_> = expected.difference(&ours).collect();
+                // omg names those that ask for another version, too.
+                let asks = |other: &&String| offered[*other].iter().any(|block| asks(block, relations, pages));
+                let wrong: Vec<_> = ours.difference(expected).filter(asks).collect();
+                assert!(wrong.is_empty() && missing.is_empty(), "{at}: only ours {wrong:?}, only theirs {missing:?}");
+                found += ours.len();
+            }
+        }
+        println!("{}: {found} dependants", self.world.name);
     }
+}
+
+/// Whether one of a block's relations is met by a package, as these blocks show it.
+fn asks(block: &BTreeMap<String, String>, relations: &str, pages: &[BTreeMap<String, String>]) -> bool {
+    let text = block[relations].replace("  ", "\n");
+    relation::parse(Source::Pacman, &text).into_iter().flatten().any(|wanted| {
+        pages.iter().any(|page| {
+            let provides = page["Provides"].replace("  ", "\n");
+            let mut provided = relation::parse(Source::Pacman, &provides).into_iter().flatten();
+            (wanted.name == page["Name"] && rules::satisfies(&page["Version"], &wanted))
+                || provided.any(|one| {
+                    one.name == wanted.name
+                        && (wanted.operator.is_empty() || one.operator == "=" && rules::satisfies(one.version, &wanted))
+                })
+        })
+    })
+}
+
+/// Names behind a key, of which there may be none.
+fn listed(block: &BTreeMap<String, String>, key: &str) -> BTreeSet<String> {
+    block[key].split_whitespace().filter(|name| *name != "None").map(str::to_owned).collect()
 }

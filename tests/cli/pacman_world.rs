@@ -1,7 +1,7 @@
 //! Machines made for one test: real databases of Arch and its relatives, or small ones of our own making, a configuration, an
 //! empty root, and pacman itself to be asked about them. What is compared with its answers is the tests' business.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -197,6 +197,25 @@ impl World {
         let _ = writer.join().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (text(&output.stdout), text(&output.stderr))
+    }
+
+    /// Every package that a system upgrade would replace, with every replacer, the first first; root alone is told.
+    pub fn replacements(&self) -> Option<BTreeMap<String, Vec<String>>> {
+        if !have(self.name, "root, whom alone pacman asks about replacements", rustix::process::geteuid().is_root()) {
+            return None;
+        }
+        // Asked for real and told no to everything, it names every replacement it would make and changes nothing.
+        let (_, questions) = self.pacman_both(&["-Sudd"], &"n\n".repeat(1000));
+        let mut replaced: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for question in questions.lines().filter_map(|line| line.strip_prefix(":: Replace ")) {
+            let words: Vec<_> = question.split(' ').collect();
+            let new = words[2].trim_end_matches('?').split('/').next_back().unwrap();
+            // By itself is an upgrade.
+            if words[0] != new {
+                replaced.entry(words[0].to_owned()).or_default().push(new.to_owned());
+            }
+        }
+        Some(replaced)
     }
 }
 
