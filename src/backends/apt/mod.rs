@@ -14,7 +14,7 @@ mod release;
 mod rules;
 mod sources;
 mod status;
-mod version;
+pub mod version;
 
 use crate::backends::Backend;
 use crate::backends::engine::{EngineCommand, Reply, Request};
