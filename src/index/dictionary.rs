@@ -198,6 +198,34 @@ impl Dictionary {
         Ok(range)
     }
 
+    /// Ranks of the strings that begin with `prefix`.
+    pub fn prefix(&self, prefix: &[u8]) -> Result<Range<u32>> {
+        let start = self.rank(prefix)?;
+        // The shortest text above all of them: the last byte that can be raised is.
+        let mut above = prefix.to_vec();
+        while above.last() == Some(&u8::MAX) {
+            above.pop();
+        }
+        let end = match above.last_mut() {
+            Some(last) => {
+                *last += 1;
+                self.rank(&above)?
+            }
+            None => self.len(),
+        };
+        Ok(start..end)
+    }
+
+    /// Rank of the first string not below `key`.
+    fn rank(&self, key: &[u8]) -> Result<u32> {
+        let mut found = self.len();
+        self.each_from(key, |rank, _| {
+            found = rank;
+            false
+        })?;
+        Ok(found)
+    }
+
     /// Calls back with rank and string from the first not below `key` on, until it answers false.
     pub fn each_from(&self, key: &[u8], mut each: impl FnMut(u32, &[u8]) -> bool) -> Result<()> {
         let mut block = self.entries.partition_point(|&at| {
@@ -227,12 +255,7 @@ impl Dictionary {
         if rank >= self.len() {
             return Err(self.file.damaged("a rank beyond its dictionary"));
         }
-        let (mut low, mut high) = (0, self.entries.len());
-        while low < high {
-            let middle = (low + high) / 2;
-            if self.first_rank(middle) <= rank { low = middle + 1 } else { high = middle }
-        }
-        let block = low.checked_sub(1).ok_or_else(|| self.file.damaged("a directory makes no sense"))?;
+        let block = self.block_of(rank)?;
         let bytes = self.file.block(self.blocks, block as u32)?;
         let strings = self.strings(&bytes)?;
         let index = (rank - self.first_rank(block)) as usize;
@@ -240,6 +263,47 @@ impl Dictionary {
             return Err(self.file.damaged("a directory makes no sense"));
         }
         Ok(strings.string(index).to_vec())
+    }
+
+    /// Calls back with rank and string of each of these ranks, which ascend; blocks without any are not read.
+    pub fn each_of(&self, ranks: &[u32], mut each: impl FnMut(u32, &[u8])) -> Result<()> {
+        let end_of =
+            |block: usize| if block + 1 < self.entries.len() { self.first_rank(block + 1) } else { self.len() };
+        let mut blocks: Vec<u32> = Vec::new();
+        let mut block = 0;
+        for &rank in ranks {
+            if block >= self.entries.len() || rank >= self.len() {
+                return Err(self.file.damaged("a rank beyond its dictionary"));
+            }
+            if rank >= end_of(block) || blocks.is_empty() {
+                block = self.block_of(rank)?;
+                blocks.push(block as u32);
+            }
+        }
+        let mut ranks = ranks.iter().copied().peekable();
+        self.file.scan_some(self.blocks, &blocks, |block, payload| {
+            let strings =
+                Strings::new(payload).ok_or_else(|| self.file.damaged("a dictionary block makes no sense"))?;
+            let (first, end) = (self.first_rank(block as usize), end_of(block as usize));
+            while let Some(rank) = ranks.next_if(|rank| *rank < end) {
+                let index = (rank - first) as usize;
+                if index >= strings.len() {
+                    return Err(self.file.damaged("a directory makes no sense"));
+                }
+                each(rank, strings.string(index));
+            }
+            Ok(())
+        })
+    }
+
+    /// The block that holds the string of that rank.
+    fn block_of(&self, rank: u32) -> Result<usize> {
+        let (mut low, mut high) = (0, self.entries.len());
+        while low < high {
+            let middle = (low + high) / 2;
+            if self.first_rank(middle) <= rank { low = middle + 1 } else { high = middle }
+        }
+        low.checked_sub(1).ok_or_else(|| self.file.damaged("a directory makes no sense"))
     }
 
     /// Calls back with the first rank and the strings of each block.
