@@ -39,6 +39,8 @@ pub fn refresh(world: &World, folder: &Path, request: Request, observer: &dyn Ob
         None => Staleness { catalogue: true, local: true },
     };
     if let (Some(status), false) = (&old, stale.any()) {
+        // One that was killed behind its last step has left what was the index before.
+        publish::sweep(folder, status);
         return Ok(Outcome { built: Staleness::default(), status: status.clone() });
     }
     // The local half alone needs the catalogue it was linked with.
