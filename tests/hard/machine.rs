@@ -261,7 +261,11 @@ fn write_apt(var: &Path, state: State) {
             if number < INSTALLED {
                 stanza(&mut status, &format!("1.{number}-1{mark}"), "Status: install ok installed\n");
                 let paths = format!("/.\n/usr\n/usr/share\n/usr/share/{name}\n/usr/share/{name}/file\n/usr/share/{name}/{mark}\n");
-                write(&var.join(format!("lib/dpkg/info/{name}.list")), paths.as_bytes());
+                let list = var.join(format!("lib/dpkg/info/{name}.list"));
+                write(&list, paths.as_bytes());
+                // The date of an installation is that of this file.
+                let date = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+                fs::File::options().append(true).open(&list).unwrap().set_modified(date).unwrap();
                 // The last archive's first package came as a dependency, too, of nothing that is there.
                 if number > 0 || ending == ".zst" {
                     write!(extended, "Package: {name}\nArchitecture: amd64\nAuto-Installed: 1\n\n").unwrap();
