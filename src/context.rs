@@ -74,11 +74,12 @@ impl Ctx {
 
     /// Refreshes the first folder that can be written.
     pub fn refresh(&self, request: Request) -> Result<(PathBuf, Outcome)> {
-        let world = World::open(&self.place)?;
+        // Before any folder is made: there has to be something to index.
+        World::open(&self.place)?;
         let mut failed = None;
         for folder in self.place.folders().into_iter().filter(|folder| writable(folder)) {
             let stages = Stages::new(&self.ui);
-            match refresh(&world, &folder, request, &stages) {
+            match refresh(&self.place, &folder, request, &stages) {
                 Ok(outcome) => return Ok((folder, outcome)),
                 Err(error) => failed = failed.or(Some(error)),
             }
