@@ -135,8 +135,10 @@ fn a_file_of_any_other_length_is_refused() {
     machine.refresh();
     let kept = Kept::of(&machine.index());
     for (path, bytes) in &kept.0 {
-        let mut lengths: Vec<usize> =
-            (0..=bytes.len() / BLOCK).flat_map(|block| [-1, 0, 1].map(|step| (block * BLOCK) as i64 + step)).filter_map(|n| n.try_into().ok()).collect();
+        let mut lengths: Vec<usize> = (0..=bytes.len() / BLOCK)
+            .flat_map(|block| [-1, 0, 1].map(|step| (block * BLOCK) as i64 + step))
+            .filter_map(|n| n.try_into().ok())
+            .collect();
         lengths.extend(0..64);
         lengths.retain(|length| *length != bytes.len());
         for length in lengths {
@@ -252,7 +254,9 @@ fn a_prompt_over_a_damaged_status_shows_no_counts() {
     let machine = Machine::new();
     machine.refresh();
     let kept = Kept::of(&machine.index());
-    for format in ["{updates}{security}{attention}", "{updates_count} {installed_count} {security_count} {attention_count}"] {
+    for format in
+        ["{updates}{security}{attention}", "{updates_count} {installed_count} {security_count} {attention_count}"]
+    {
         // With the machine's root in the environment it goes through the parser, and otherwise not.
         for quick in [false, true] {
             let prompt = || {
@@ -290,7 +294,10 @@ fn an_index_that_others_own_or_may_write_is_refused() {
             let answer = Answer::of(&machine.omg(query));
             answer.assert_right_or_error(right, &format!("{query:?}"));
             // Completion builds nothing while somebody waits with a finger on the key.
-            assert!(answer.code == right.code || query[0] == "complete", "{query:?} did not build it again: {answer:?}");
+            assert!(
+                answer.code == right.code || query[0] == "complete",
+                "{query:?} did not build it again: {answer:?}"
+            );
             machine.refresh();
             kept.restore();
             kept.0.iter().for_each(|(path, _)| fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap());

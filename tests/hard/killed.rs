@@ -122,10 +122,8 @@ fn assert_tidy(machine: &Machine, what: &str) {
         status::NAME.to_owned(),
         status::TEXT_NAME.to_owned(),
     ];
-    let mut there: Vec<String> = fs::read_dir(machine.index())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut there: Vec<String> =
+        fs::read_dir(machine.index()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     expected.sort();
     there.sort();
     assert_eq!(there, expected, "{what}");
@@ -260,7 +258,11 @@ impl Mount {
         fs::create_dir_all(at).unwrap();
         let options = format!("size={size},mode=755");
         let mounted = is_root()
-            && Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(at).status().is_ok_and(|s| s.success());
+            && Command::new("mount")
+                .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+                .arg(at)
+                .status()
+                .is_ok_and(|s| s.success());
         if !mounted {
             println!("skipped {test}: cannot mount a file system (needs root)");
             return None;
@@ -269,7 +271,9 @@ impl Mount {
     }
 
     fn again(&self, options: &str) {
-        assert!(Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(&self.0).status().unwrap().success());
+        assert!(
+            Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(&self.0).status().unwrap().success()
+        );
     }
 }
 
@@ -347,7 +351,10 @@ fn without_permission_the_old_index_answers_and_says_that_it_is_stale() {
         let index = machine.index();
         fs::set_permissions(&index, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
         let refused = as_nobody(&["list", "--json"]);
-        assert!(refused.code == Some(3) && refused.text.is_empty() && refused.errors.starts_with("error: "), "{refused:?}");
+        assert!(
+            refused.code == Some(3) && refused.text.is_empty() && refused.errors.starts_with("error: "),
+            "{refused:?}"
+        );
         fs::set_permissions(&index, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     });
     assert!(!new);

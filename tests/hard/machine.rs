@@ -26,7 +26,8 @@ impl State {
 }
 
 /// An apt archive for each packing: its name, which is part of its packages' names, and the ending of its list.
-pub const ARCHIVES: &[(&str, &str)] = &[("plain", ""), ("lz4", ".lz4"), ("gzip", ".gz"), ("xz", ".xz"), ("zstd", ".zst")];
+pub const ARCHIVES: &[(&str, &str)] =
+    &[("plain", ""), ("lz4", ".lz4"), ("gzip", ".gz"), ("xz", ".xz"), ("zstd", ".zst")];
 /// The same for pacman's repositories; their names lie about nothing, but nothing depends on that.
 pub const REPOSITORIES: &[&str] = &["core", "extra", "multilib"];
 
@@ -195,12 +196,9 @@ pub struct Answer {
 impl Answer {
     pub fn of(output: &Output) -> Answer {
         let text = String::from_utf8_lossy(&output.stdout);
-        let text = text.lines().filter(|line| !line.contains("_built\"")).fold(String::new(), |all, line| all + line + "\n");
-        Answer {
-            code: output.status.code(),
-            text,
-            errors: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        let text =
+            text.lines().filter(|line| !line.contains("_built\"")).fold(String::new(), |all, line| all + line + "\n");
+        Answer { code: output.status.code(), text, errors: String::from_utf8_lossy(&output.stderr).into_owned() }
     }
 
     /// The rule of this test binary: the right answer, or an error that says so and nothing else.
@@ -260,7 +258,9 @@ fn write_apt(var: &Path, state: State) {
             stanza(&mut list, &format!("2.{number}-1{mark}"), "");
             if number < INSTALLED {
                 stanza(&mut status, &format!("1.{number}-1{mark}"), "Status: install ok installed\n");
-                let paths = format!("/.\n/usr\n/usr/share\n/usr/share/{name}\n/usr/share/{name}/file\n/usr/share/{name}/{mark}\n");
+                let paths = format!(
+                    "/.\n/usr\n/usr/share\n/usr/share/{name}\n/usr/share/{name}/file\n/usr/share/{name}/{mark}\n"
+                );
                 let list = var.join(format!("lib/dpkg/info/{name}.list"));
                 write(&list, paths.as_bytes());
                 // The date of an installation is that of this file.
@@ -279,11 +279,17 @@ fn write_apt(var: &Path, state: State) {
             "0".repeat(64),
             list.len()
         );
-        write(&path("Release"), release.as_bytes());
+        // One is signed in the file, as most are.
+        if archive == "xz" {
+            let signature = "-----BEGIN PGP SIGNATURE-----\n\nnone\n-----END PGP SIGNATURE-----\n";
+            let signed = format!("-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{release}{signature}");
+            write(&path("InRelease"), signed.as_bytes());
+        } else {
+            write(&path("Release"), release.as_bytes());
+        }
         write(&path(&format!("main_binary-amd64_Packages{ending}")), &packed(list.as_bytes(), ending));
     }
     write(&var.join("lib/dpkg/status"), status.as_bytes());
-    write(&var.join("lib/dpkg/arch"), b"amd64\n");
     write(&var.join("lib/apt/extended_states"), extended.as_bytes());
 }
 
@@ -302,13 +308,18 @@ fn write_pacman(var: &Path, state: State) {
                 )
             };
             let version = format!("2.{number}_{mark}-1");
-            append(&mut database, &format!("{name}-{version}/desc"), &desc(&version, "%CSIZE%\n100\n\n%ISIZE%\n1000\n\n"));
+            append(
+                &mut database,
+                &format!("{name}-{version}/desc"),
+                &desc(&version, "%CSIZE%\n100\n\n%ISIZE%\n1000\n\n"),
+            );
             if number < INSTALLED / 2 {
                 let version = format!("1.{number}_{mark}-1");
                 let folder = var.join(format!("lib/pacman/local/{name}-{version}"));
                 let more = format!("%SIZE%\n{}\n\n%REASON%\n{}\n\n", 1000 + number, u8::from(number > 0));
                 write(&folder.join("desc"), desc(&version, &more).as_bytes());
-                let files = format!("%FILES%\nusr/\nusr/lib/\nusr/lib/{name}/\nusr/lib/{name}/file\nusr/lib/{name}/{mark}\n\n");
+                let files =
+                    format!("%FILES%\nusr/\nusr/lib/\nusr/lib/{name}/\nusr/lib/{name}/file\nusr/lib/{name}/{mark}\n\n");
                 write(&folder.join("files"), files.as_bytes());
             }
         }

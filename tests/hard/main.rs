@@ -6,6 +6,8 @@
 
 #![expect(clippy::print_stdout, reason = "a skipped test says so")]
 
+mod crowd;
 mod index;
 mod killed;
 mod machine;
+mod sources;
