@@ -99,7 +99,7 @@ fn every_file_says_what_it_is_for() {
 fn layer(module: &str) -> Option<u8> {
     Some(match module {
         "main" => 7,
-        "cli" => 6,
+        "cli" | "fuzz" => 6,
         "commands" => 5,
         "ops" => 4,
         "ui" | "index" | "backends" | "runtimes" | "audit" | "history" | "project" | "pool" | "hunt" | "dashboard"

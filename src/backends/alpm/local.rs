@@ -141,7 +141,7 @@ impl LocalDatabase {
 }
 
 /// The lines below `%FILES%`, which are relative to the root; folders without their slash.
-fn file_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn file_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut inside = false;
     text.split(|byte| *byte == b'\n').filter_map(move |line| {
         if line == b"%FILES%" {

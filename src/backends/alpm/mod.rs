@@ -7,7 +7,7 @@ mod ask;
 pub mod conf;
 pub mod desc;
 pub mod glob;
-mod local;
+pub(crate) mod local;
 pub mod rules;
 pub mod sync;
 pub mod tar;

@@ -223,7 +223,7 @@ impl World {
 type Seen = HashSet<(String, String, RepositoryId)>;
 
 /// How many entries name no package is given back.
-fn read_list(
+pub(crate) fn read_list(
     content: &str,
     repository: RepositoryId,
     native: &str,
@@ -274,7 +274,7 @@ pub fn lower_case(name: &str) -> std::borrow::Cow<'_, str> {
 }
 
 /// Long descriptions by the checksum that `Packages` names them with. The first language that has one wins.
-fn read_translations<'a>(content: &'a str, into: &mut HashMap<u128, &'a str>) {
+pub(crate) fn read_translations<'a>(content: &'a str, into: &mut HashMap<u128, &'a str>) {
     let (mut stanzas, mut stanza) = (Stanzas::new(content), Vec::new());
     while stanzas.read_into(&mut stanza) {
         let mut sum = None;

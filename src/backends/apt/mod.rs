@@ -4,17 +4,17 @@
 //! `control` is the syntax most of the files share, `config` and `sources` say where to look, `lists` reads what the
 //! archives offer and `status` what is installed. `pins` reads the preferences and `rules` draws the policy from it all.
 
-mod config;
-mod control;
-mod lists;
-mod owned;
-mod pins;
+pub(crate) mod config;
+pub(crate) mod control;
+pub(crate) mod lists;
+pub(crate) mod owned;
+pub(crate) mod pins;
 mod record;
-mod release;
+pub(crate) mod release;
 mod rules;
-mod sources;
-mod status;
-mod version;
+pub(crate) mod sources;
+pub(crate) mod status;
+pub(crate) mod version;
 
 use crate::backends::Backend;
 use crate::backends::engine::{EngineCommand, Reply, Request};

@@ -43,7 +43,7 @@ impl Release {
         Ok(Release { sizes: vec![None; lists.len()], ..Release::default() })
     }
 
-    fn parse(content: &str, lists: &[String]) -> Release {
+    pub(crate) fn parse(content: &str, lists: &[String]) -> Release {
         // A clear-signed file has its own header in front of the text; the signature comes last and does no harm.
         let body = match content.strip_prefix(SIGNED) {
             Some(signed) => signed.split_once("\n\n").or_else(|| signed.split_once("\r\n\r\n")).map_or("", |(_, b)| b),
@@ -81,7 +81,7 @@ impl Release {
     }
 }
 
-fn fault(bytes: &[u8]) -> Option<&'static str> {
+pub(crate) fn fault(bytes: &[u8]) -> Option<&'static str> {
     let is_signed = bytes.starts_with(SIGNED.as_bytes());
     if bytes.is_empty() {
         Some("empty: 0 bytes")
