@@ -3,7 +3,7 @@
 use crate::error::{Exit, Hinted};
 use crate::index::{self, Index, Status};
 use crate::model::Source;
-use crate::ops::{Outcome, Place, Request, World, refresh};
+use crate::ops::{Outcome, Place, Request, refresh};
 use crate::ui::{Stages, Ui};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
@@ -74,8 +74,6 @@ impl Ctx {
 
     /// Refreshes the first folder that can be written.
     pub fn refresh(&self, request: Request) -> Result<(PathBuf, Outcome)> {
-        // Before any folder is made: there has to be something to index.
-        World::open(&self.place)?;
         let mut failed = None;
         for folder in self.place.folders().into_iter().filter(|folder| writable(folder)) {
             let stages = Stages::new(&self.ui);

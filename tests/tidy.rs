@@ -86,7 +86,7 @@ fn no_async_runtime_in_the_lock_file() {
 
 #[test]
 fn every_file_says_what_it_is_for() {
-    let files = rust_files(&["src", "tests", "benches", "fuzz"]);
+    let files = rust_files(&["src", "tests", "benches", "fuzz/src", "fuzz/fuzz_targets"]);
     let silent = files.iter().filter(|file| {
         let first = file.text.lines().find(|line| !line.starts_with("#!") && !line.is_empty());
         !first.is_some_and(|line| line.starts_with("//! "))

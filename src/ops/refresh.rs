@@ -30,7 +30,11 @@ pub struct Outcome {
 
 /// Brings the index of `folder` up to date. One refresh at a time: a second waits for the first and then finds nothing to do.
 pub fn refresh(place: &Place, folder: &Path, request: Request, observer: &dyn Observer) -> Result<Outcome> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    if !folder.is_dir() {
+        // No folder is made where there is nothing to index.
+        World::open(place)?;
+        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    }
     let _lock = lock(folder, observer)?;
     let mut tries = 1;
     loop {
