@@ -2,7 +2,7 @@
 //! microseconds; each block once more against every query of the finished program, which may build the index again.
 
 use crate::machine::{Answer, Dice, Machine, QUERIES, State, is_root};
-use omg::index::{Error, Index, Status, status};
+use omg::index::{Error, Index, Local, Status, open_named, status};
 use std::fs;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
@@ -336,6 +336,29 @@ fn an_index_of_another_user_is_refused() {
         assert!(answer.errors.contains("owned by somebody else") && answer.code == Some(3), "{answer:?}");
         std::os::unix::fs::chown(path, Some(0), Some(0)).unwrap();
     }
+}
+
+#[test]
+fn an_index_replaced_between_its_status_and_its_files_is_opened_anew() {
+    let machine = Machine::new();
+    machine.refresh();
+    let tries = std::cell::Cell::new(0);
+    let (status, local) = open_named(&machine.index(), |status| {
+        tries.set(tries.get() + 1);
+        if tries.get() == 1 {
+            machine.enter(State::B);
+            machine.refresh();
+        }
+        Local::open(&machine.index().join(status::local_name(status.local_generation)))
+    })
+    .unwrap();
+    assert_eq!(tries.get(), 2);
+    assert_eq!(local.file().generation(), status.local_generation);
+    // And where it stays away that is an error, not a wait.
+    let gone = Local::open(Path::new("/nonexistent/local"));
+    assert!(matches!(gone, Err(Error::Missing(_))));
+    let opened = open_named(&machine.index(), |_| Local::open(Path::new("/nonexistent/local")));
+    assert!(matches!(opened.err(), Some(Error::Damaged { .. })));
 }
 
 #[test]
