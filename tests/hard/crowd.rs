@@ -2,6 +2,9 @@
 //! wholly of one.
 
 use crate::machine::{Answer, Machine, QUERIES, State, is_root};
+use omg::index::Index;
+use omg::model::{Event, Observer};
+use omg::ops::{Outcome, Place, Request, refresh};
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
@@ -91,4 +94,58 @@ fn read_all(machine: &Machine, a: &[Answer], b: &[Answer]) {
 /// The same answer; that it is stale, a status may say as well.
 fn fits(found: &str, right: &str) -> bool {
     found.replace("\"stale\": true", "\"stale\": false") == right
+}
+
+/// Changes the sources at a certain stage of a refresh, so many times.
+struct Meddler<'a> {
+    machine: &'a Machine,
+    stage: &'static str,
+    times: usize,
+    done: AtomicUsize,
+}
+
+impl Observer for Meddler<'_> {
+    fn event(&self, event: Event<'_>) {
+        if event == Event::Stage(self.stage) && self.done.load(Ordering::Relaxed) < self.times {
+            let turn = self.done.fetch_add(1, Ordering::Relaxed);
+            self.machine.enter([State::B, State::A][turn % 2]);
+        }
+    }
+}
+
+/// A refresh of a machine in state A that somebody meddles with.
+fn meddled(machine: &Machine, stage: &'static str, times: usize) -> anyhow::Result<Outcome> {
+    let place = Place { root: machine.root(), ..Place::default() };
+    let meddler = Meddler { machine, stage, times, done: AtomicUsize::new(0) };
+    refresh(&place, &machine.index(), Request { force: true }, &meddler)
+}
+
+/// Every version, installed or on offer.
+fn versions(machine: &Machine) -> Vec<String> {
+    let index = Index::open(&machine.index()).unwrap();
+    let mut all = Vec::new();
+    index.local.scan(|_, row| Ok(all.extend([row.version, row.candidate]))).unwrap();
+    index.catalogue.scan(|row| Ok(all.push(row.version))).unwrap();
+    assert!(all.len() > 300, "{}", all.len());
+    all
+}
+
+#[test]
+fn sources_replaced_while_they_are_read_are_read_again() {
+    for stage in ["reading the repositories", "writing the catalogue", "writing what is installed"] {
+        let machine = Machine::new();
+        let outcome = meddled(&machine, stage, 1).unwrap();
+        assert!(!outcome.status.staleness().any(), "{stage}");
+        let of_a: Vec<_> = versions(&machine).into_iter().filter(|version| version.contains('a')).collect();
+        assert!(of_a.is_empty(), "{stage}: {of_a:?}");
+    }
+}
+
+#[test]
+fn sources_that_keep_changing_leave_the_old_index() {
+    let machine = Machine::new();
+    meddled(&machine, "", 0).unwrap();
+    let error = meddled(&machine, "writing what is installed", usize::MAX).unwrap_err();
+    assert!(error.to_string().contains("kept changing"), "{error:#}");
+    assert!(versions(&machine).iter().all(|version| version.contains('a')));
 }
