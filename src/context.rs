@@ -3,7 +3,7 @@
 use crate::error::{Exit, Hinted};
 use crate::index::{self, Index, Status};
 use crate::model::Source;
-use crate::ops::{Outcome, Place, Request, World, refresh};
+use crate::ops::{Outcome, Place, Request, refresh};
 use crate::ui::{Stages, Ui};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
@@ -74,11 +74,10 @@ impl Ctx {
 
     /// Refreshes the first folder that can be written.
     pub fn refresh(&self, request: Request) -> Result<(PathBuf, Outcome)> {
-        let world = World::open(&self.place)?;
         let mut failed = None;
         for folder in self.place.folders().into_iter().filter(|folder| writable(folder)) {
             let stages = Stages::new(&self.ui);
-            match refresh(&world, &folder, request, &stages) {
+            match refresh(&self.place, &folder, request, &stages) {
                 Ok(outcome) => return Ok((folder, outcome)),
                 Err(error) => failed = failed.or(Some(error)),
             }

@@ -8,6 +8,8 @@ pub mod cli;
 pub mod commands;
 pub mod context;
 pub mod error;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod index;
 pub mod model;
 pub mod ops;

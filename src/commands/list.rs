@@ -132,7 +132,7 @@ fn list(ctx: &Ctx, set: Set, count: bool) -> Result<Exit> {
         Ok(())
     })?;
     if count {
-        return print_count(ctx, rows.len());
+        return print_count(ctx, rows.len()).map(|_| found(&index, !rows.is_empty()));
     }
     if ctx.json {
         let listed: Vec<Listed> = rows.iter().map(|row| listed(&index, set, row)).collect::<Result<_>>()?;

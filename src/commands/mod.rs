@@ -9,7 +9,7 @@ mod list;
 mod man;
 mod owner;
 mod refresh;
-mod search;
+pub(crate) mod search;
 mod size;
 mod status;
 mod units;

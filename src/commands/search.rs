@@ -98,7 +98,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
     Ok(found(&index, true))
 }
 
-fn compile(terms: &[String]) -> Result<Vec<regex::Regex>> {
+pub(crate) fn compile(terms: &[String]) -> Result<Vec<regex::Regex>> {
     let compile = |term: &String| {
         regex::RegexBuilder::new(term).case_insensitive(true).size_limit(4 << 20).build().map_err(|error| {
             Hinted::new(Exit::Usage, format!("bad regular expression: {error}"), "without --regex terms are plain text")

@@ -144,6 +144,10 @@ impl Dictionary {
     /// The dictionary whose blocks are section `number` and whose directory is the one behind.
     pub fn open(file: &Rc<BlockFile>, number: usize) -> Result<Dictionary> {
         let (blocks, at) = (file.section(number)?, file.section(number + 1)?);
+        // Callers make room for as many as there are. Each takes an offset at least.
+        if blocks.items > blocks.len / 2 {
+            return Err(file.damaged("more strings than there is room for"));
+        }
         let mut directory = Vec::new();
         file.bytes(at, 0, at.len as usize, &mut directory)?;
         let mut entries = Vec::with_capacity(blocks.blocks() as usize);
@@ -171,6 +175,13 @@ impl Dictionary {
     fn first_rank(&self, block: usize) -> u32 {
         let at = self.entries[block] as usize;
         u32::from_le_bytes(self.directory[at..at + 4].try_into().expect("four bytes"))
+    }
+
+    /// The same for a block whose strings are going to be given ranks: all of them are below the number of strings.
+    fn checked_first_rank(&self, block: usize, strings: &Strings<'_>) -> Result<u32> {
+        let first = self.first_rank(block);
+        let fits = u64::from(first) + strings.len() as u64 <= u64::from(self.len());
+        if fits { Ok(first) } else { Err(self.file.damaged("a rank beyond its dictionary")) }
     }
 
     fn separator(&self, block: usize) -> &[u8] {
@@ -238,10 +249,11 @@ impl Dictionary {
         while block < self.entries.len() {
             let bytes = self.file.block(self.blocks, block as u32)?;
             let strings = self.strings(&bytes)?;
+            let first = self.checked_first_rank(block, &strings)?;
             let start = if skip { strings.lower_bound(key) } else { 0 };
             for index in start..strings.len() {
                 skip = false;
-                if !each(self.first_rank(block) + index as u32, strings.string(index)) {
+                if !each(first + index as u32, strings.string(index)) {
                     return Ok(());
                 }
             }
@@ -311,7 +323,7 @@ impl Dictionary {
         self.file.scan(self.blocks, |block, payload| {
             let strings =
                 Strings::new(payload).ok_or_else(|| self.file.damaged("a dictionary block makes no sense"))?;
-            each(self.first_rank(block as usize), strings);
+            each(self.checked_first_rank(block as usize, &strings)?, strings);
             Ok(())
         })
     }

@@ -230,6 +230,9 @@ impl Local {
     pub fn names(&self) -> Result<&Dictionary> {
         if self.names.get().is_none() {
             let names = Dictionary::open(&self.file, NAMES)?;
+            if names.len() != self.len() {
+                return Err(self.file.damaged("not as many names as packages"));
+            }
             let _ = self.names.set(names);
         }
         Ok(self.names.get().expect("set above"))

@@ -60,7 +60,12 @@ pub struct Rows {
 impl Rows {
     /// The blocks are section `number`, the first ranks the one behind.
     pub fn open(file: &Rc<BlockFile>, number: usize) -> Result<Rows> {
-        Ok(Rows { file: Rc::clone(file), blocks: file.section(number)?, firsts: file.section(number + 1)? })
+        let (blocks, firsts) = (file.section(number)?, file.section(number + 1)?);
+        // Callers make room for as many as there are. Each takes an offset at least.
+        if blocks.items > blocks.len / 2 {
+            return Err(file.damaged("more rows than there is room for"));
+        }
+        Ok(Rows { file: Rc::clone(file), blocks, firsts })
     }
 
     pub fn len(&self) -> u32 {
@@ -118,6 +123,9 @@ impl Rows {
             let count = u16::from_le_bytes([payload[0], payload[1]]);
             for index in 0..usize::from(count) {
                 let at = offset(payload, index).ok_or_else(|| self.file.damaged("a row beyond its block"))?;
+                if rank >= self.len() {
+                    return Err(self.file.damaged("more rows than it states"));
+                }
                 each(rank, &payload[at..])?;
                 rank += 1;
             }

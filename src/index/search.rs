@@ -206,7 +206,7 @@ fn each_word_with(words: &Dictionary, piece: &str, mut each: impl FnMut(u32, &[u
     words.scan(|first, strings| {
         let (text, start) = strings.text();
         let mut at = 0;
-        while let Some(found) = finder.find(&text[at..]) {
+        while let Some(found) = text.get(at..).and_then(|rest| finder.find(rest)) {
             let index = strings.index_at(start + at + found);
             let word = strings.string(index);
             each(first + index as u32, word);
