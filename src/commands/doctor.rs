@@ -1,9 +1,10 @@
 //! `omg doctor`: what is stale, missing, damaged or undecided, and the command that mends it.
 
+use super::reply::Reply;
 use crate::context::Ctx;
 use crate::error::Exit;
 use crate::index::{self, Catalogue, Local, Status, status};
-use crate::ui::Style;
+use crate::ui::{Style, Ui, clean};
 use anyhow::Result;
 use clap::{ArgMatches, Command};
 use serde::Serialize;
@@ -26,7 +27,7 @@ fn finding(grade: &'static str, text: impl Into<String>, hint: impl Into<String>
     Finding { grade, text: text.into(), hint: hint.into() }
 }
 
-pub fn run(ctx: &Ctx, _: &ArgMatches) -> Result<Exit> {
+pub fn run(ctx: &Ctx, _: &ArgMatches) -> Result<Reply> {
     let mut findings = Vec::new();
     let mut any = false;
     for folder in ctx.place.folders() {
@@ -43,17 +44,25 @@ pub fn run(ctx: &Ctx, _: &ArgMatches) -> Result<Exit> {
         findings.push(finding("bad", "there is no index that can be read", "omg refresh"));
     }
     let bad = findings.iter().any(|finding| finding.grade == "bad");
-    if ctx.json {
-        ctx.ui.print_json(&findings)?;
-    } else {
-        let line = |finding: &Finding| {
-            let style = if finding.grade == "bad" { Style::Warning } else { Style::Good };
-            let hint = if finding.hint.is_empty() { String::new() } else { format!("  hint: {}\n", finding.hint) };
-            format!("{} {}\n{hint}", ctx.ui.styled(style, &format!("{:<4}", finding.grade)), finding.text)
+    let exit = if bad { Exit::Partial } else { Exit::Found };
+    Ok(Reply::new(findings, |ui, findings: &Vec<Finding>| text(ui, findings), exit))
+}
+
+fn text(ui: &Ui, findings: &[Finding]) -> String {
+    let mut out = String::new();
+    for finding in findings {
+        let style = match finding.grade {
+            "bad" => Style::Warning,
+            "note" => Style::Dim,
+            _ => Style::Good,
         };
-        ctx.ui.print(&findings.iter().map(line).collect::<String>())?;
+        let grade = ui.styled(style, &format!("{:<4}", finding.grade));
+        out.push_str(&format!("{grade}  {}\n", ui.wrapped(&clean(&finding.text), 6)));
+        if !finding.hint.is_empty() {
+            out.push_str(&format!("      hint: {}\n", ui.wrapped(&finding.hint, 12)));
+        }
     }
-    Ok(if bad { Exit::Partial } else { Exit::Found })
+    out
 }
 
 fn check(folder: &Path, status: &Status, findings: &mut Vec<Finding>) {

@@ -1,5 +1,9 @@
 //! The only place that prints: data to stdout, talk to stderr. Colour and width only where a person looks.
 
+mod table;
+
+pub use table::{Cell, table};
+
 use crate::model::{Event, Observer};
 use std::io::{self, IsTerminal, Write};
 
@@ -62,20 +66,41 @@ impl Ui {
         cut.into()
     }
 
-    /// Writes data to stdout. A reader that went away is no error: nobody wants the rest.
-    pub fn print(&self, data: &str) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        match out.write_all(data.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            result => result,
+    /// A text broken at its blanks where it would pass the terminal's edge, each line but the first behind `indent` blanks.
+    /// As it is where stdout is no terminal.
+    pub fn wrapped(&self, text: &str, indent: usize) -> String {
+        let Some(room) = self.width.map(|width| width.saturating_sub(indent)).filter(|room| *room >= 16) else {
+            return text.to_owned();
+        };
+        let (mut out, mut used) = (String::new(), 0);
+        for word in text.split(' ') {
+            let length = word.chars().count();
+            if used > 0 && used + 1 + length > room {
+                out.push('\n');
+                out.extend(std::iter::repeat_n(' ', indent));
+                used = 0;
+            } else if used > 0 {
+                out.push(' ');
+                used += 1;
+            }
+            out.push_str(word);
+            used += length;
         }
+        out
     }
 
-    /// The same as one JSON value on lines of its own.
-    pub fn print_json(&self, value: &impl serde::Serialize) -> io::Result<()> {
-        let mut text = serde_json::to_string_pretty(value)?;
-        text.push('\n');
-        self.print(&text)
+    /// Writes data to stdout. A reader that went away is no error: nobody wants the rest.
+    pub fn print(&self, data: &str) -> io::Result<()> {
+        self.print_line(data).map(drop)
+    }
+
+    /// The same, and says whether anybody is still reading.
+    pub fn print_line(&self, data: &str) -> io::Result<bool> {
+        let mut out = io::stdout().lock();
+        match out.write_all(data.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            result => result.map(|()| true),
+        }
     }
 
     /// A remark for the person at the terminal.

@@ -2,5 +2,8 @@
 
 #![expect(clippy::print_stdout, reason = "a skipped test says so")]
 
+mod batch;
+mod completions;
 mod machine;
+mod pacman_root;
 mod support;
