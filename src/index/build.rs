@@ -1,6 +1,6 @@
 //! Builds a catalogue: gathers what the backends read, joins the versions of a package, and writes the sections.
 //!
-//! Backends read side by side, each into a [`Part`]; [`write`] joins them. Order of the sections: omg-index(5).
+//! Backends read side by side, each into a [`Part`]; [`write()`] joins them. Order of the sections: omg-index(5).
 
 use super::block::BlockWriter;
 use super::details::{DetailsBuilder, Page, fields, push_field};

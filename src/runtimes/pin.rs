@@ -1,6 +1,6 @@
 //! Which version of which runtime is asked for, by which line of which file.
 //!
-//! The nearest folder wins. Within a folder the order is that of [`FILES`]: what is written for a version manager of
+//! The nearest folder wins. Within a folder the order is that of `FILES`: what is written for a version manager of
 //! many runtimes (`omg.toml`, `mise.toml`, `.mise.toml`, `.tool-versions`), then the runtime's own version file, then
 //! what a project's manifest says of itself (`package.json`, `pyproject.toml`, `go.mod`, `Gemfile`), which often is a range.
 //!

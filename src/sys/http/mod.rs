@@ -1,4 +1,4 @@
-//! Fetching over HTTP: who to ask, through which proxy, trusting which certificates. [`download`] keeps files.
+//! Fetching over HTTP: who to ask, through which proxy, trusting which certificates. [`download()`] keeps files.
 //!
 //! TLS is always verified, against the machine's own certificates and no others. Nothing is decoded on the way: bytes are
 //! kept as they were sent. A plain `http` address behind an HTTP proxy goes through a CONNECT tunnel, which some proxies
