@@ -82,6 +82,7 @@ fn context(matches: &ArgMatches) -> Ctx {
             backend: backend.filter(|_| config.is_some() || dbpath.is_some()),
             config,
             dbpath,
+            aur: None,
         },
         Ui::new(matches.get_flag("quiet")),
         matches.get_flag("json"),

@@ -1,9 +1,10 @@
 //! What every command needs, built once: which machine, how to print, and its index.
 
+use crate::config::Config;
 use crate::error::{Exit, Hinted};
 use crate::index::{self, Index, Status};
 use crate::model::Source;
-use crate::ops::{Outcome, Place, Request, World, refresh};
+use crate::ops::{Outcome, Place, Request, World, fetch, refresh};
 use crate::ui::{Stages, Ui};
 use anyhow::Result;
 use std::cell::{Cell, RefCell};
@@ -103,11 +104,33 @@ impl Ctx {
 
     /// Refreshes the first folder that can be written.
     pub fn refresh(&self, request: Request) -> Result<(PathBuf, Outcome)> {
-        let world = World::open(&self.place)?;
+        self.bring(request, false)
+    }
+
+    /// The same, after what comes from the network has been fetched anew.
+    pub fn refresh_and_fetch(&self, request: Request) -> Result<(PathBuf, Outcome)> {
+        self.bring(request, true)
+    }
+
+    fn bring(&self, request: Request, fetches: bool) -> Result<(PathBuf, Outcome)> {
+        let mut world = World::open(&self.place)?;
+        let config = Config::read(&self.place.root)?;
         let mut failed = None;
         for folder in self.place.folders().into_iter().filter(|folder| writable(folder)) {
             let stages = Stages::new(&self.ui);
-            match refresh(&world, &folder, request, &stages) {
+            let place = Place { aur: fetch::aur(&world, &folder, &config), ..self.place.clone() };
+            world.aur.clone_from(&place.aur);
+            let failure = match fetches {
+                true => fetch::fetch(&place, &folder, &stages),
+                false => Ok(Status::read(&folder).ok().and_then(|status| fetch::remembered(&status))),
+            };
+            let done = failure.and_then(|failure| {
+                let outcome = refresh(&world, &folder, request, &stages)?;
+                let failure = failure.filter(|_| place.aur.is_some());
+                let status = fetch::remember(&folder, failure, outcome.status, &stages)?;
+                Ok(Outcome { status, ..outcome })
+            });
+            match done {
                 Ok(outcome) => return Ok((folder, outcome)),
                 Err(error) => failed = failed.or(Some(error)),
             }

@@ -1,9 +1,12 @@
 //! `omg doctor`: what is stale, missing, damaged or undecided, and the command that mends it.
 
 use super::reply::Reply;
+use crate::backends::aur;
+use crate::config::Config;
 use crate::context::Ctx;
 use crate::error::Exit;
 use crate::index::{self, Catalogue, Local, Status, status};
+use crate::ops::{World, fetch};
 use crate::ui::{Style, Ui, clean};
 use anyhow::Result;
 use clap::{ArgMatches, Command};
@@ -43,6 +46,7 @@ pub fn run(ctx: &Ctx, _: &ArgMatches) -> Result<Reply> {
     if !any {
         findings.push(finding("bad", "there is no index that can be read", "omg refresh"));
     }
+    settings(ctx, &mut findings);
     let bad = findings.iter().any(|finding| finding.grade == "bad");
     let exit = if bad { Exit::Partial } else { Exit::Found };
     Ok(Reply::new(findings, |ui, findings: &Vec<Finding>| text(ui, findings), exit))
@@ -64,6 +68,31 @@ fn text(ui: &Ui, findings: &[Finding]) -> String {
     }
     out
 }
+
+/// omg's own configuration, and how old the copy of the AUR's list is.
+fn settings(ctx: &Ctx, findings: &mut Vec<Finding>) {
+    let config = match Config::read(&ctx.place.root) {
+        Ok(config) => config,
+        Err(error) => return findings.push(finding("bad", format!("{error:#}"), "omg man config | man -l -")),
+    };
+    let Ok(world) = World::open(&ctx.place) else { return };
+    let folders = ctx.place.folders();
+    let lists: Vec<_> = folders.iter().filter_map(|folder| fetch::aur(&world, folder, &config)).collect();
+    let ages = lists.iter().filter_map(|aur| Some((aur, aur.path.metadata().ok()?.modified().ok()?.elapsed().ok())));
+    match ages.min_by_key(|(_, age)| *age) {
+        _ if lists.is_empty() => {}
+        None => findings.push(finding("note", "aur: its list has not been fetched yet", "omg refresh")),
+        Some((aur, age)) => {
+            let days = age.map_or(0, |age| age.as_secs() / 86_400);
+            let text = format!("aur: {} is {days} days old", aur.path.display());
+            let old = days > MOST_DAYS;
+            findings.push(finding(if old { "note" } else { "good" }, text, if old { "omg refresh" } else { "" }));
+        }
+    }
+}
+
+/// An older list of the AUR misses what people look for.
+const MOST_DAYS: u64 = 7;
 
 fn check(folder: &Path, status: &Status, findings: &mut Vec<Finding>) {
     let at = folder.display();
@@ -101,7 +130,12 @@ fn check(folder: &Path, status: &Status, findings: &mut Vec<Finding>) {
         }
     }
     for (path, message, of_catalogue) in &status.problems {
-        let hint = if *of_catalogue { "fetch the lists again (`sudo apt update` or `sudo pacman -Syy`)" } else { "" };
+        let hint = match of_catalogue {
+            _ if path.contains("://") => "omg refresh, when the network is there",
+            _ if path.ends_with(aur::FILE_NAME) => "omg refresh --force",
+            true => "fetch the lists again (`sudo apt update` or `sudo pacman -Syy`)",
+            false => "",
+        };
         findings.push(finding("bad", format!("{path}: {message}"), hint));
     }
 }

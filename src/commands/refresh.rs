@@ -14,9 +14,9 @@ use std::time::Instant;
 pub fn command() -> Command {
     let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
     Command::new("refresh")
-        .about("Build the index that every other command reads, where it is stale")
+        .about("Build the index that every other command reads, where it is stale, and fetch the AUR's list")
         .arg(flag("force", "Build it anew even if nothing has changed").conflicts_with("if-stale"))
-        .arg(flag("if-stale", "Do nothing, quickly, if nothing has changed"))
+        .arg(flag("if-stale", "Do nothing, quickly, if nothing has changed; fetch nothing"))
 }
 
 /// What a refresh did.
@@ -46,7 +46,11 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     {
         return Ok(reply(Staleness::default(), &status, start));
     }
-    let (_, outcome) = ctx.refresh(Request { force: matches.get_flag("force") })?;
+    let request = Request { force: matches.get_flag("force") };
+    let (_, outcome) = match matches.get_flag("if-stale") {
+        true => ctx.refresh(request)?,
+        false => ctx.refresh_and_fetch(request)?,
+    };
     let done = reply(outcome.built, &outcome.status, start);
     let quiet = matches.get_flag("if-stale") && !outcome.built.any();
     Ok(if quiet { done } else { done.with(told(&outcome, start)) })

@@ -85,6 +85,17 @@ impl PacmanRoot {
         archive.into_inner().unwrap().finish().unwrap().flush().unwrap();
     }
 
+    /// omg's own configuration of this machine.
+    pub fn configure(&self, text: &str) {
+        fs::create_dir_all(self.path("root/etc/omg")).unwrap();
+        fs::write(self.path("root/etc/omg/config.toml"), text).unwrap();
+    }
+
+    /// Makes every index of it stale.
+    pub fn touch_sources(&self) {
+        self.write_repository("core");
+    }
+
     pub fn path(&self, below: &str) -> PathBuf {
         self.folder.path().join(below)
     }
