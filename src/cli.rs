@@ -107,12 +107,12 @@ pub fn whole() -> Command {
 }
 
 fn bare() -> Command {
-    let path = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).global(true).value_parser(clap::value_parser!(PathBuf)).help(help)
+    // Behind a command's own.
+    let shared = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).global(true).help(help).help_heading("Options of every command").display_order(100)
     };
-    let flag = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).global(true).action(ArgAction::SetTrue).help(help)
-    };
+    let path = |name: &'static str, help: &'static str| shared(name, help).value_parser(clap::value_parser!(PathBuf));
+    let flag = |name: &'static str, help: &'static str| shared(name, help).action(ArgAction::SetTrue);
     Command::new("omg")
         .version(env!("CARGO_PKG_VERSION"))
         .about("One command for the software of a Linux machine")
@@ -120,15 +120,16 @@ fn bare() -> Command {
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
         .arg(path("root", "Read the machine whose root folder is here [env: OMG_ROOT]").value_name("DIR"))
-        .arg(path("config", "Another apt configuration file [env: OMG_CONFIG]").value_name("FILE"))
+        .arg(
+            path("config", "Another configuration file of apt, or with --backend pacman of pacman [env: OMG_CONFIG]")
+                .value_name("FILE"),
+        )
         .arg(path("dbpath", "Another pacman database folder [env: OMG_DBPATH]").value_name("DIR"))
         .arg(
-            Arg::new("backend")
-                .long("backend")
-                .global(true)
-                .value_parser(["apt", "pacman"])
-                .help("Show only this family's packages [env: OMG_BACKEND]"),
+            shared("backend", "Show only this family's packages [env: OMG_BACKEND]")
+                .value_name("FAMILY")
+                .value_parser(["apt", "pacman"]),
         )
-        .arg(flag("json", "Print JSON, of the shape that omg(1) documents"))
+        .arg(flag("json", "Print JSON, of the shape that omg-json(5) documents"))
         .arg(flag("quiet", "Say nothing but errors on stderr").short('q'))
 }

@@ -175,10 +175,10 @@ fn text(ui: &Ui, set: Set, listed: &[Listed]) -> String {
         if set == Set::Upgradable {
             cells.push(Cell::plain("->"));
             cells.push(Cell::styled(Style::Version, &package.version));
-            cells.push(Cell::styled(Style::Dim, &package.repository));
             let marks = [("[security]", package.security), ("[held]", package.held)];
             let marks: Vec<&str> = marks.iter().filter(|(_, set)| *set).map(|(mark, _)| *mark).collect();
             cells.push(Cell::styled(Style::Warning, marks.join(" ")));
+            cells.push(Cell::styled(Style::Dim, &package.repository));
         }
         cells
     };

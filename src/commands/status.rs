@@ -55,7 +55,8 @@ pub fn run(ctx: &Ctx, _: &ArgMatches) -> Result<Reply> {
 
 fn text(ui: &Ui, answer: &Answer) -> String {
     let mut out = String::new();
-    for Shown { source, known, counts } in &answer.families {
+    let any = |family: &&Shown| family.known > 0 || family.counts.installed > 0;
+    for Shown { source, known, counts } in answer.families.iter().filter(any) {
         out.push_str(&format!("{}  {known} known", ui.styled(Style::Name, source)));
         if counts.installed > 0 {
             let Counts { installed, explicit, dependencies, .. } = counts;

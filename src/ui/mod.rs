@@ -125,6 +125,11 @@ impl Ui {
         }
     }
 
+    /// Whether data goes to a terminal.
+    pub fn is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
     /// Whether somebody looks at stderr.
     pub fn watched(&self) -> bool {
         !self.quiet && io::stderr().is_terminal()

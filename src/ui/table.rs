@@ -22,49 +22,61 @@ impl Cell {
     }
 }
 
-/// One cell this wide does not push all others to the right; it pushes its own row's.
+/// One cell wider than this does not push all others to the right; it pushes its own row's.
 const WIDEST: usize = 32;
-/// The last cell gets a line of its own where less than this is left for it.
+/// Where less than this would be left for the last cell, rows are not padded; where less is left all the same, it gets a
+/// line of its own.
 const LEAST_ROOM: usize = 24;
 
 /// All rows, a line each. Empty cells keep their columns; the last cell of a row is cut at the terminal's edge.
 pub fn table(ui: &Ui, rows: &[Vec<Cell>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width =
-        |column: usize| rows.iter().filter_map(move |row| row.get(column)).map(Cell::columns).filter(|w| *w <= WIDEST);
-    let widths: Vec<usize> = (0..columns).map(|column| width(column).max().unwrap_or(0)).collect();
+    let widths = |most: usize| -> Vec<usize> {
+        let widest = |column: usize| {
+            rows.iter().filter_map(|row| row.get(column)).map(Cell::columns).filter(|w| *w <= most).max()
+        };
+        (0..columns).map(|column| widest(column).unwrap_or(0)).collect()
+    };
+    let widths = ui.width.map(|width| (width, widths(WIDEST))).filter(|(width, widths)| {
+        let before: usize =
+            widths[..columns.max(1) - 1].iter().filter(|width| **width > 0).map(|width| width + 1).sum();
+        let last = rows.iter().filter_map(|row| row.get(columns.max(1) - 1)).map(Cell::columns).max().unwrap_or(0);
+        before + last.min(LEAST_ROOM) <= *width
+    });
+    let widths = widths.map_or(vec![0; columns], |(_, widths)| widths);
     let mut out = String::new();
     for row in rows {
-        let mut used = 0;
-        let mut owed = 0;
-        for (column, cell) in row.iter().enumerate() {
-            let last = column + 1 == columns;
-            if cell.text.is_empty() {
-                owed += if ui.width.is_some() && widths[column] > 0 { widths[column] + 1 } else { 0 };
-                continue;
-            }
-            out.extend(std::iter::repeat_n(' ', owed));
-            used += owed;
-            owed = 0;
-            if last && column > 0 && ui.width.is_some_and(|width| width < used + LEAST_ROOM) && cell.columns() > 8 {
-                out.truncate(out.trim_end_matches(' ').len());
-                out.push_str("\n    ");
-                used = 4;
-            }
-            let text = if last { ui.fitted(&cell.text, used) } else { cell.text.as_str().into() };
-            match cell.style {
-                Some(style) => out.push_str(&ui.styled(style, &text)),
-                None => out.push_str(&text),
-            }
-            used += text.chars().count();
-            if !last {
-                let padding = if ui.width.is_some() { widths[column].saturating_sub(cell.columns()) } else { 0 };
-                owed = padding + 1;
-            }
-        }
+        push_row(ui, row, &widths, &mut out);
         out.push('\n');
     }
     out
+}
+
+/// `widths` are those that cells are padded to; 0 for none.
+fn push_row(ui: &Ui, row: &[Cell], widths: &[usize], out: &mut String) {
+    let (mut used, mut owed) = (0, 0);
+    for (column, cell) in row.iter().enumerate() {
+        let last = column + 1 == widths.len();
+        if cell.text.is_empty() {
+            owed += if widths[column] > 0 { widths[column] + 1 } else { 0 };
+            continue;
+        }
+        let room = ui.width.map_or(usize::MAX, |width| width.saturating_sub(used + owed));
+        if last && column > 0 && cell.columns() > room && room < LEAST_ROOM {
+            out.push_str("\n    ");
+            used = 4;
+        } else {
+            out.extend(std::iter::repeat_n(' ', owed));
+            used += owed;
+        }
+        let text = if last { ui.fitted(&cell.text, used) } else { cell.text.as_str().into() };
+        match cell.style {
+            Some(style) => out.push_str(&ui.styled(style, &text)),
+            None => out.push_str(&text),
+        }
+        used += text.chars().count();
+        owed = widths[column].saturating_sub(cell.columns()) + 1;
+    }
 }
 
 #[cfg(test)]

@@ -6,5 +6,6 @@ mod aur;
 mod batch;
 mod completions;
 mod machine;
+mod manual;
 mod pacman_root;
 mod support;

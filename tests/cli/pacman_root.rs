@@ -23,7 +23,7 @@ const OFFERED: [(&str, &str, &str, &str); 6] = [
     ),
     ("core", "libtext", "1.5-1", "%DESC%\nText shaping library\n\n%PROVIDES%\nlibshape.so=1-64\n"),
     ("extra", "editor", "1:1.9-1", "%DESC%\nA small text editor\n"),
-    ("extra", "editor-doc", "2.0-1", "%DESC%\nManual of the text editor\n"),
+    ("extra", "editor-doc", "2.0-1", "%DESC%\nManual of the text editor\n\n%DEPENDS%\neditor\n"),
     ("extra", "lion", "3-1", "%DESC%\nAn animal\n\n%DEPENDS%\nlibshape.so\n"),
 ];
 
