@@ -17,6 +17,10 @@ pub fn command() -> Command {
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
     let prefix = matches.get_one::<String>("PREFIX").expect("has a default").as_bytes();
+    // A hundred thousand names help nobody, and a part of them is worse: shells insert what all that is offered begins with.
+    if prefix.is_empty() && !matches.get_flag("installed") {
+        return Ok(Exit::NothingFound);
+    }
     // Somebody waits with a finger on the tab key: nothing is rebuilt here, and an old list of names serves.
     let (folder, _) = ctx.status()?;
     let mut out = Vec::new();

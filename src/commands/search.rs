@@ -1,5 +1,6 @@
 //! `omg search`: packages by what their names and descriptions say.
 
+use super::reply::{Remark, Reply};
 use super::{found, full_name};
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
@@ -8,7 +9,7 @@ use crate::index::search::{Query, nearest, search};
 use crate::index::words::lower;
 use crate::index::{Index, LocalRow, Row};
 use crate::model::Source;
-use crate::ui::Style;
+use crate::ui::{Cell, Style, Ui, table};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde::Serialize;
@@ -47,7 +48,7 @@ struct Match {
     description: String,
 }
 
-pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let terms: Vec<String> = matches.get_many::<String>("TERM").expect("required").cloned().collect();
     let regexes = matches.get_flag("regex").then(|| compile(&terms)).transpose()?;
     let index = ctx.index()?;
@@ -83,19 +84,13 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
     };
     total += foreign.len();
     if total == 0 {
-        return nothing(ctx, &index, &terms, regexes.is_some());
+        return nothing(&index, &terms, regexes.is_some());
     }
     let mut matches: Vec<Match> = rows.into_iter().map(|row| entry(&index, &installed, row)).collect::<Result<_>>()?;
     matches.extend(foreign.into_iter().take(limit - matches.len().min(limit)));
-    if ctx.json {
-        ctx.ui.print_json(&matches)?;
-    } else {
-        ctx.ui.print(&text(ctx, &matches))?;
-        if matches.len() < total {
-            ctx.ui.note(&format!("{} of {total} matches; --all shows the rest", matches.len()));
-        }
-    }
-    Ok(found(&index, true))
+    let rest = (matches.len() < total)
+        .then(|| Remark::Note(format!("{} of {total} matches; --all shows the rest", matches.len())));
+    Ok(reply(matches, found(&index, true)).with(rest))
 }
 
 pub(crate) fn compile(terms: &[String]) -> Result<Vec<regex::Regex>> {
@@ -161,42 +156,36 @@ fn entry(index: &Index, installed: &[(u32, u32)], row: Row) -> Result<Match> {
     })
 }
 
-fn text(ctx: &Ctx, matches: &[Match]) -> String {
-    let ui = &ctx.ui;
-    let mut out = String::new();
-    for found in matches {
-        let mut used = 0;
-        let mut push = |style: Style, text: &str| {
-            used += text.chars().count() + 1;
-            out.push_str(&ui.styled(style, text));
-            out.push(' ');
-        };
-        let place = if found.repository.is_empty() { found.source.name() } else { &found.repository };
-        push(Style::Name, &crate::ui::clean(&found.name));
-        push(Style::Version, &crate::ui::clean(&found.version));
-        push(Style::Dim, place);
-        match &found.installed_version {
-            Some(version) if *version == found.version => push(Style::Good, "[installed]"),
-            Some(version) => push(Style::Good, &format!("[installed: {version}]")),
-            None => {}
-        }
-        let description = crate::ui::clean(&found.description);
-        out.push_str(&ui.fitted(&description, used));
-        out.push('\n');
-    }
-    out
+fn reply(matches: Vec<Match>, exit: Exit) -> Reply {
+    Reply::new(matches, |ui, matches: &Vec<Match>| text(ui, matches), exit)
 }
 
-fn nothing(ctx: &Ctx, index: &Index, terms: &[String], regex: bool) -> Result<Exit> {
-    if ctx.json {
-        ctx.ui.print_json(&[] as &[Match; 0])?;
-    }
-    ctx.ui.note("nothing found");
+fn text(ui: &Ui, matches: &[Match]) -> String {
+    let row = |found: &Match| {
+        let place = if found.repository.is_empty() { found.source.name() } else { &found.repository };
+        let mark = match &found.installed_version {
+            Some(version) if *version == found.version => "[installed]".to_owned(),
+            Some(version) => format!("[installed: {version}]"),
+            None => String::new(),
+        };
+        vec![
+            Cell::styled(Style::Name, &found.name),
+            Cell::styled(Style::Version, &found.version),
+            Cell::styled(Style::Dim, place),
+            Cell::styled(Style::Good, mark),
+            Cell::plain(&found.description),
+        ]
+    };
+    table(ui, &matches.iter().map(row).collect::<Vec<_>>())
+}
+
+fn nothing(index: &Index, terms: &[String], regex: bool) -> Result<Reply> {
+    let mut remarks = vec![Remark::Note("nothing found".to_owned())];
     if let ([term], false) = (terms, regex) {
         let nearest = nearest(&index.catalogue, term, 5)?;
         if !nearest.is_empty() {
-            ctx.ui.hint(&format!("did you mean {}?", nearest.join(", ")));
+            remarks.push(Remark::Hint(format!("did you mean {}?", nearest.join(", "))));
         }
     }
-    Ok(found(index, false))
+    Ok(reply(Vec::new(), found(index, false)).with(remarks))
 }

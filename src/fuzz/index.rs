@@ -145,17 +145,16 @@ fn read_everything(folder: &Path) -> Result<()> {
     status.families.iter().for_each(|family| _ = family.source());
     let Index { catalogue, local, .. } = Index::open(folder)?;
     let _ = catalogue.verify();
-    let mut rows = Vec::new();
-    let _ = catalogue.scan(|row| {
-        rows.push(row);
+    let _ = catalogue.scan(|_, row| {
+        row.summary();
         Ok(())
     });
-    for row in rows.iter().take(400) {
-        let _ = catalogue.details(row);
+    let _ = catalogue.rows_of(&[7, 3, 0, 119]);
+    for row in (0..catalogue.len().min(400)).filter_map(|id| catalogue.row(id).ok()) {
+        let _ = catalogue.details(&row);
         let _ = catalogue.repository(row.repository);
         let _ = catalogue.architecture(row.arch);
     }
-    let _ = (0..4).try_for_each(|id| catalogue.row(id * 39).map(drop));
     for name in ["lib-1", "lib-119", "c++", "virtual", "", "zzz"] {
         let _ = catalogue.find(name);
         let _ = catalogue.dependants(name);
@@ -163,13 +162,13 @@ fn read_everything(folder: &Path) -> Result<()> {
         let _ = nearest(&catalogue, name, 3);
         for names in [false, true] {
             let terms = [name.to_owned()];
-            let query = Query { terms: &terms, names, regex: None };
+            let query = Query { terms: &terms, names, ..Query::default() };
             let _ = find(&catalogue, &query, &local.by_catalogue().map_or(Vec::new(), |all| ids(&all)), 10);
         }
     }
     if let Ok(regex) = regex::Regex::new("lib-1[0-9]$") {
         let terms = ["lib-1[0-9]$".to_owned()];
-        let _ = find(&catalogue, &Query { terms: &terms, names: false, regex: Some(&[regex]) }, &[], 10);
+        let _ = find(&catalogue, &Query { terms: &terms, regex: Some(&[regex]), ..Query::default() }, &[], 10);
     }
     read_local(&local);
     Ok(())
@@ -204,7 +203,7 @@ pub fn search(data: &[u8]) {
     let text = text(data);
     let terms: Vec<String> = text.lines().take(4).map(str::to_owned).collect();
     let catalogue: Catalogue = Catalogue::open(&seed().folder.path().join(&seed().files[1].0)).expect("a whole file");
-    let query = Query { terms: &terms, names: true, regex: None };
+    let query = Query { terms: &terms, names: true, ..Query::default() };
     for hit in find(&catalogue, &query, &[1, 2], 10).expect("a whole file") {
         let name = catalogue.row(hit.id).expect("a whole file").name;
         for term in &terms {
@@ -213,7 +212,7 @@ pub fn search(data: &[u8]) {
     }
     let _ = nearest(&catalogue, terms.first().map_or("", String::as_str), 3).expect("a whole file");
     if let Ok(regex) = crate::commands::search::compile(&terms) {
-        let query = Query { terms: &terms, names: false, regex: Some(&regex) };
+        let query = Query { terms: &terms, regex: Some(&regex), ..Query::default() };
         find(&catalogue, &query, &[], 10).expect("a whole file");
     }
 }

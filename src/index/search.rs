@@ -34,6 +34,7 @@ pub struct Hit {
 }
 
 /// What to look for.
+#[derive(Default)]
 pub struct Query<'a> {
     /// Every one must fit.
     pub terms: &'a [String],

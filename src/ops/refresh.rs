@@ -96,7 +96,8 @@ fn inputs_changed(world: &World, status: &Status) -> Staleness {
     }
 }
 
-fn lock(folder: &Path, observer: &dyn Observer) -> Result<File> {
+/// Waits until nobody else writes in the folder.
+pub(super) fn lock(folder: &Path, observer: &dyn Observer) -> Result<File> {
     use rustix::fs::{FlockOperation, flock};
     let path = folder.join("lock");
     let file = File::options()

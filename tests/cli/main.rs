@@ -2,5 +2,10 @@
 
 #![expect(clippy::print_stdout, reason = "a skipped test says so")]
 
+mod aur;
+mod batch;
+mod completions;
 mod machine;
+mod manual;
+mod pacman_root;
 mod support;

@@ -125,7 +125,8 @@ fn versions(machine: &Machine) -> Vec<String> {
     let index = Index::open(&machine.index()).unwrap();
     let mut all = Vec::new();
     index.local.scan(|_, row| Ok(all.extend([row.version, row.candidate]))).unwrap();
-    index.catalogue.scan(|row| Ok(all.push(row.version))).unwrap();
+    let ids: Vec<u32> = (0..index.catalogue.len()).collect();
+    all.extend(index.catalogue.rows_of(&ids).unwrap().into_iter().map(|row| row.version));
     assert!(all.len() > 300, "{}", all.len());
     all
 }

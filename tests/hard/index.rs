@@ -37,12 +37,8 @@ impl Kept {
 fn read_all(folder: &Path) -> omg::index::Result<Vec<String>> {
     let index = Index::open(folder)?;
     let mut out = vec![format!("{:?} {:?}", index.status, index.catalogue.meta()?.repositories)];
-    let mut rows = Vec::new();
-    index.catalogue.scan(|row| {
-        rows.push(row);
-        Ok(())
-    })?;
-    for row in &rows {
+    index.catalogue.scan(|id, row| Ok(out.push(format!("{id} {}", row.summary()))))?;
+    for row in &index.catalogue.rows_of(&(0..index.catalogue.len()).collect::<Vec<_>>())? {
         out.push(format!("{row:?} {:?}", index.catalogue.details(row)?));
         out.push(format!("{:?} {:?}", index.catalogue.find(&row.name)?, index.catalogue.dependants(&row.name)?));
         out.push(format!("{:?}", index.catalogue.providers("virtual-gzip")?));
@@ -56,9 +52,9 @@ fn read_all(folder: &Path) -> omg::index::Result<Vec<String>> {
         lists.each(rank, |number| list.push(number))?;
         out.push(format!("{list:?}"));
     }
-    let mut letters = 0u64;
-    index.catalogue.signatures(|_, letter| letters = letters.wrapping_mul(31).wrapping_add(u64::from(letter)))?;
-    out.push(format!("{letters} {:?} {:?}", index.catalogue.popularity()?, index.local.by_catalogue()?));
+    index.catalogue.signatures(|first, letters| out.push(format!("{first} {letters:?}")))?;
+    index.catalogue.popularity(|range, popularity| out.push(format!("{range:?} {popularity:?}")))?;
+    out.push(format!("{:?}", index.local.by_catalogue()?));
     let mut local = Vec::new();
     index.local.scan(|rank, row| {
         local.push((rank, row));

@@ -31,12 +31,7 @@ impl std::fmt::Debug for Site {
 fn content(folder: &Path) -> omg::index::Result<String> {
     let index = Index::open(folder)?;
     let mut out = format!("{:?} {}\n", index.status.families, index.status.problems.len());
-    let mut rows = Vec::new();
-    index.catalogue.scan(|row| {
-        rows.push(row);
-        Ok(())
-    })?;
-    for row in rows {
+    for row in index.catalogue.rows_of(&(0..index.catalogue.len()).collect::<Vec<_>>())? {
         out += &format!("{row:?} {:?}\n", index.catalogue.details(&row)?);
     }
     let mut local = Vec::new();

@@ -23,7 +23,7 @@ pub const FILE_NAME: &str = "packages-meta-ext-v1.json.gz";
 const MAX_FILE_BYTES: u64 = 256 << 20;
 
 /// The AUR as its list of packages at `url` shows it, kept at `path`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Aur {
     pub path: PathBuf,
     pub url: String,
