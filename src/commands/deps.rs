@@ -1,11 +1,11 @@
 //! `omg deps`: what a package asks for, or who asks for it.
 
+use super::reply::Reply;
 use super::{full_name, unknown};
 use crate::context::Ctx;
-use crate::error::Exit;
 use crate::index::{Index, build::RELATIONS};
 use crate::model::{Field, Source, relation};
-use crate::ui::Style;
+use crate::ui::{Cell, Style, Ui, clean, table};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::Serialize;
@@ -37,7 +37,7 @@ struct Dependant {
     source: Source,
 }
 
-pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let name = matches.get_one::<String>("NAME").expect("required");
     let index = ctx.index()?;
     match (matches.get_flag("reverse"), matches.get_flag("tree")) {
@@ -47,18 +47,13 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
     }
 }
 
-fn forward(ctx: &Ctx, index: &Index, name: &str) -> Result<Exit> {
+fn forward(ctx: &Ctx, index: &Index, name: &str) -> Result<Reply> {
     let Some(dependencies) = dependencies(ctx, index, name, &RELATIONS)? else {
         return Err(unknown(index, name, "is known")?);
     };
-    if ctx.json {
-        ctx.ui.print_json(&dependencies)?;
-    } else {
-        let line =
-            |d: &Dependency| format!("{} {}\n", ctx.ui.styled(Style::Dim, &format!("{:<13}", d.kind)), d.relation);
-        ctx.ui.print(&dependencies.iter().map(line).collect::<String>())?;
-    }
-    Ok(super::found(index, !dependencies.is_empty()))
+    let exit = super::found(index, !dependencies.is_empty());
+    let row = |d: &Dependency| [d.kind.to_owned(), d.relation.clone()];
+    Ok(Reply::new(dependencies, move |ui, all: &Vec<Dependency>| kinds_first(ui, all.iter().map(row)), exit))
 }
 
 /// The relations of the candidate, or of what is installed where no repository has the package; `None` for no such package.
@@ -89,7 +84,7 @@ fn dependencies(ctx: &Ctx, index: &Index, name: &str, kinds: &[Field]) -> Result
     Ok(Some(out))
 }
 
-fn reverse(ctx: &Ctx, index: &Index, name: &str) -> Result<Exit> {
+fn reverse(ctx: &Ctx, index: &Index, name: &str) -> Result<Reply> {
     let mut dependants = Vec::new();
     let mut seen = HashSet::new();
     for (provided, through) in std::iter::once((name.to_owned(), false)).chain(provided(ctx, index, name)?) {
@@ -121,17 +116,12 @@ fn reverse(ctx: &Ctx, index: &Index, name: &str) -> Result<Exit> {
         return Err(unknown(index, name, "is known")?);
     }
     dependants.sort_by(|a, b| a.name.cmp(&b.name));
-    if ctx.json {
-        ctx.ui.print_json(&dependants)?;
-    } else {
-        let line = |d: &Dependant| {
-            let through = d.through.as_ref().map_or(String::new(), |name| format!(" through {name}"));
-            let kind = ctx.ui.styled(Style::Dim, &format!("{:<13}", d.kind));
-            format!("{kind} {}{}\n", d.name, ctx.ui.styled(Style::Dim, &through))
-        };
-        ctx.ui.print(&dependants.iter().map(line).collect::<String>())?;
-    }
-    Ok(super::found(index, !dependants.is_empty()))
+    let exit = super::found(index, !dependants.is_empty());
+    let row = |d: &Dependant| match &d.through {
+        Some(through) => [d.kind.to_owned(), format!("{} through {through}", d.name)],
+        None => [d.kind.to_owned(), d.name.clone()],
+    };
+    Ok(Reply::new(dependants, move |ui, all: &Vec<Dependant>| kinds_first(ui, all.iter().map(row)), exit))
 }
 
 /// What pacman's packages of a name provide besides it. pacman counts who asks for that among the dependants; apt does not,
@@ -157,33 +147,57 @@ fn provided(ctx: &Ctx, index: &Index, name: &str) -> Result<BTreeSet<(String, bo
     Ok(names.map(|name| (name.to_owned(), true)).collect())
 }
 
-fn tree(ctx: &Ctx, index: &Index, name: &str) -> Result<Exit> {
-    let mut out = format!("{}\n", ctx.ui.styled(Style::Name, name));
-    let mut seen = HashSet::from([name.to_owned()]);
-    if !branch(ctx, index, name, 1, &mut seen, &mut out)? {
-        return Err(unknown(index, name, "is known")?);
-    }
-    ctx.ui.print(&out)?;
-    Ok(super::found(index, true))
+/// The kind of each relation, and what it is with.
+fn kinds_first(ui: &Ui, rows: impl Iterator<Item = [String; 2]>) -> String {
+    let cells = |[kind, with]: [String; 2]| vec![Cell::styled(Style::Dim, kind), Cell::plain(with)];
+    table(ui, &rows.map(cells).collect::<Vec<_>>())
 }
 
-/// Prints what `name` needs, each package's own needs once. False where there is no such package.
+/// A line of the tree.
+#[derive(Serialize)]
+struct Need {
+    /// 1 for what the package itself needs.
+    depth: usize,
+    relation: String,
+    /// The package that the relation's first alternative names.
+    name: String,
+    /// Its own needs stand further up, or above it.
+    repeated: bool,
+}
+
+fn tree(ctx: &Ctx, index: &Index, name: &str) -> Result<Reply> {
+    let mut needs = Vec::new();
+    let mut seen = HashSet::from([name.to_owned()]);
+    if !branch(ctx, index, name, 1, &mut seen, &mut needs)? {
+        return Err(unknown(index, name, "is known")?);
+    }
+    let name = name.to_owned();
+    let text = move |ui: &Ui, needs: &Vec<Need>| {
+        let line = |need: &Need| {
+            let mark = if need.repeated { ui.styled(Style::Dim, " ...") } else { String::new() };
+            format!("{}{}{mark}\n", "  ".repeat(need.depth), clean(&need.relation))
+        };
+        format!("{}\n", ui.styled(Style::Name, &name)) + &needs.iter().map(line).collect::<String>()
+    };
+    Ok(Reply::new(needs, text, super::found(index, true)))
+}
+
+/// Gathers what `name` needs, each package's own needs once. False where there is no such package.
 fn branch(
     ctx: &Ctx,
     index: &Index,
     name: &str,
     depth: usize,
     seen: &mut HashSet<String>,
-    out: &mut String,
+    out: &mut Vec<Need>,
 ) -> Result<bool> {
     let Some(needs) = dependencies(ctx, index, name, &[Field::PreDepends, Field::Depends])? else { return Ok(false) };
     for need in needs {
         // The first alternative is the one a fresh machine would get.
         let source = if need.relation.contains([',', '|', '(']) { Source::Apt } else { Source::Pacman };
         let target = relation::names(source, &need.relation).next().unwrap_or_default().to_owned();
-        out.push_str(&format!("{}{}", "  ".repeat(depth), need.relation));
         let fresh = seen.insert(target.clone());
-        out.push_str(if fresh { "\n" } else { " ...\n" });
+        out.push(Need { depth, relation: need.relation, name: target.clone(), repeated: !fresh });
         // Chains longer than this occur in no distribution; hostile data must not exhaust the stack.
         if fresh && depth < 200 {
             branch(ctx, index, &target, depth + 1, seen, out)?;
