@@ -2,6 +2,8 @@
 
 #![expect(clippy::print_stdout, reason = "a skipped test says so")]
 
+mod apt;
+mod apt_copy;
 mod aur;
 mod batch;
 mod completions;

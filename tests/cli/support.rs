@@ -1,7 +1,9 @@
 //! Runs omg with an index folder of its own.
 
+use serde_json::Value;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// A folder for one test's index and home.
 pub struct Place {
@@ -19,14 +21,36 @@ impl Place {
 
     #[must_use]
     pub fn omg(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_omg"))
+        self.command(arguments).output().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_omg"));
+        command
             .args(arguments)
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", self.folder.path())
-            .env("OMG_INDEX_DIR", self.index())
-            .output()
-            .unwrap()
+            .env("OMG_INDEX_DIR", self.index());
+        command
+    }
+
+    /// Exit codes and answers of many queries put to one process.
+    pub fn batch(&self, flags: &[&str], questions: &[Vec<&str>]) -> Vec<(i64, Value)> {
+        let mut child =
+            self.command(&[&["batch"], flags].concat()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let line =
+            |question: &Vec<&str>| format!("{}\n", serde_json::json!({ "query": question[0], "args": question[1..] }));
+        let text: String = questions.iter().map(line).collect();
+        let mut pipe = child.stdin.take().unwrap();
+        let writer = std::thread::spawn(move || pipe.write_all(text.as_bytes()));
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap().unwrap();
+        let answers = String::from_utf8(output.stdout).unwrap();
+        let answers = answers.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let answers: Vec<_> = answers.map(|mut line| (line["exit"].as_i64().unwrap(), line["answer"].take())).collect();
+        assert_eq!(answers.len(), questions.len());
+        answers
     }
 
     /// Standard output of a call that must end with 0.
@@ -36,7 +60,7 @@ impl Place {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+    pub fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.stdout(arguments)).unwrap()
     }
 }

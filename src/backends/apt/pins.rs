@@ -149,10 +149,16 @@ impl Name {
         Name { pattern: Pattern::parse(text), of_source, architecture: architecture.to_string() }
     }
 
-    /// Whether the pin is for the package (or the source package) `name` of `architecture`.
-    pub fn is_for(&self, name: &str, architecture: &str, native: &str) -> bool {
+    /// Whether the pin is for the package (or the source package) `name` of `architecture`. `allowed`: its versions say
+    /// `Multi-Arch: allowed`. For these apt knows a package `NAME:any` besides; a pattern means that one too, and apt then reads
+    /// the name it found as one for every architecture.
+    pub fn is_for(&self, name: &str, architecture: &str, native: &str, allowed: bool) -> bool {
         let wanted = match self.architecture.as_str() {
-            "" => architecture == native,
+            "" if architecture != native => {
+                let is_pattern = !matches!(self.pattern, Pattern::Text(_));
+                return is_pattern && allowed && !self.of_source && self.pattern.matches(&format!("{name}:any"));
+            }
+            "" => true,
             "any" => true,
             wanted => wanted == architecture || wanted.strip_prefix("any-") == Some(architecture),
         };
@@ -376,6 +382,16 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_means_any_architecture_of_what_allows_it() {
+        let (read, _) = pins("Package: p* /q$/ pq pq:amd64\nPin: version *\nPin-Priority: 5\n");
+        let is_for =
+            |pin: usize, name, allowed| read.all[pin].name.as_ref().unwrap().is_for(name, "i386", "amd64", allowed);
+        assert!(is_for(0, "pq", true) && !is_for(0, "pq", false));
+        // `pq:any` does not end in q.
+        assert!(!is_for(1, "pq", true) && !is_for(2, "pq", true) && !is_for(3, "pq", true));
+    }
+
+    #[test]
     fn records_names_and_priorities() {
         let (read, outcome) = pins(
             "Explanation: why\nPackage: a src:b:any\n c\nPin: version 1.*\nPin-Priority: 1001 # no\n\n# only this\n\n\
@@ -384,8 +400,8 @@ mod tests {
         assert_eq!(outcome, Ok(()));
         assert_eq!(read.all.iter().map(|pin| pin.priority).collect::<Vec<_>>(), [1001, 1001, 1001, NEVER]);
         let name = read.all[1].name.as_ref().unwrap();
-        assert!(name.of_source && name.is_for("b", "i386", "amd64"));
-        assert!(!read.all[0].name.as_ref().unwrap().is_for("a", "i386", "amd64"));
+        assert!(name.of_source && name.is_for("b", "i386", "amd64", false));
+        assert!(!read.all[0].name.as_ref().unwrap().is_for("a", "i386", "amd64", false));
         let What::Version(version) = &read.all[0].what else { panic!("not a version") };
         assert!(version.matches("1.2-3") && !version.matches("11"));
     }

@@ -36,6 +36,8 @@ struct Entry<'a> {
     list: usize,
     /// Only in the status file: the installed version.
     current: bool,
+    /// `Multi-Arch: allowed`
+    allowed: bool,
 }
 
 /// One version of a package with the entries that have it.
@@ -124,7 +126,8 @@ fn read<'a>(
             // The source's version may stand behind its name.
             source => source.split_ascii_whitespace().next().unwrap_or(""),
         };
-        into.push(Entry { name, arch, version, source, list, current });
+        let allowed = !arch.is_empty() && value(&stanza, "Multi-Arch") == "allowed";
+        into.push(Entry { name, arch, version, source, list, current, allowed });
     }
 }
 
@@ -184,10 +187,11 @@ impl<'q> Weights<'q> {
         versions.sort_by(|a, b| compare(b.version, a.version));
         let current = package.iter().find(|entry| entry.current).map(|entry| entry.version);
         let architecture = if first.arch.is_empty() { self.native } else { first.arch };
+        let allowed = package.iter().any(|entry| entry.allowed);
         let mut best = None;
         let mut highest = -1;
         for version in &versions {
-            let priority = self.of_version(version, architecture);
+            let priority = self.of_version(version, architecture, allowed);
             let is_downgrade = current.is_some_and(|current| compare(version.version, current).is_lt());
             if priority == 0 || priority <= highest || (priority < 1000 && is_downgrade) {
                 continue;
@@ -206,7 +210,7 @@ impl<'q> Weights<'q> {
         }
     }
 
-    fn of_version(&self, version: &Version<'_, '_>, architecture: &str) -> i32 {
+    fn of_version(&self, version: &Version<'_, '_>, architecture: &str, allowed: bool) -> i32 {
         let pinned = self.pins.iter().find(|(name, _, means)| {
             let entry = version.entries[0];
             let known_by = if name.of_source && !entry.source.is_empty() { entry.source } else { &entry.name };
@@ -214,7 +218,7 @@ impl<'q> Weights<'q> {
                 Means::Version(wanted) => wanted.matches(version.version),
                 Means::Lists(wanted) => version.entries.iter().any(|entry| wanted[entry.list]),
             };
-            is_meant && name.is_for(known_by, architecture, self.native)
+            is_meant && name.is_for(known_by, architecture, self.native, allowed)
         });
         if let Some((_, priority, _)) = pinned {
             // Where every archive that has it is never to be used, a pin of the package does not help.
