@@ -7,10 +7,10 @@
 
 use omg::backends::Backend;
 use omg::backends::apt::Apt;
-use omg::backends::engine::EngineCommand;
+use omg::backends::engine::{EngineCommand, EngineError};
 use omg::model::{
-    Authority, Available, CatalogueSink, Field, InstallState, Installed, LocalSink, Problem, Reason, Repository,
-    RepositoryId, Scope,
+    Authority, Available, CatalogueSink, Choice, Field, InstallState, Installed, LocalSink, Offer, Problem, Reason,
+    Repository, RepositoryId, Scope,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -87,9 +87,49 @@ fn full(name: &str, arch: &str) -> String {
     if arch.is_empty() { name.to_string() } else { format!("{name}:{arch}") }
 }
 
+fn no_engine() -> Result<EngineCommand, EngineError> {
+    Err(EngineError::CannotStart("not asked".to_owned()))
+}
+
+/// The engine of this build; `None`, said aloud, where it was built without.
+fn engine(test: &str) -> Option<EngineCommand> {
+    let engine = option_env!("CARGO_BIN_EXE_omg-apt").map(EngineCommand::at);
+    if engine.is_none() {
+        eprintln!("skipped {test}: built without the feature apt");
+    }
+    engine
+}
+
+/// What a policy says about all packages: of those it does not mention, that they have one version, which is the
+/// candidate, from the first repository that has it.
+fn with_unmentioned(apt: &Apt, choices: Vec<Choice>) -> BTreeMap<(String, String), Choice> {
+    let mut kept = Kept::default();
+    apt.read_catalogue(&mut kept).unwrap();
+    let count = choices.len();
+    let mut all: BTreeMap<_, _> = choices.into_iter().map(|c| ((c.name.clone(), c.arch.clone()), c)).collect();
+    assert_eq!(all.len(), count, "a package has two choices");
+    let mut unmentioned: BTreeMap<(String, String), Choice> = BTreeMap::new();
+    for version in kept.available {
+        let key = (version.name, version.arch);
+        if all.contains_key(&key) {
+            continue;
+        }
+        let only = unmentioned.entry(key.clone()).or_insert_with(|| Choice {
+            name: key.0,
+            arch: key.1,
+            candidate: Some(version.version.clone()),
+            repository: kept.repositories[usize::from(version.repository)].name.clone(),
+            replaced_by: None,
+        });
+        assert_eq!(only.candidate.as_ref(), Some(&version.version), "{} has two versions and no choice", only.name);
+    }
+    all.extend(unmentioned);
+    all
+}
+
 /// The machine itself; `None`, said aloud, where it is not one of dpkg's.
 fn machine(test: &str) -> Option<Apt> {
-    let apt = Apt::open(Path::new("/"), None, None).unwrap();
+    let apt = Apt::open(Path::new("/"), None, no_engine()).unwrap();
     if apt.is_none() || !Path::new("/usr/bin/apt-cache").exists() {
         eprintln!("skipped {test}: no apt on this machine");
         return None;
@@ -218,7 +258,8 @@ fn every_path_has_the_owner_dpkg_names() {
     }
 }
 
-/// Prints every package's name, architecture and candidate as python3-apt has them.
+/// Prints every package's name, architecture and candidate as python3-apt has them, and every place the candidate comes
+/// from by two names, as a release is called after its codename or its suite.
 const CANDIDATES: &str = "
 import apt_pkg
 apt_pkg.init()
@@ -227,60 +268,122 @@ depends = apt_pkg.DepCache(cache)
 for package in cache.packages:
     if package.has_versions:
         candidate = depends.get_candidate_ver(package)
-        print(package.name, package.architecture, candidate.ver_str if candidate else '-')
+        files = [file for file, _ in candidate.file_list] if candidate else []
+        places = [f'{name}/{file.component}' for file in files if file.archive != 'now'
+                  for name in (file.codename, file.archive)]
+        print(package.name, package.architecture, candidate.ver_str if candidate else '-', ','.join(places) or '-')
 ";
 
-/// Our candidates beside python3-apt's, over every package; how many are not the plain newest version.
-fn compare_candidates(apt: &Apt, config: Option<&Path>) -> Option<BTreeMap<String, String>> {
+/// A package's candidate and the places it comes from.
+type Theirs = BTreeMap<(String, String), (String, BTreeSet<String>)>;
+
+/// What python3-apt says about every package; `None` where it is not there.
+fn apts_candidates(config: Option<&Path>) -> Option<Theirs> {
     let mut python = Command::new("/usr/bin/python3");
     python.args(["-c", CANDIDATES]).env("LC_ALL", "C.UTF-8");
     if let Some(config) = config {
         python.env("APT_CONFIG", config);
     }
-    let output = match python.output() {
-        Ok(output) => output,
-        Err(_) => return None,
-    };
+    let output = python.output().ok()?;
     let errors = String::from_utf8_lossy(&output.stderr);
     if errors.contains("No module named") {
         return None;
     }
     assert!(output.status.success(), "{errors}");
     let native = run("dpkg", &["--print-architecture"]);
-    let theirs: BTreeMap<String, String> = String::from_utf8(output.stdout)
-        .unwrap()
-        .lines()
-        .map(|line| line.split(' ').collect::<Vec<_>>())
-        .map(|c| (full(c[0], if c[1] == native.trim() { "" } else { c[1] }), c[2].to_string()))
-        .collect();
-    let policy = apt.policy(Scope::All).unwrap();
-    let ours: BTreeMap<String, String> = policy
-        .choices
-        .iter()
-        .map(|c| (full(&c.name, &c.arch), c.candidate.clone().unwrap_or_else(|| "-".into())))
-        .collect();
-    assert_eq!(ours.len(), policy.choices.len(), "a package has two choices");
-    let differ: Vec<_> = theirs
-        .iter()
-        .filter(|(name, version)| ours.get(*name) != Some(version))
-        .map(|(name, version)| format!("{name}: apt {version}, omg {:?}", ours.get(name)))
-        .chain(ours.keys().filter(|name| !theirs.contains_key(*name)).map(|name| format!("{name}: omg only")))
-        .collect();
-    assert!(
-        differ.is_empty(),
-        "{} of {} differ:\n{}",
-        differ.len(),
-        theirs.len(),
-        differ[..differ.len().min(20)].join("\n")
-    );
-    eprintln!("{} candidates are apt's", theirs.len());
-    Some(ours)
+    let line = |line: &str| {
+        let columns: Vec<&str> = line.split(' ').collect();
+        let arch = if columns[1] == native.trim() { "" } else { columns[1] };
+        let places = columns[3].split(',').filter(|place| *place != "-").map(str::to_string).collect();
+        ((columns[0].to_string(), arch.to_string()), (columns[2].to_string(), places))
+    };
+    Some(String::from_utf8(output.stdout).unwrap().lines().map(line).collect())
+}
+
+/// Each of our choices beside apt's.
+fn assert_apts<'a>(what: &str, ours: impl IntoIterator<Item = &'a Choice>, theirs: &Theirs) -> usize {
+    let mut differ = Vec::new();
+    let mut count = 0;
+    for choice in ours {
+        count += 1;
+        let their = theirs.get(&(choice.name.clone(), choice.arch.clone()));
+        let is_apts = their.is_some_and(|(version, places)| {
+            let from = places.iter().any(|place| choice.repository.ends_with(place.as_str()));
+            choice.candidate.as_deref().unwrap_or("-") == version
+                && (from || (places.is_empty() && choice.repository.is_empty()))
+        });
+        if !is_apts {
+            differ.push(format!("{choice:?}, apt {their:?}"));
+        }
+    }
+    let few = &differ[..differ.len().min(20)];
+    assert!(differ.is_empty(), "{what}: {} of {} differ:\n{}", differ.len(), count, few.join("\n"));
+    count
+}
+
+/// What the repositories offer, as the index would tell it.
+fn offers(kept: &Kept) -> BTreeMap<(&str, &str), Vec<Offer<'_>>> {
+    let mut offers: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for version in &kept.available {
+        offers.entry((version.name.as_str(), version.arch.as_str())).or_default().push(Offer {
+            name: &version.name,
+            arch: &version.arch,
+            version: &version.version,
+            repository: &kept.repositories[usize::from(version.repository)].name,
+            fields: &version.fields,
+        });
+    }
+    offers
+}
+
+/// The choices about all packages beside python3-apt's: by omg's own rules and, where there is one, by the engine; at
+/// once, and in batches of these sizes from what the index would know. A batch of `(1, 10)` takes one package and leaves
+/// out the next nine. Returns the candidates, or `None` where there is no python3-apt.
+fn compare_candidates(
+    open: &dyn Fn(Result<EngineCommand, EngineError>) -> Apt,
+    config: Option<&Path>,
+    batches: &[(usize, usize)],
+) -> Option<BTreeMap<String, String>> {
+    let theirs = apts_candidates(config)?;
+    let engine = option_env!("CARGO_BIN_EXE_omg-apt").map(|path| Ok(EngineCommand::at(path)));
+    let mut candidates = BTreeMap::new();
+    for engine in [Some(no_engine()), engine].into_iter().flatten() {
+        let by_engine = engine.is_ok();
+        let apt = open(engine);
+        let policy = apt.policy(Scope::All).unwrap();
+        assert_eq!(matches!(policy.authority, Authority::Engine(_)), by_engine, "{:?}", policy.authority);
+        let all = with_unmentioned(&apt, policy.choices);
+        assert_eq!(assert_apts("all at once", all.values(), &theirs), theirs.len());
+        let mut kept = Kept::default();
+        apt.read_catalogue(&mut kept).unwrap();
+        let offers = offers(&kept);
+        let names: Vec<(&str, &str)> = all.keys().map(|(name, arch)| (name.as_str(), arch.as_str())).collect();
+        for (size, step) in batches {
+            for batch in names.chunks(*step).map(|chunk| &chunk[..chunk.len().min(*size)]) {
+                let offered: Vec<_> = batch.iter().filter_map(|key| offers.get(key)).flatten().copied().collect();
+                let policy = apt.policy_among(batch, &offered).unwrap();
+                assert_eq!(matches!(policy.authority, Authority::Engine(_)), by_engine, "{:?}", policy.authority);
+                let count = assert_apts(&format!("{size} at once"), &policy.choices, &theirs);
+                assert_eq!(count, batch.len(), "{batch:?}: {:?}", policy.choices);
+                for choice in &policy.choices {
+                    assert_eq!(choice, &all[&(choice.name.clone(), choice.arch.clone())], "{size} at once");
+                }
+            }
+        }
+        eprintln!("{} candidates are apt's by {:?}", theirs.len(), policy.authority);
+        candidates =
+            all.into_values().map(|c| (full(&c.name, &c.arch), c.candidate.unwrap_or_else(|| "-".into()))).collect();
+    }
+    Some(candidates)
 }
 
 #[test]
 fn every_candidate_is_apts() {
-    let Some(apt) = machine("every_candidate_is_apts") else { return };
-    if compare_candidates(&apt, None).is_none() {
+    if machine("every_candidate_is_apts").is_none() {
+        return;
+    }
+    let open = |engine| Apt::open(Path::new("/"), None, engine).unwrap().unwrap();
+    if compare_candidates(&open, None, &[(1, 400), (7, 997), (500, 500), (usize::MAX, usize::MAX)]).is_none() {
         eprintln!("skipped every_candidate_is_apts: no python3-apt");
     }
 }
@@ -305,11 +408,12 @@ fn every_candidate_comes_from_the_first_list_that_has_it() {
 #[test]
 fn asked_packages_have_the_choices_they_have_among_all() {
     let Some(apt) = machine("asked_packages_have_the_choices_they_have_among_all") else { return };
-    let all = apt.policy(Scope::All).unwrap().choices;
-    let asked: Vec<_> = all.iter().step_by(97).map(|c| (c.name.as_str(), c.arch.as_str())).collect();
-    let some = apt.policy(Scope::Only(&asked)).unwrap().choices;
-    assert_eq!(some, all.iter().step_by(97).cloned().collect::<Vec<_>>());
+    let all = with_unmentioned(&apt, apt.policy(Scope::All).unwrap().choices);
+    let asked: Vec<_> = all.keys().step_by(97).map(|(name, arch)| (name.as_str(), arch.as_str())).collect();
+    let some = sorted(apt.policy(Scope::Only(&asked)).unwrap().choices);
+    assert_eq!(some, all.values().step_by(97).cloned().collect::<Vec<_>>());
     assert_eq!(apt.policy(Scope::Only(&[("no such package", "")])).unwrap().choices, []);
+    assert_eq!(apt.policy_among(&[("no such package", "")], &[]).unwrap().choices, []);
 }
 
 /// Archives of our own with Release files, in an apt configuration that leaves the machine's own untouched.
@@ -376,8 +480,8 @@ impl Private {
         );
         self.write("apt.conf", &config);
         let config = self.folder.path().join("apt.conf");
-        let apt = Apt::open(Path::new("/"), Some(&config), None).unwrap().unwrap();
-        compare_candidates(&apt, Some(&config))
+        let open = |engine| Apt::open(Path::new("/"), Some(&config), engine).unwrap().unwrap();
+        compare_candidates(&open, Some(&config), &[(1, 1), (7, 7), (500, 500)])
     }
 }
 
@@ -505,10 +609,7 @@ fn sorted(mut choices: Vec<omg::model::Choice>) -> Vec<omg::model::Choice> {
 fn the_engine_and_the_rules_choose_alike() {
     let name = "the_engine_and_the_rules_choose_alike";
     let Some(rules) = machine(name) else { return };
-    let Some(engine) = option_env!("CARGO_BIN_EXE_omg-apt").map(EngineCommand::at) else {
-        eprintln!("skipped {name}: built without the feature apt");
-        return;
-    };
+    let Some(engine) = engine(name) else { return };
     let both = |rules: &Apt, engine: &Apt, scope: Scope<'_>| {
         let asked = engine.policy(scope).unwrap();
         let Authority::Engine(library) = &asked.authority else { panic!("{:?}", asked.authority) };
@@ -522,9 +623,9 @@ fn the_engine_and_the_rules_choose_alike() {
         assert_eq!(asked.len(), own.len());
         own
     };
-    let with_engine = Apt::open(Path::new("/"), None, Some(engine.clone())).unwrap().unwrap();
+    let with_engine = Apt::open(Path::new("/"), None, Ok(engine.clone())).unwrap().unwrap();
     let all = both(&rules, &with_engine, Scope::All);
-    let mut some: Vec<_> = all.iter().step_by(97).map(|c| (c.name.as_str(), c.arch.as_str())).collect();
+    let mut some: Vec<_> = all.iter().step_by(7).map(|c| (c.name.as_str(), c.arch.as_str())).collect();
     some.push(("no such package", ""));
     both(&rules, &with_engine, Scope::Only(&some));
 
@@ -533,7 +634,7 @@ fn the_engine_and_the_rules_choose_alike() {
     private.compare(INSTALLED, "", "");
     let config = private.folder.path().join("apt.conf");
     let open = |engine| Apt::open(Path::new("/"), Some(&config), engine).unwrap().unwrap();
-    let own = both(&open(None), &open(Some(engine)), Scope::All);
+    let own = both(&open(no_engine()), &open(Ok(engine)), Scope::All);
     let one = own.iter().find(|choice| choice.name == "one").unwrap();
     assert_eq!((one.candidate.as_deref(), one.repository.as_str()), (Some("1.0-1"), "alpha/main"));
 }

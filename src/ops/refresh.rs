@@ -1,14 +1,15 @@
 //! Builds the index, the whole of it or the local half, and publishes it.
 
 use super::{World, local, relate};
+use crate::backends::Backend;
 use crate::index::build::{self, Part};
 use crate::index::local::NewLocal;
 use crate::index::owner::OwnersBuilder;
 use crate::index::status::{self, Counts, Family, Input, StoredProblem};
 use crate::index::{Catalogue, Local, LocalRow, Staleness, Status, catalogue, publish};
-use crate::model::{Authority, Choice, Event, Observer, Policy, Problem, Reason, Scope, Source};
+use crate::model::{Authority, Choice, Event, Field, Observer, Offer, Policy, Problem, Reason, Scope, Source};
 use anyhow::{Context, Result};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -229,7 +230,7 @@ fn refresh_local(world: &World, folder: &Path, mut status: Status, observer: &dy
             .map(|(_, name, arch)| (name.as_str(), arch.as_str()))
             .collect();
         if !asked.is_empty() {
-            let policy = backend.policy(Scope::Only(&asked))?;
+            let policy = policy_among(&**backend, &catalogue, &asked)?;
             choices.extend(policy.choices.into_iter().map(|c| ((backend.source(), c.name.clone(), c.arch.clone()), c)));
         }
     }
@@ -241,6 +242,48 @@ fn refresh_local(world: &World, folder: &Path, mut status: Status, observer: &dy
     status.problems.retain(|(_, _, of_catalogue)| *of_catalogue);
     write_local(world, folder, &catalogue, gathered, &choices, gone, inputs, &mut status, observer)?;
     Ok(Some(status))
+}
+
+/// The policy about some packages, from what the catalogue knows of them.
+fn policy_among(backend: &dyn Backend, catalogue: &Catalogue, names: &[(&str, &str)]) -> Result<Policy> {
+    let source = backend.source();
+    let mut ids = BTreeSet::new();
+    for (name, arch) in names {
+        for id in catalogue.find(name)? {
+            let row = catalogue.row(id)?;
+            if row.source == source && catalogue.architecture(row.arch)? == *arch {
+                ids.insert(id);
+            }
+        }
+        let replacing = catalogue.dependants(name)?.into_iter().filter(|(_, field)| *field == Field::Replaces);
+        // In apt's family they are no substitutes.
+        ids.extend(replacing.map(|(id, _)| id).filter(|_| source == Source::Pacman));
+    }
+    let mut packages = Vec::new();
+    for id in ids {
+        let row = catalogue.row(id)?;
+        if row.source == source {
+            let versions = catalogue.details(&row)?;
+            packages.push((row, versions));
+        }
+    }
+    let mut offers = Vec::new();
+    for (row, versions) in &packages {
+        let arch = catalogue.architecture(row.arch)?;
+        for version in versions {
+            for origin in &version.origins {
+                let repository = catalogue.repository(*origin)?;
+                offers.push(Offer {
+                    name: &row.name,
+                    arch,
+                    version: &version.version,
+                    repository,
+                    fields: &version.fields,
+                });
+            }
+        }
+    }
+    backend.policy_among(names, &offers)
 }
 
 fn old_rows(folder: &Path, status: &Status) -> Result<HashMap<(Source, String, String), LocalRow>> {

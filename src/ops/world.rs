@@ -2,8 +2,8 @@
 
 use super::Place;
 use crate::backends::Backend;
-use crate::backends::alpm::Alpm;
-use crate::backends::apt::Apt;
+use crate::backends::alpm::{self, Alpm};
+use crate::backends::apt::{self, Apt};
 use crate::backends::aur::Aur;
 use crate::backends::engine::EngineCommand;
 use crate::model::Source;
@@ -29,13 +29,17 @@ impl World {
         let environment = std::env::var_os("APT_CONFIG").map(PathBuf::from).filter(|_| place.root == Path::new("/"));
         let apt_config = own(Source::Apt).or(environment.as_deref());
         if reads(Source::Apt)
-            && let Some(apt) = Apt::open(&place.root, apt_config, EngineCommand::find("omg-apt").ok())?
+            && let Some(apt) = Apt::open(&place.root, apt_config, EngineCommand::find(apt::ENGINE))?
         {
             backends.push(Box::new(apt));
         }
         if reads(Source::Pacman)
-            && let Some(alpm) =
-                Alpm::open(&place.root, own(Source::Pacman), place.dbpath.as_deref(), EngineCommand::find("omg-alpm"))?
+            && let Some(alpm) = Alpm::open(
+                &place.root,
+                own(Source::Pacman),
+                place.dbpath.as_deref(),
+                EngineCommand::find(alpm::ENGINE),
+            )?
         {
             backends.push(Box::new(alpm));
         }

@@ -26,6 +26,11 @@ impl<'a> Stanzas<'a> {
         Stanzas { rest: text, comments: true }
     }
 
+    /// What has not been read yet.
+    pub fn rest(&self) -> &'a str {
+        self.rest
+    }
+
     /// Puts the next stanza into `stanza` (which keeps its room); false at the end of the text.
     pub fn read_into(&mut self, stanza: &mut Stanza<'a>) -> bool {
         stanza.clear();

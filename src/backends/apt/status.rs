@@ -52,6 +52,12 @@ impl Places {
     }
 }
 
+/// The text of the status file.
+pub fn content(status: &Path) -> anyhow::Result<String> {
+    let bytes = crate::sys::unpack::read(status)?;
+    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
+
 /// Reads the status file and hands every package to the sink.
 pub fn read(
     places: &Places,
