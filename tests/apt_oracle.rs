@@ -8,10 +8,13 @@
 use omg::backends::Backend;
 use omg::backends::apt::Apt;
 use omg::backends::engine::{EngineCommand, EngineError};
+use omg::index::details::DetailsAt;
+use omg::index::{self, LocalRow, Staleness, Status, status};
 use omg::model::{
     Authority, Available, CatalogueSink, Choice, Field, InstallState, Installed, LocalSink, Offer, Problem, Reason,
     Repository, RepositoryId, Scope,
 };
+use omg::ops::{self, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -637,4 +640,113 @@ fn the_engine_and_the_rules_choose_alike() {
     let own = both(&open(no_engine()), &open(Ok(engine)), Scope::All);
     let one = own.iter().find(|choice| choice.name == "one").unwrap();
     assert_eq!((one.candidate.as_deref(), one.repository.as_str()), (Some("1.0-1"), "alpha/main"));
+}
+
+/// What the local index of a folder says, in what state it may be; without the rows of what is gone.
+fn rows(folder: &Path, status: &Status) -> Vec<LocalRow> {
+    let local = index::Local::open(&folder.join(status::local_name(status.local_generation))).unwrap();
+    let mut rows = Vec::new();
+    local
+        .scan(|_, row| {
+            rows.push(LocalRow { details: DetailsAt { chunk: 0, offset: 0 }, ..row });
+            Ok(())
+        })
+        .unwrap();
+    rows.retain(|row| row.state.is_some());
+    rows
+}
+
+/// The stanzas of a status file after things happened to those of `chosen`, each time something else.
+fn after_changes(stanzas: &[&str], chosen: &dyn Fn(usize) -> bool) -> String {
+    let mut text = String::new();
+    let mut kinds = (0..7).cycle();
+    for (at, stanza) in stanzas.iter().enumerate() {
+        let with = |field: &str, value: &str| -> String {
+            let line =
+                |line: &str| if line.starts_with(field) { format!("{field}{value}\n") } else { format!("{line}\n") };
+            stanza.lines().map(line).collect()
+        };
+        let changed = match chosen(at).then(|| kinds.next()).flatten() {
+            Some(0) => with("Version: ", "0~older"),
+            Some(1) => with("Version: ", "999:newer"),
+            Some(2) => with("Status: ", "hold ok installed"),
+            Some(3) => with("Status: ", "install ok half-configured"),
+            Some(4) => with("Status: ", "deinstall ok config-files"),
+            Some(5) => String::new(),
+            Some(_) => with("Installed-Size: ", "1"),
+            None => format!("{stanza}\n"),
+        };
+        text.push_str(&changed);
+        text.push('\n');
+    }
+    text
+}
+
+#[test]
+fn a_local_refresh_says_what_a_full_one_says() {
+    let name = "a_local_refresh_says_what_a_full_one_says";
+    let Some(apt) = machine(name) else { return };
+    let mut kept = Kept::default();
+    apt.read_catalogue(&mut kept).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let admin = folder.path().join("admin");
+    std::fs::create_dir(&admin).unwrap();
+    for shared in ["info", "diversions", "arch"] {
+        std::os::unix::fs::symlink(Path::new("/var/lib/dpkg").join(shared), admin.join(shared)).unwrap();
+    }
+    let config = folder.path().join("apt.conf");
+    std::fs::write(&config, format!("Dir::State::status \"{}/status\";\n", admin.display())).unwrap();
+    let write_status = |text: &str| {
+        // As dpkg does.
+        std::fs::write(admin.join("status-new"), text).unwrap();
+        std::fs::rename(admin.join("status-new"), admin.join("status")).unwrap();
+    };
+    let original = std::fs::read_to_string("/var/lib/dpkg/status").unwrap();
+    let mut stanzas: Vec<&str> = original.split("\n\n").filter(|stanza| !stanza.trim().is_empty()).collect();
+    let installed: BTreeSet<&str> =
+        stanzas.iter().filter_map(|s| s.lines().next()?.strip_prefix("Package: ")).collect();
+    // And some that are installed now.
+    let more: Vec<String> = kept
+        .available
+        .iter()
+        .filter(|version| version.arch.is_empty() && !installed.contains(version.name.as_str()))
+        .step_by(5000)
+        .map(|v| {
+            let (name, version, native) = (&v.name, &v.version, run("dpkg", &["--print-architecture"]));
+            format!("Package: {name}\nStatus: install ok installed\nVersion: {version}\nArchitecture: {native}")
+        })
+        .collect();
+    let engine = option_env!("CARGO_BIN_EXE_omg-apt").map(|path| Ok(EngineCommand::at(path)));
+    for engine in [Some(no_engine()), engine].into_iter().flatten() {
+        write_status(&original);
+        let refresh = |index: &str, force: bool| {
+            let apt = Apt::open(Path::new("/"), Some(&config), engine.clone()).unwrap().unwrap();
+            let world = World { backends: vec![Box::new(apt)], aur: None };
+            let index = folder.path().join(index);
+            let outcome = ops::refresh(&world, &index, ops::Request { force }, &omg::model::Silent).unwrap();
+            (rows(&index, &outcome.status), outcome)
+        };
+        let (before, _) = refresh("local", true);
+        assert_eq!(before.len(), stanzas.len());
+        let few = |at: usize| at == 100;
+        let some = |at: usize| at % 50 < 7;
+        let wanted: [&dyn Fn(usize) -> bool; 3] = [&few, &some, &|_| true];
+        for (step, chosen) in wanted.into_iter().enumerate() {
+            stanzas.extend(more.get(step..).unwrap_or(&[]).iter().map(String::as_str));
+            write_status(&after_changes(&stanzas, chosen));
+            stanzas.truncate(before.len());
+            let (ours, outcome) = refresh("local", false);
+            assert_eq!(outcome.built, Staleness { catalogue: false, local: true });
+            let (theirs, full) = refresh("full", true);
+            for (ours, theirs) in ours.iter().zip(&theirs) {
+                assert_eq!(ours, theirs);
+            }
+            assert_eq!(ours.len(), theirs.len());
+            assert_eq!(outcome.status.families, full.status.families);
+        }
+        write_status(&original);
+        let (after, outcome) = refresh("local", false);
+        assert_eq!(outcome.built, Staleness { catalogue: false, local: true });
+        assert_eq!(after, before);
+    }
 }

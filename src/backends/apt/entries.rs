@@ -148,8 +148,9 @@ pub fn from_offers<'a>(
     names: &[(&str, &str)],
     offers: &[Offer<'a>],
 ) -> Vec<Entry<'a>> {
+    let named: HashSet<(&str, &str)> = names.iter().copied().collect();
     let mut entries = Vec::new();
-    for offer in offers {
+    for offer in offers.iter().filter(|offer| named.contains(&(offer.name, offer.arch))) {
         let field = |wanted: Field| {
             offer.fields.iter().find(|(field, _)| *field == wanted).map_or("", |(_, text)| text.as_str())
         };
@@ -186,7 +187,6 @@ pub fn from_offers<'a>(
         let lists = world.lists.iter().enumerate().filter(|(_, list)| has(list));
         entries.extend(lists.map(|(list, _)| Entry { list, ..of.clone() }));
     }
-    let named = names.iter().copied().collect();
     let (mut heads, mut stanza) = (Vec::new(), Vec::new());
     heads_of(status, world.lists.len(), native, Some(&named), &mut heads);
     for head in &heads {
