@@ -27,7 +27,15 @@ pub mod key {
 }
 
 /// Puts the small world in `folder` into a request.
-pub fn describe(request: &mut Request, folder: &Path, world: &World, architectures: &[String]) -> Result<()> {
+///
+/// `packages` is about how many there are.
+pub fn describe(
+    request: &mut Request,
+    folder: &Path,
+    world: &World,
+    architectures: &[String],
+    packages: usize,
+) -> Result<()> {
     let folder = utf8(folder)?;
     let options = [
         ("Dir::State::lists", format!("{folder}/lists/")),
@@ -40,6 +48,8 @@ pub fn describe(request: &mut Request, folder: &Path, world: &World, architectur
         ("APT::Architecture", architectures[0].clone()),
         ("APT::Architectures", architectures.join(",")),
         ("Acquire::Languages", "none".into()),
+        // Its table of names is walked and checksummed whole.
+        ("APT::Cache-HashTableSize", (packages | 1023).to_string()),
     ];
     for (name, value) in options {
         request.set(key::OPTION, format!("{name} {value}"));

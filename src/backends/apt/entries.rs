@@ -101,7 +101,8 @@ fn heads_of<'a>(
     let (mut stanzas, mut stanza) = (Stanzas::new(content), Vec::new());
     loop {
         let rest = stanzas.rest();
-        if !stanzas.read_into(&mut stanza) {
+        // Package, Phased-Update-Percentage, Version, Architecture.
+        if !stanzas.skim_into(b"PVA", &mut stanza) {
             return;
         }
         let name = lower_case(value(&stanza, "Package"));

@@ -124,7 +124,7 @@ impl Apt {
         if let Some(file) = &self.config_file {
             request.set(key::CONFIG, file.to_str().with_context(|| format!("{} is not UTF-8", file.display()))?);
         }
-        ask::describe(&mut request, folder.path(), world, &self.architectures)?;
+        ask::describe(&mut request, folder.path(), world, &self.architectures, entries.len())?;
         Ok(engine.ask(&request)?)
     }
 }
@@ -235,12 +235,12 @@ fn architectures(config: &Config, places: &status::Places) -> Result<Vec<String>
 }
 
 /// The architecture of the installed dpkg itself.
-fn native_of(status: &Path) -> Result<String> {
-    let bytes = crate::sys::unpack::read(status)?;
-    let content = control::text(&bytes);
+fn native_of(path: &Path) -> Result<String> {
+    let content = status::content(path)?;
     let (mut stanzas, mut stanza) = (control::Stanzas::new(&content), Vec::new());
     let mut any = String::new();
-    while stanzas.read_into(&mut stanza) {
+    // Package, Architecture.
+    while stanzas.skim_into(b"PA", &mut stanza) {
         let architecture = control::value(&stanza, "Architecture");
         if control::value(&stanza, "Package") == "dpkg" && !architecture.is_empty() {
             return Ok(architecture.to_string());
