@@ -94,9 +94,13 @@ fn no_engine() -> Result<EngineCommand, EngineError> {
     Err(EngineError::CannotStart("not asked".to_owned()))
 }
 
+fn engine_of_build() -> Option<EngineCommand> {
+    option_env!("CARGO_BIN_EXE_omg-apt").map(EngineCommand::at)
+}
+
 /// The engine of this build; `None`, said aloud, where it was built without.
 fn engine(test: &str) -> Option<EngineCommand> {
-    let engine = option_env!("CARGO_BIN_EXE_omg-apt").map(EngineCommand::at);
+    let engine = engine_of_build();
     if engine.is_none() {
         eprintln!("skipped {test}: built without the feature apt");
     }
@@ -262,7 +266,7 @@ fn every_path_has_the_owner_dpkg_names() {
 }
 
 /// Prints every package's name, architecture and candidate as python3-apt has them, and every place the candidate comes
-/// from by two names, as a release is called after its codename or its suite.
+/// from by every name it may have: a release is called after its codename, its suite or its host.
 const CANDIDATES: &str = "
 import apt_pkg
 apt_pkg.init()
@@ -272,8 +276,8 @@ for package in cache.packages:
     if package.has_versions:
         candidate = depends.get_candidate_ver(package)
         files = [file for file, _ in candidate.file_list] if candidate else []
-        places = [f'{name}/{file.component}' for file in files if file.archive != 'now'
-                  for name in (file.codename, file.archive)]
+        places = [f'{name}/{file.component}' if file.component else name for file in files
+                  if file.archive != 'now' for name in (file.codename, file.archive, file.site) if name]
         print(package.name, package.architecture, candidate.ver_str if candidate else '-', ','.join(places) or '-')
 ";
 
@@ -324,33 +328,39 @@ fn assert_apts<'a>(what: &str, ours: impl IntoIterator<Item = &'a Choice>, their
     count
 }
 
-/// What the repositories offer, as the index would tell it.
+/// What the repositories offer, as the index would tell it: one page for each version, whatever repositories have it.
 fn offers(kept: &Kept) -> BTreeMap<(&str, &str), Vec<Offer<'_>>> {
-    let mut offers: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    let mut offers: BTreeMap<_, Vec<Offer<'_>>> = BTreeMap::new();
     for version in &kept.available {
-        offers.entry((version.name.as_str(), version.arch.as_str())).or_default().push(Offer {
+        let of = offers.entry((version.name.as_str(), version.arch.as_str())).or_default();
+        let page = of.iter().find(|offer| offer.version == version.version).map(|offer| offer.fields);
+        of.push(Offer {
             name: &version.name,
             arch: &version.arch,
             version: &version.version,
             repository: &kept.repositories[usize::from(version.repository)].name,
-            fields: &version.fields,
+            fields: page.unwrap_or(&version.fields),
         });
     }
     offers
 }
 
-/// The choices about all packages beside python3-apt's: by omg's own rules and, where there is one, by the engine; at
-/// once, and in batches of these sizes from what the index would know. A batch of `(1, 10)` takes one package and leaves
+/// omg's own rules, and the engine where this build has one.
+fn both() -> Vec<Result<EngineCommand, EngineError>> {
+    [Err(EngineError::CannotStart("not asked".to_owned()))].into_iter().chain(engine_of_build().map(Ok)).collect()
+}
+
+/// The choices about all packages beside python3-apt's, by each of `engines`: at once, and in batches of these sizes from what the index would know. A batch of `(1, 10)` takes one package and leaves
 /// out the next nine. Returns the candidates, or `None` where there is no python3-apt.
 fn compare_candidates(
     open: &dyn Fn(Result<EngineCommand, EngineError>) -> Apt,
     config: Option<&Path>,
     batches: &[(usize, usize)],
+    engines: &[Result<EngineCommand, EngineError>],
 ) -> Option<BTreeMap<String, String>> {
     let theirs = apts_candidates(config)?;
-    let engine = option_env!("CARGO_BIN_EXE_omg-apt").map(|path| Ok(EngineCommand::at(path)));
     let mut candidates = BTreeMap::new();
-    for engine in [Some(no_engine()), engine].into_iter().flatten() {
+    for engine in engines.iter().cloned() {
         let by_engine = engine.is_ok();
         let apt = open(engine);
         let policy = apt.policy(Scope::All).unwrap();
@@ -386,7 +396,7 @@ fn every_candidate_is_apts() {
         return;
     }
     let open = |engine| Apt::open(Path::new("/"), None, engine).unwrap().unwrap();
-    if compare_candidates(&open, None, &[(1, 400), (7, 997), (500, 500), (usize::MAX, usize::MAX)]).is_none() {
+    if compare_candidates(&open, None, &[(1, 400), (7, 997), (500, 500), (usize::MAX, usize::MAX)], &both()).is_none() {
         eprintln!("skipped every_candidate_is_apts: no python3-apt");
     }
 }
@@ -456,8 +466,31 @@ impl Private {
         self.suites.push(suite);
     }
 
-    /// Installed packages (`name version state`), the general preferences file and further configuration.
+    /// A further list of an archive: `name version architecture`, and fields as `Name=value`.
+    fn list(&self, suite: &str, file: &str, packages: &[&str]) {
+        let stanza = |package: &&str| {
+            let mut words = package.split(' ');
+            let [name, version, architecture] = [(); 3].map(|()| words.next().unwrap());
+            let more: String = words.map(|field| field.replacen('=', ": ", 1) + "\n").collect();
+            format!("Package: {name}\nVersion: {version}\nArchitecture: {architecture}\n{more}Filename: p\nSize: 1\n\n")
+        };
+        let text: String = packages.iter().map(stanza).collect();
+        self.write(&format!("lists/{suite}.example_r_dists_{suite}_main_{file}_Packages"), &text);
+    }
+
+    /// Installed packages (`name version state`, and fields as `Name=value`), the general preferences file and further
+    /// configuration.
     fn compare(&self, installed: &[&str], preferences: &str, more: &str) -> Option<BTreeMap<String, String>> {
+        self.compare_by(&both(), installed, preferences, more)
+    }
+
+    fn compare_by(
+        &self,
+        engines: &[Result<EngineCommand, EngineError>],
+        installed: &[&str],
+        preferences: &str,
+        more: &str,
+    ) -> Option<BTreeMap<String, String>> {
         let native = run("dpkg", &["--print-architecture"]);
         let status: String = installed
             .iter()
@@ -465,7 +498,9 @@ impl Private {
                 let words: Vec<&str> = package.split(' ').collect();
                 let (name, version, state, native) = (words[0], words[1], words[2], native.trim());
                 let want = if state == "config-files" { "deinstall" } else { "install" };
-                format!("Package: {name}\nStatus: {want} ok {state}\nVersion: {version}\nArchitecture: {native}\n\n")
+                let more: String = words[3..].iter().map(|field| field.replacen('=', ": ", 1) + "\n").collect();
+                let native = if more.contains("Architecture: ") { "" } else { &format!("Architecture: {native}\n") };
+                format!("Package: {name}\nStatus: {want} ok {state}\nVersion: {version}\n{native}{more}\n")
             })
             .collect();
         self.write("admin/status", &status);
@@ -484,7 +519,7 @@ impl Private {
         self.write("apt.conf", &config);
         let config = self.folder.path().join("apt.conf");
         let open = |engine| Apt::open(Path::new("/"), Some(&config), engine).unwrap().unwrap();
-        compare_candidates(&open, Some(&config), &[(1, 1), (7, 7), (500, 500)])
+        compare_candidates(&open, Some(&config), &[(1, 1), (7, 7), (500, 500)], engines)
     }
 }
 
@@ -600,6 +635,169 @@ fn the_first_of_several_pins_counts_as_in_apt() {
             }
         }
     }
+}
+
+#[test]
+fn phased_updates_reach_the_same_machines_as_in_apt() {
+    let name = "phased_updates_reach_the_same_machines_as_in_apt";
+    let (Some(_), Some(engine)) = (machine(name), engine(name)) else { return };
+    let mut private = Private::new();
+    let native = run("dpkg", &["--print-architecture"]);
+    let names: Vec<String> = (0..20).map(|number| format!("phased{number}")).collect();
+    private.archive("alpha", "Suite: stable\nCodename: alpha\n", &[]);
+    let offered: Vec<String> = names
+        .iter()
+        .enumerate()
+        .map(|(at, name)| {
+            let source = ["", " Source=other", " Source=other(1.5)", " Source=own(2)"][at % 4].replace('(', "\u{a0}(");
+            format!("{name} 2.0 {} Phased-Update-Percentage={}{source}", native.trim(), [30, 70, 0][at % 3])
+        })
+        .collect();
+    private.list(
+        "alpha",
+        &format!("binary-{}", native.trim()),
+        &offered.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
+    let file = format!("lists/alpha.example_r_dists_alpha_main_binary-{}_Packages", native.trim());
+    let text = std::fs::read_to_string(private.folder.path().join(&file)).unwrap();
+    private.write(&file, &text.replace('\u{a0}', " "));
+    // The last two are not installed.
+    let installed: Vec<String> = names[..18].iter().map(|name| format!("{name} 1.0 installed")).collect();
+    let installed: Vec<&str> = installed.iter().map(String::as_str).collect();
+    let mut outcomes = BTreeSet::new();
+    for policy in ["true", "false"] {
+        for id in ["1", "2", "e"] {
+            let more = format!("APT::Get::Phase-Policy \"{policy}\";\nAPT::Machine-ID \"{}\";\n", id.repeat(32));
+            match private.compare_by(&[Ok(engine.clone())], &installed, "", &more) {
+                Some(candidates) => outcomes.insert(candidates),
+                None => return eprintln!("skipped {name}: no python3-apt"),
+            };
+        }
+    }
+    assert!(outcomes.len() > 1 || !apt_phases_candidates(), "no phasing was seen");
+}
+
+/// Earlier ones know of phased updates when they upgrade, and not when they name a candidate.
+fn apt_phases_candidates() -> bool {
+    let version = run("apt-cache", &["--version"]);
+    let mut numbers =
+        version.split(' ').nth(1).unwrap_or("").split('.').map(|number| number.parse::<u32>().unwrap_or(0));
+    (numbers.next(), numbers.next()) >= (Some(2), Some(6))
+}
+
+#[test]
+fn a_build_of_ones_own_under_a_known_version_is_told_apart() {
+    let name = "a_build_of_ones_own_under_a_known_version_is_told_apart";
+    let (Some(_), Some(engine)) = (machine(name), engine(name)) else { return };
+    let mut private = Private::new();
+    private.archive("alpha", "Suite: stable\nCodename: alpha\n", &["one 1.0", "two 1.0", "three 1.0"]);
+    let installed = ["one 1.0 installed Depends=rebuilt", "two 1.0 installed", "three 1.0 installed Installed-Size=7"];
+    for priority in [-1, 1, 50, 100, 500, 1001] {
+        for package in ["*", "one two", "three"] {
+            let pin = format!("Package: {package}\nPin: release a=stable\nPin-Priority: {priority}\n");
+            if private.compare_by(&[Ok(engine.clone())], &installed, &pin, "").is_none() {
+                return eprintln!("skipped {name}: no python3-apt");
+            }
+        }
+    }
+}
+
+#[test]
+fn candidates_of_foreign_architectures_are_apts() {
+    let name = "candidates_of_foreign_architectures_are_apts";
+    if machine(name).is_none() {
+        return;
+    }
+    let native = run("dpkg", &["--print-architecture"]);
+    let (native, foreign) = (native.trim(), if native.trim() == "armhf" { "i386" } else { "armhf" });
+    let mut private = Private::new();
+    for (suite, release) in
+        [("alpha", "Suite: stable\nCodename: alpha\n"), ("beta", "Suite: testing\nCodename: beta\nNotAutomatic: yes\n")]
+    {
+        private.archive(suite, release, &[]);
+        let number = if suite == "alpha" { 1 } else { 2 };
+        let of = |arch: &str| [format!("one {number} {arch}"), format!("only-{arch} {number} {arch}")];
+        let everywhere = [format!("doc {number} all"), format!("data {number} all")];
+        for arch in [native, foreign] {
+            let all: Vec<String> = of(arch).into_iter().chain(everywhere.clone()).collect();
+            private.list(suite, &format!("binary-{arch}"), &all.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+        // In a list of their own, and in no other.
+        private.list(suite, "binary-all", &[&format!("apart {number} all"), &format!("doc {number}.1 all")]);
+    }
+    let foreign_field = format!("Architecture={foreign}");
+    let installed = [
+        "one 1 installed".to_string(),
+        format!("one 1.5 installed {foreign_field}"),
+        "doc 1 installed Architecture=all".to_string(),
+        format!("only-{foreign} 0.1 installed {foreign_field}"),
+        format!("own 1 installed {foreign_field}"),
+        "apart 1 config-files Architecture=all".to_string(),
+    ];
+    let installed: Vec<&str> = installed.iter().map(String::as_str).collect();
+    let more = format!("APT::Architectures {{ \"{native}\"; \"{foreign}\"; }};\n");
+    let mut outcomes = BTreeSet::new();
+    for pin in [
+        String::new(),
+        format!("Package: one:{foreign}\nPin: release a=testing\nPin-Priority: 1001\n"),
+        "Package: one:any\nPin: release a=testing\nPin-Priority: 1001\n".into(),
+        "Package: one\nPin: release a=testing\nPin-Priority: 1001\n".into(),
+        format!("Package: *\nPin: release b={foreign}\nPin-Priority: -1\n"),
+        format!("Package: *\nPin: release b={native}\nPin-Priority: 1001\n"),
+        format!("Package: *\nPin: release a=testing,b={foreign}\nPin-Priority: 1001\n"),
+        "Package: *\nPin: release b=all\nPin-Priority: 1001\n".into(),
+        "Package: doc data\nPin: release b=all\nPin-Priority: -1\n".into(),
+    ] {
+        match private.compare(&installed, &pin, &more) {
+            Some(candidates) => outcomes.insert(candidates),
+            None => return eprintln!("skipped {name}: no python3-apt"),
+        };
+    }
+    assert!(outcomes.len() > 5, "{outcomes:?}");
+}
+
+#[test]
+fn archives_without_components_or_without_a_release_file() {
+    let name = "archives_without_components_or_without_a_release_file";
+    if machine(name).is_none() {
+        return;
+    }
+    let native = run("dpkg", &["--print-architecture"]);
+    let native = native.trim();
+    let mut private = Private::new();
+    private.archive("alpha", "Suite: stable\nCodename: alpha\n", &["one 1.0", "two 1.0", "old 1"]);
+    let stanza = |name: &str, version: &str| {
+        format!("Package: {name}\nVersion: {version}\nArchitecture: {native}\nFilename: p\nSize: 1\n\n")
+    };
+    let stem = "lists/flat.example_r_x%5fy%7ez_._";
+    private.write(&format!("{stem}Packages"), &[stanza("one", "2.0"), stanza("flat", "1")].concat());
+    let bare = "lists/bare.example:8080_r_._";
+    private
+        .write(&format!("{bare}Packages"), &[stanza("two", "0.5"), stanza("bare", "1"), stanza("flat", "0")].concat());
+    let more = format!("Dir::Etc::sourceparts \"{}/sources.d\";\n", private.folder.path().display());
+    private.write(
+        "sources.d/more.list",
+        "deb [trusted=yes] http://flat.example/r/x_y~z ./\ndeb [trusted=yes] http://bare.example:8080/r ./\n",
+    );
+    let mut outcomes = BTreeSet::new();
+    for release in ["Suite: flat\nOrigin: Flat\n", "Suite: flat\nCodename: even\nNotAutomatic: yes\n"] {
+        private.write(&format!("{stem}Release"), release);
+        for pin in [
+            "",
+            "Package: *\nPin: origin flat.example\nPin-Priority: 1001\n",
+            "Package: *\nPin: origin bare.example\nPin-Priority: 1001\n",
+            "Package: *\nPin: origin bare.example\nPin-Priority: -1\n",
+            "Package: *\nPin: release a=flat\nPin-Priority: 1001\n",
+            "Package: *\nPin: release o=Flat\nPin-Priority: -5\n",
+            "Package: one\nPin: origin \"\"\nPin-Priority: 1001\n",
+        ] {
+            match private.compare(&["one 1.0 installed", "two 2.0 installed"], pin, &more) {
+                Some(candidates) => outcomes.insert(candidates),
+                None => return eprintln!("skipped {name}: no python3-apt"),
+            };
+        }
+    }
+    assert!(outcomes.len() > 3, "{outcomes:?}");
 }
 
 /// Choices in a fixed order.

@@ -141,7 +141,7 @@ fn entry<'a>(head: &Head<'a>, stanza: &Stanza<'a>, of_status: bool) -> Entry<'a>
 }
 
 /// The entries that `offers` and the status file make. A version without an architecture of its own is taken to stand in
-/// every list of its repository.
+/// every list of its repository; and two repositories' builds of one version are one, as they are one page of the index.
 pub fn from_offers<'a>(
     world: &World,
     status: &'a str,
