@@ -7,5 +7,8 @@ mod batch;
 mod completions;
 mod machine;
 mod manual;
+mod pacman;
 mod pacman_root;
+mod pacman_wording;
+mod pacman_world;
 mod support;
