@@ -5,7 +5,9 @@
 mod aur;
 mod batch;
 mod completions;
+mod doctor;
 mod machine;
 mod manual;
 mod pacman_root;
 mod support;
+mod terminal;
