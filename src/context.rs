@@ -113,19 +113,18 @@ impl Ctx {
     }
 
     fn bring(&self, request: Request, fetches: bool) -> Result<(PathBuf, Outcome)> {
-        let mut world = World::open(&self.place)?;
+        let suits_aur = World::open(&self.place)?.suits_aur;
         let config = Config::read(&self.place.root)?;
         let mut failed = None;
         for folder in self.place.folders().into_iter().filter(|folder| writable(folder)) {
             let stages = Stages::new(&self.ui);
-            let place = Place { aur: fetch::aur(&world, &folder, &config), ..self.place.clone() };
-            world.aur.clone_from(&place.aur);
+            let place = Place { aur: fetch::aur(suits_aur, &folder, &config), ..self.place.clone() };
             let failure = match fetches {
                 true => fetch::fetch(&place, &folder, &stages),
                 false => Ok(Status::read(&folder).ok().and_then(|status| fetch::remembered(&status))),
             };
             let done = failure.and_then(|failure| {
-                let outcome = refresh(&world, &folder, request, &stages)?;
+                let outcome = refresh(&place, &folder, request, &stages)?;
                 let failure = failure.filter(|_| place.aur.is_some());
                 let status = fetch::remember(&folder, failure, outcome.status, &stages)?;
                 Ok(Outcome { status, ..outcome })

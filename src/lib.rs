@@ -9,6 +9,8 @@ pub mod commands;
 pub mod config;
 pub mod context;
 pub mod error;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod index;
 pub mod model;
 pub mod ops;

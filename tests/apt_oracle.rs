@@ -188,9 +188,12 @@ fn every_installed_package_is_dpkgs() {
 fn every_path_has_the_owner_dpkg_names() {
     let Some(apt) = machine("every_path_has_the_owner_dpkg_names") else { return };
     let mut ours: BTreeMap<Vec<u8>, BTreeSet<String>> = BTreeMap::new();
-    apt.read_owned(&mut |name, arch, path| {
-        ours.entry(path.to_vec()).or_default().insert(full(name, arch));
-    })
+    apt.read_owned(
+        &mut |name, arch, path| {
+            ours.entry(path.to_vec()).or_default().insert(full(name, arch));
+        },
+        &mut |problem| panic!("{problem:?}"),
+    )
     .unwrap();
     let diverted: BTreeSet<PathBuf> =
         std::fs::read_to_string("/var/lib/dpkg/diversions").unwrap().lines().map(PathBuf::from).collect();

@@ -412,10 +412,13 @@ fn every_owner_of_every_file() {
     in_every_world("every_owner_of_every_file", |world| {
         let mut ours: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let alpm = world.alpm(no_engine());
-        alpm.read_owned(&mut |name, arch, path| {
-            assert_eq!(arch, "");
-            ours.entry(String::from_utf8_lossy(path).into_owned()).or_default().push(name.to_owned());
-        })
+        alpm.read_owned(
+            &mut |name, arch, path| {
+                assert_eq!(arch, "");
+                ours.entry(String::from_utf8_lossy(path).into_owned()).or_default().push(name.to_owned());
+            },
+            &mut |problem| panic!("{problem:?}"),
+        )
         .unwrap();
         // pacman wants to know of a missing path whether it is a folder.
         let folders = folders_of(&world.db().join("local"));

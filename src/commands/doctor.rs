@@ -84,7 +84,7 @@ fn settings(ctx: &Ctx, findings: &mut Vec<Finding>) {
     };
     let Ok(world) = World::open(&ctx.place) else { return };
     let folders = ctx.place.folders();
-    let lists: Vec<_> = folders.iter().filter_map(|folder| fetch::aur(&world, folder, &config)).collect();
+    let lists: Vec<_> = folders.iter().filter_map(|folder| fetch::aur(world.suits_aur, folder, &config)).collect();
     let ages = lists.iter().filter_map(|aur| Some((aur, aur.path.metadata().ok()?.modified().ok()?.elapsed().ok())));
     match ages.min_by_key(|(_, age)| *age) {
         _ if lists.is_empty() => {}

@@ -12,7 +12,7 @@ mod man;
 mod owner;
 mod refresh;
 mod reply;
-mod search;
+pub(crate) mod search;
 mod size;
 mod status;
 mod units;

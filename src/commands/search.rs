@@ -4,6 +4,7 @@ use super::reply::{Remark, Reply};
 use super::{found, full_name};
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
+use crate::index::catalogue::Stored;
 use crate::index::search::{Query, nearest, search};
 use crate::index::words::lower;
 use crate::index::{Index, LocalRow, Row};
@@ -53,35 +54,32 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let index = ctx.index()?;
     let installed = index.local.by_catalogue()?;
     let installed_ids: Vec<u32> = installed.iter().map(|(id, _)| *id).collect();
-    let query = Query { terms: &terms, names: matches.get_flag("names"), regex: regexes.as_deref() };
-    let filter = Filter {
-        installed: matches.get_flag("installed").then_some(&installed_ids),
-        repository: matches.get_one::<String>("repo").map(String::as_str),
+    let repository = matches.get_one::<String>("repo").map(String::as_str);
+    let keep = |row: &Stored<'_>| {
+        let of = |wanted: &str| {
+            let name = index.catalogue.repository(row.repository)?;
+            Ok(name == wanted || name.split('/').next() == Some(wanted))
+        };
+        Ok(ctx.shows(row.source) && repository.map_or(Ok(true), of)?)
     };
     let limit = match matches.get_one::<usize>("limit") {
         _ if matches.get_flag("all") => usize::MAX,
         Some(limit) => *limit,
         None => LIMIT,
     };
-    let filtered = filter.installed.is_some() || filter.repository.is_some() || ctx.backend.is_some();
-    let sorted = if filtered { usize::MAX } else { limit };
-    let mut total = 0;
-    let mut rows = Vec::new();
-    for hit in search(&index.catalogue, &query, &installed_ids, sorted)? {
-        if filtered || rows.len() < limit {
-            let row = index.catalogue.row(hit.id)?;
-            if filter.passes(ctx, &index, &row)? {
-                total += 1;
-                if rows.len() < limit {
-                    rows.push(row);
-                }
-            }
-        } else {
-            total += 1;
-        }
-    }
-    let foreign = match filter.repository {
-        None => only_here(ctx, &index, &query)?,
+    let query = Query {
+        terms: &terms,
+        names: matches.get_flag("names"),
+        regex: regexes.as_deref(),
+        only: matches.get_flag("installed").then_some(&installed_ids),
+        keep: (repository.is_some() || ctx.backend.is_some()).then_some(&keep),
+    };
+    let hits = search(&index.catalogue, &query, &installed_ids, limit)?;
+    let mut total = hits.len();
+    let shown: Vec<u32> = hits.iter().take(limit).map(|hit| hit.id).collect();
+    let rows = index.catalogue.rows_of(&shown)?;
+    let foreign = match repository {
+        None => only_here(ctx, &index, &query, &installed)?,
         Some(_) => Vec::new(),
     };
     total += foreign.len();
@@ -95,7 +93,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     Ok(reply(matches, found(&index, true)).with(rest))
 }
 
-fn compile(terms: &[String]) -> Result<Vec<regex::Regex>> {
+pub(crate) fn compile(terms: &[String]) -> Result<Vec<regex::Regex>> {
     let compile = |term: &String| {
         regex::RegexBuilder::new(term).case_insensitive(true).size_limit(4 << 20).build().map_err(|error| {
             // It draws the place over several lines; the last says what is wrong.
@@ -108,35 +106,26 @@ fn compile(terms: &[String]) -> Result<Vec<regex::Regex>> {
     terms.iter().map(compile).collect()
 }
 
-struct Filter<'a> {
-    installed: Option<&'a Vec<u32>>,
-    repository: Option<&'a str>,
-}
-
-impl Filter<'_> {
-    fn passes(&self, ctx: &Ctx, index: &Index, row: &Row) -> Result<bool> {
-        let repository = index.catalogue.repository(row.repository)?;
-        Ok(ctx.shows(row.source)
-            && self.installed.is_none_or(|ids| ids.binary_search(&row.id).is_ok())
-            && self
-                .repository
-                .is_none_or(|wanted| repository == wanted || repository.split('/').next() == Some(wanted)))
-    }
-}
-
 /// Installed packages that no repository has: the catalogue does not know them, and they are few.
-fn only_here(ctx: &Ctx, index: &Index, query: &Query<'_>) -> Result<Vec<Match>> {
+fn only_here(ctx: &Ctx, index: &Index, query: &Query<'_>, known: &[(u32, u32)]) -> Result<Vec<Match>> {
     let terms: Vec<String> = query.terms.iter().map(|term| lower(term).into_owned()).collect();
     let fits = |place: usize, text: &str| match query.regex {
         Some(regexes) => regexes[place].is_match(text),
         None => lower(text).contains(&terms[place]),
     };
     let mut matches = Vec::new();
-    index.local.scan(|_, row| {
+    let mut unknown = vec![true; index.local.len() as usize];
+    for (_, rank) in known {
+        if let Some(unknown) = unknown.get_mut(*rank as usize) {
+            *unknown = false;
+        }
+    }
+    for rank in (0u32..).zip(unknown).filter(|(_, unknown)| *unknown).map(|(rank, _)| rank) {
+        let row = index.local.row(rank)?;
         let all = |row: &LocalRow| {
             (0..terms.len()).all(|place| fits(place, &row.name) || !query.names && fits(place, &row.summary))
         };
-        if row.installed() && row.catalogue.is_none() && ctx.shows(row.source) && all(&row) {
+        if row.installed() && ctx.shows(row.source) && all(&row) {
             matches.push(Match {
                 name: full_name(&row.name, &row.arch),
                 version: row.version.clone(),
@@ -146,8 +135,7 @@ fn only_here(ctx: &Ctx, index: &Index, query: &Query<'_>) -> Result<Vec<Match>> 
                 description: row.summary,
             });
         }
-        Ok(())
-    })?;
+    }
     Ok(matches)
 }
 

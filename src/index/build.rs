@@ -35,8 +35,10 @@ pub const RELATIONS: [Field; 11] = [
     Field::Replaces,
 ];
 
-/// Row flag: the policy allows no version of this package.
-pub const NO_CANDIDATE: u8 = 1;
+/// Row flag, beside the source's number: the policy allows no version of this package.
+pub const NO_CANDIDATE: u8 = 0x80;
+/// Bytes of a row before its texts: source and flag, architecture, repository (u16), chunk (u32) and offset (u16) of its page.
+pub const ROW_HEAD: usize = 10;
 
 /// What one reader has found.
 #[derive(Default)]
@@ -410,7 +412,7 @@ struct RowSections {
 }
 
 fn rows_of(joined: &Joined<'_>, targets: &Targets) -> RowSections {
-    let mut out = RowSections::default();
+    let mut out = RowSections { details: DetailsBuilder::packed(), ..RowSections::default() };
     let (mut row, mut page) = (Vec::new(), Page::default());
     for (package, wanted) in targets.wanted.iter().enumerate() {
         let entry = joined.candidate(package);
@@ -419,12 +421,11 @@ fn rows_of(joined: &Joined<'_>, targets: &Targets) -> RowSections {
         write_page(joined, package, &mut page);
         let details = out.details.push(&page.bytes);
         row.clear();
-        row.extend_from_slice(&[joined.source(entry) as u8, entry.arch, joined.candidates[package].1, popularity]);
+        row.extend_from_slice(&[joined.source(entry) as u8 | joined.candidates[package].1, entry.arch]);
         row.extend_from_slice(&entry.repository.to_le_bytes());
         row.extend_from_slice(&details.chunk.to_le_bytes());
         row.extend_from_slice(&details.offset.to_le_bytes());
         varint::push_bytes(&mut row, joined.text(entry, entry.version));
-        varint::push_bytes(&mut row, joined.name(entry));
         let room = MAX_ROW - row.len() - 2;
         varint::push_bytes(&mut row, shortened(joined.text(entry, entry.summary), room));
         out.rows.push(&row);

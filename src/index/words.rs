@@ -8,7 +8,7 @@ pub fn lower(text: &str) -> Cow<'_, str> {
     if plain { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) }
 }
 
-/// The words of a text in lower case: runs of letters and digits. Whatever occurs in the text and is made of letters and digits
+/// The words of a text in lower case: runs of letters, digits, `+` and `#`. Whatever occurs in the text and is made of these
 /// alone, occurs in one of its words; that is what makes a search of the words a search of the text.
 pub fn words(lower: &str) -> impl Iterator<Item = &str> {
     lower.split(|c: char| !is_word(c)).filter(|word| !word.is_empty() && word.len() <= super::dictionary::MAX_STRING)
@@ -16,5 +16,6 @@ pub fn words(lower: &str) -> impl Iterator<Item = &str> {
 
 /// Whether a character belongs to words.
 pub fn is_word(c: char) -> bool {
-    if c.is_ascii() { c.is_ascii_alphanumeric() } else { c.is_alphanumeric() }
+    // So that c++, gtk+ and c# are words.
+    if c.is_ascii() { c.is_ascii_alphanumeric() || c == '+' || c == '#' } else { c.is_alphanumeric() }
 }

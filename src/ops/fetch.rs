@@ -3,8 +3,8 @@
 //! Only an explicit `omg refresh` fetches. A failure takes nothing away: the kept copy goes on answering, and `status`,
 //! `doctor` and the exit code say that it is not what the server has.
 
+use super::Place;
 use super::refresh::lock;
-use super::{Place, World};
 use crate::backends::aur::{Aur, DEFAULT_URL, FILE_NAME};
 use crate::config::Config;
 use crate::index::status::StoredProblem;
@@ -15,14 +15,15 @@ use anyhow::{Context, Result};
 use std::fs;
 use std::path::Path;
 
-/// The AUR as the index in `folder` has it; `None` where it is not wanted. `OMG_AUR_FILE` names another copy, which is used
+/// The AUR as the index in `folder` has it; `None` where it is not wanted; it `suits` where
+/// nobody says otherwise. `OMG_AUR_FILE` names another copy, which is used
 /// as it is.
-pub fn aur(world: &World, folder: &Path, config: &Config) -> Option<Aur> {
+pub fn aur(suits: bool, folder: &Path, config: &Config) -> Option<Aur> {
     let url = config.aur.url.clone().unwrap_or_else(|| DEFAULT_URL.to_owned());
     if let Some(path) = std::env::var_os("OMG_AUR_FILE").filter(|path| !path.is_empty()) {
         return Some(Aur { path: path.into(), url });
     }
-    config.aur.enabled.unwrap_or(world.suits_aur).then(|| Aur { path: folder.join(FILE_NAME), url })
+    config.aur.enabled.unwrap_or(suits).then(|| Aur { path: folder.join(FILE_NAME), url })
 }
 
 /// Fetches the list that an index folder's place wants, if it is not the server's own already. The failure is returned as

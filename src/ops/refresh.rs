@@ -1,6 +1,6 @@
 //! Builds the index, the whole of it or the local half, and publishes it.
 
-use super::{World, local, relate};
+use super::{Place, World, local, relate};
 use crate::index::build::{self, Part};
 use crate::index::local::NewLocal;
 use crate::index::owner::OwnersBuilder;
@@ -29,9 +29,40 @@ pub struct Outcome {
 }
 
 /// Brings the index of `folder` up to date. One refresh at a time: a second waits for the first and then finds nothing to do.
-pub fn refresh(world: &World, folder: &Path, request: Request, observer: &dyn Observer) -> Result<Outcome> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+pub fn refresh(place: &Place, folder: &Path, request: Request, observer: &dyn Observer) -> Result<Outcome> {
+    if !folder.is_dir() {
+        // No folder is made where there is nothing to index.
+        World::open(place)?;
+        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    }
     let _lock = lock(folder, observer)?;
+    let mut tries = 1;
+    loop {
+        // Opened behind the lock and each time anew: its configuration may be what has changed.
+        match refresh_once(place, folder, request, observer) {
+            Err(error) if error.is::<Changed>() && tries < MOST_TRIES => tries += 1,
+            result => return result,
+        }
+    }
+}
+
+/// A source was replaced while the sources were read: what was read is of no one moment. The old index stays.
+#[derive(Debug)]
+struct Changed;
+
+/// A package manager at work changes its files for minutes; who waits for that is not kept waiting.
+const MOST_TRIES: usize = 5;
+
+impl std::fmt::Display for Changed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the package databases kept changing while they were read, {MOST_TRIES} times")
+    }
+}
+
+impl std::error::Error for Changed {}
+
+fn refresh_once(place: &Place, folder: &Path, request: Request, observer: &dyn Observer) -> Result<Outcome> {
+    let world = &World::open(place)?;
     let old = Status::read(folder).ok();
     let stale = match &old {
         Some(_) if request.force => Staleness { catalogue: true, local: true },
@@ -39,6 +70,8 @@ pub fn refresh(world: &World, folder: &Path, request: Request, observer: &dyn Ob
         None => Staleness { catalogue: true, local: true },
     };
     if let (Some(status), false) = (&old, stale.any()) {
+        // One that was killed behind its last step has left what was the index before.
+        publish::sweep(folder, status);
         return Ok(Outcome { built: Staleness::default(), status: status.clone() });
     }
     // The local half alone needs the catalogue it was linked with.
@@ -47,7 +80,7 @@ pub fn refresh(world: &World, folder: &Path, request: Request, observer: &dyn Ob
     {
         return Ok(Outcome { built: stale, status });
     }
-    let status = refresh_all(world, folder, observer)?;
+    let status = refresh_all(place, folder, observer)?;
     Ok(Outcome { built: Staleness { catalogue: true, local: true }, status })
 }
 
@@ -97,8 +130,9 @@ fn stamp(paths: &[PathBuf]) -> Vec<Input> {
     paths.iter().map(|path| Input::now(&path.display().to_string())).collect()
 }
 
-fn refresh_all(world: &World, folder: &Path, observer: &dyn Observer) -> Result<Status> {
+fn refresh_all(place: &Place, folder: &Path, observer: &dyn Observer) -> Result<Status> {
     let now = now();
+    let world = &World::open(place)?;
     let mut status = Status {
         catalogue_generation: generation(),
         catalogue_built: now,
@@ -106,6 +140,8 @@ fn refresh_all(world: &World, folder: &Path, observer: &dyn Observer) -> Result<
         ..Status::default()
     };
     let local_inputs = stamp(&local_inputs(world));
+    // Anew: what this one has read of the configuration is no older than the stamps.
+    let world = &World::open(place)?;
     observer.event(Event::Stage("reading the repositories"));
     let (parts, policies, gathered) = read_all(world)?;
     for part in &parts {
@@ -279,7 +315,7 @@ fn write_local(
     observer: &dyn Observer,
 ) -> Result<()> {
     observer.event(Event::Stage("writing what is installed"));
-    let local::Gathered { mut packages, problems } = gathered;
+    let local::Gathered { mut packages, mut problems } = gathered;
     packages.extend(gone);
     packages.sort_by(|a, b| local::key(&a.row).cmp(&local::key(&b.row)));
     local::link(&mut packages, catalogue, choices, world)?;
@@ -288,8 +324,12 @@ fn write_local(
     status.local_generation = generation();
     status.local_built = now();
     status.local_inputs = inputs;
+    let owners = owners(world, &packages, status.local_generation, &mut problems)?;
     status.problems.extend(problems.iter().map(|problem| stored(problem, false)));
-    let owners = owners(world, &packages, status.local_generation)?;
+    // All has been read.
+    if status.staleness().any() {
+        return Err(Changed.into());
+    }
     for family in &mut status.families {
         if let Some(source) = family.source() {
             family.counts = counts(&packages, source, catalogue)?;
@@ -302,7 +342,7 @@ fn write_local(
     publish::status(folder, status)
 }
 
-fn owners(world: &World, packages: &[NewLocal], generation: u64) -> Result<OwnersBuilder> {
+fn owners(world: &World, packages: &[NewLocal], generation: u64, problems: &mut Vec<Problem>) -> Result<OwnersBuilder> {
     let mut owners = OwnersBuilder::new(generation);
     for backend in &world.backends {
         let source = backend.source();
@@ -310,14 +350,15 @@ fn owners(world: &World, packages: &[NewLocal], generation: u64) -> Result<Owner
             packages.binary_search_by(|package| local::key(&package.row).cmp(&(name, source, arch))).ok()
         };
         let mut last = (String::new(), String::new(), None);
-        backend.read_owned(&mut |name, arch, path| {
+        let mut each = |name: &str, arch: &str, path: &[u8]| {
             if last.0 != name || last.1 != arch {
                 last = (name.into(), arch.into(), rank(name, arch));
             }
             if let Some(rank) = last.2 {
                 owners.push(path, rank as u32);
             }
-        })?;
+        };
+        backend.read_owned(&mut each, &mut |problem| problems.push(problem))?;
     }
     Ok(owners)
 }

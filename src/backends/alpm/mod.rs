@@ -7,7 +7,7 @@ mod ask;
 pub mod conf;
 pub mod desc;
 pub mod glob;
-mod local;
+pub(crate) mod local;
 pub mod rules;
 pub mod sync;
 pub mod tar;
@@ -285,11 +285,12 @@ impl Backend for Alpm {
         Ok(())
     }
 
-    fn read_owned(&self, each: &mut dyn FnMut(&str, &str, &[u8])) -> Result<()> {
+    fn read_owned(&self, each: &mut dyn FnMut(&str, &str, &[u8]), problem: &mut dyn FnMut(Problem)) -> Result<()> {
         let mut buffer = Vec::new();
         for folder in self.local.folders(&mut |_| {})? {
-            // One that is missing or unreadable owns nothing that could be named; the others answer.
-            let _ = self.local.read_files(&folder, &mut buffer, &mut |path| each(folder.name(), "", path));
+            if let Err(error) = self.local.read_files(&folder, &mut buffer, &mut |path| each(folder.name(), "", path)) {
+                problem(Problem { path: folder.files(), message: error.root_cause().to_string() });
+            }
         }
         Ok(())
     }

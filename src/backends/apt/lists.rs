@@ -1,6 +1,6 @@
 //! The lists under apt's lists folder that belong to a configured archive, and the catalogue they give.
 
-use super::control::{Stanzas, text};
+use super::control::{Stanzas, cut_short, text};
 use super::pins::Place;
 use super::record::{Record, Scratch};
 use super::release::Release;
@@ -94,9 +94,14 @@ impl World {
         }
         let names: Vec<String> = keys.iter().map(|(key, ..)| key.clone()).collect();
         let release = match Release::read(&stem, &names) {
-            Ok(release) => release,
-            Err(error) => {
-                self.problems.push(Problem { path: with_ending(&stem, "InRelease"), message: error.to_string() });
+            Ok(release) => {
+                if let (Some(path), Some(fault)) = (&release.path, release.fault) {
+                    self.problems.push(Problem { path: path.clone(), message: fault.to_owned() });
+                }
+                release
+            }
+            Err((path, error)) => {
+                self.problems.push(Problem { path, message: error.to_string() });
                 Release { sizes: vec![None; names.len()], ..Release::default() }
             }
         };
@@ -195,12 +200,21 @@ impl World {
                     continue;
                 }
             };
-            if let Some(stated) = list.stated_bytes.filter(|&stated| stated > bytes.len() as u64) {
-                let message = format!("truncated: {} of {stated} bytes", bytes.len());
+            let fault = match list.stated_bytes {
+                Some(stated) if stated > bytes.len() as u64 => {
+                    Some(format!("truncated: {} of {stated} bytes", bytes.len()))
+                }
+                Some(_) => None,
+                None => cut_short(&bytes).map(str::to_owned),
+            };
+            let mut problem = |message| sink.problem(Problem { path: list.path.clone(), message });
+            fault.into_iter().for_each(&mut problem);
+            let seen = repeated.then_some(&mut seen);
+            let nameless = read_list(&text(&bytes), list.repository, native, &translations, seen, sink);
+            if nameless > 0 {
+                let message = format!("damaged: {nameless} entries without name or version");
                 sink.problem(Problem { path: list.path.clone(), message });
             }
-            let seen = repeated.then_some(&mut seen);
-            read_list(&text(&bytes), list.repository, native, &translations, seen, sink);
         }
     }
 }
@@ -208,19 +222,22 @@ impl World {
 /// Name, version and repository of what was already handed on.
 type Seen = HashSet<(String, String, RepositoryId)>;
 
-fn read_list(
+/// How many entries name no package is given back.
+pub(crate) fn read_list(
     content: &str,
     repository: RepositoryId,
     native: &str,
     translations: &HashMap<u128, &str>,
     mut seen: Option<&mut Seen>,
     sink: &mut dyn CatalogueSink,
-) {
+) -> usize {
     let (mut stanzas, mut stanza) = (Stanzas::new(content), Vec::new());
     let (mut record, mut scratch) = (Record::default(), Scratch::default());
+    let mut nameless = 0;
     while stanzas.read_into(&mut stanza) {
         record.set(&stanza);
         if record.name.is_empty() || record.version.is_empty() {
+            nameless += 1;
             continue;
         }
         if let Some(seen) = &mut seen {
@@ -248,6 +265,7 @@ fn read_list(
             });
         });
     }
+    nameless
 }
 
 /// apt takes names without case, as dpkg does.
@@ -256,7 +274,7 @@ pub fn lower_case(name: &str) -> std::borrow::Cow<'_, str> {
 }
 
 /// Long descriptions by the checksum that `Packages` names them with. The first language that has one wins.
-fn read_translations<'a>(content: &'a str, into: &mut HashMap<u128, &'a str>) {
+pub(crate) fn read_translations<'a>(content: &'a str, into: &mut HashMap<u128, &'a str>) {
     let (mut stanzas, mut stanza) = (Stanzas::new(content), Vec::new());
     while stanzas.read_into(&mut stanza) {
         let mut sum = None;

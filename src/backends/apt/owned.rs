@@ -3,9 +3,10 @@
 //! A diverted path is told under the name it was moved to, for every package but the one that diverted it. So the path
 //! itself is told for its owner alone, where `dpkg -S` names every package that has it in its list.
 
-use super::control::{Stanzas, text};
+use super::control::{Stanzas, cut_short, text};
 use super::record::Record;
 use super::status::{Places, Status, list_file};
+use crate::model::Problem;
 use anyhow::{Context, Result};
 use std::collections::HashMap;
 use std::path::Path;
@@ -24,10 +25,29 @@ pub fn diversions(path: &Path) -> Result<Diversions> {
     Ok(lines.chunks_exact(3).map(|three| (three[0].to_vec(), (three[1].to_vec(), three[2].to_vec()))).collect())
 }
 
-/// Calls back with name, architecture and path for every path of every package dpkg has a list of.
-pub fn read(places: &Places, native: &str, each: &mut dyn FnMut(&str, &str, &[u8])) -> Result<()> {
-    let moved = diversions(&places.diversions())?;
-    packages(places, native, &mut |name, arch, list| paths(list, name, &moved, &mut |path| each(name, arch, path)))
+/// Calls back with name, architecture and path for every path of every package dpkg has a list of. What cannot be read is a
+/// problem, but for the status file, which is one of [`super::status::read`].
+pub fn read(
+    places: &Places,
+    native: &str,
+    each: &mut dyn FnMut(&str, &str, &[u8]),
+    problem: &mut dyn FnMut(Problem),
+) -> Result<()> {
+    let moved = diversions(&places.diversions()).unwrap_or_else(|error| {
+        problem(Problem { path: places.diversions(), message: error.root_cause().to_string() });
+        Diversions::new()
+    });
+    if std::fs::File::open(&places.status).is_err() {
+        return Ok(());
+    }
+    packages(places, native, &mut |name, arch, list| {
+        let fault = match paths(list, name, &moved, &mut |path| each(name, arch, path)) {
+            Ok(fault) => fault.map(str::to_owned),
+            Err(error) => Some(error.root_cause().to_string()),
+        };
+        fault.into_iter().for_each(|message| problem(Problem { path: list.to_owned(), message }));
+        Ok(())
+    })
 }
 
 /// The paths of one package; `None` where dpkg has no list of it.
@@ -61,7 +81,8 @@ fn packages(places: &Places, native: &str, each: &mut dyn FnMut(&str, &str, &Pat
     Ok(())
 }
 
-fn paths(list: &Path, package: &str, moved: &Diversions, each: &mut dyn FnMut(&[u8])) -> Result<()> {
+/// What shows that the list is cut short is given back.
+fn paths(list: &Path, package: &str, moved: &Diversions, each: &mut dyn FnMut(&[u8])) -> Result<Option<&'static str>> {
     let bytes = std::fs::read(list).with_context(|| format!("cannot read {}", list.display()))?;
     for line in bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
         let path = match line {
@@ -73,5 +94,5 @@ fn paths(list: &Path, package: &str, moved: &Diversions, each: &mut dyn FnMut(&[
             None => each(path),
         }
     }
-    Ok(())
+    Ok(cut_short(&bytes))
 }

@@ -64,10 +64,11 @@ pub fn choose(question: &Question<'_>, scope: Scope<'_>) -> Result<(Vec<Choice>,
     let (weights, fault) = Weights::new(question);
     let mut packed = Vec::with_capacity(world.lists.len() + 1);
     for list in &world.lists {
-        // What cannot be read is told as the catalogue's problem; here it offers nothing.
+        // What cannot be read is told as the catalogue's problem, as the status file is as the machine's; here it offers
+        // nothing.
         packed.push(unpack::read(&list.path).unwrap_or_default());
     }
-    packed.push(unpack::read(question.status)?);
+    packed.push(unpack::read(question.status).unwrap_or_default());
     let texts: Vec<_> = packed.iter().map(|bytes| text(bytes)).collect();
     let asked: Option<HashSet<(&str, &str)>> = match scope {
         Scope::All => None,

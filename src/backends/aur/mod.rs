@@ -3,7 +3,7 @@
 //! It has no database on the machine, so it is no [`Backend`](super::Backend): a kept copy of its server's list of
 //! packages is read into the catalogue, and its versions are in pacman's order. Building is not done here.
 
-mod metadata;
+pub(crate) mod metadata;
 mod scan;
 pub mod srcinfo;
 

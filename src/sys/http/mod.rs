@@ -4,9 +4,9 @@
 //! kept as they were sent. A plain `http` address behind an HTTP proxy goes through a CONNECT tunnel, which some proxies
 //! allow for port 443 alone.
 
-mod address;
-mod download;
-mod kept;
+pub(crate) mod address;
+pub(crate) mod download;
+pub(crate) mod kept;
 mod proxy;
 
 pub use download::{Options, Outcome, Progress, download};
