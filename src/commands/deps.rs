@@ -9,7 +9,7 @@ use crate::ui::{Cell, Style, Ui, clean, table};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::Serialize;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 pub fn command() -> Command {
     let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
@@ -32,6 +32,8 @@ struct Dependency {
 struct Dependant {
     name: String,
     kind: &'static str,
+    /// The provided name that is asked for, where it is not the package's own.
+    through: Option<String>,
     source: Source,
 }
 
@@ -84,19 +86,65 @@ fn dependencies(ctx: &Ctx, index: &Index, name: &str, kinds: &[Field]) -> Result
 
 fn reverse(ctx: &Ctx, index: &Index, name: &str) -> Result<Reply> {
     let mut dependants = Vec::new();
-    for (id, field) in index.catalogue.dependants(name)? {
-        let row = index.catalogue.row(id)?;
-        if ctx.shows(row.source) {
-            let arch = index.catalogue.architecture(row.arch)?;
-            dependants.push(Dependant { name: full_name(&row.name, arch), kind: field.key(), source: row.source });
+    let mut seen = HashSet::new();
+    for (provided, through) in std::iter::once((name.to_owned(), false)).chain(provided(ctx, index, name)?) {
+        for (id, field) in index.catalogue.dependants(&provided)? {
+            let row = index.catalogue.row(id)?;
+            // What is provided was looked up for one family.
+            if ctx.shows(row.source) && !(through && row.source == Source::Apt) && seen.insert((id, field)) {
+                dependants.push(Dependant {
+                    name: full_name(&row.name, index.catalogue.architecture(row.arch)?),
+                    kind: field.key(),
+                    through: through.then(|| provided.clone()),
+                    source: row.source,
+                });
+            }
+        }
+    }
+    for (rank, _) in super::installed(ctx, index, name)? {
+        for (from, kind) in index.local.asked_by(rank)? {
+            let row = index.local.row(from)?;
+            // Of the others the catalogue has spoken.
+            if row.catalogue.is_none() {
+                let name = full_name(&row.name, &row.arch);
+                let kind = RELATIONS.get(usize::from(kind)).map_or("", |field| field.key());
+                dependants.push(Dependant { name, kind, through: None, source: row.source });
+            }
         }
     }
     if dependants.is_empty() && index.catalogue.find(name)?.is_empty() && index.local.find(name)?.is_empty() {
         return Err(unknown(index, name, "is known")?);
     }
+    dependants.sort_by(|a, b| a.name.cmp(&b.name));
     let exit = super::found(index, !dependants.is_empty());
-    let row = |d: &Dependant| [d.kind.to_owned(), d.name.clone()];
+    let row = |d: &Dependant| {
+        let through = d.through.as_ref().map_or(String::new(), |name| format!(" through {name}"));
+        [d.kind.to_owned(), d.name.clone() + &through]
+    };
     Ok(Reply::new(dependants, move |ui, all: &Vec<Dependant>| kinds_first(ui, all.iter().map(row)), exit))
+}
+
+/// What pacman's packages of a name provide besides it. pacman counts who asks for that among the dependants; apt does not,
+/// and there a provided name is as a rule a role that many packages can play.
+fn provided(ctx: &Ctx, index: &Index, name: &str) -> Result<BTreeSet<(String, bool)>> {
+    let mut pages = Vec::new();
+    for id in index.catalogue.find(name)? {
+        let row = index.catalogue.row(id)?;
+        if row.source == Source::Apt || !ctx.shows(row.source) {
+            continue;
+        }
+        pages.extend(index.catalogue.details(&row)?.into_iter().map(|page| (row.source, page)));
+    }
+    for (_, row) in super::installed(ctx, index, name)? {
+        if row.source != Source::Apt && row.catalogue.is_none() {
+            pages.push((row.source, index.local.details(&row)?));
+        }
+    }
+    let names = pages
+        .iter()
+        .flat_map(|(source, page)| relation::names(*source, page.field(Field::Provides).unwrap_or_default()))
+        .filter(|other| *other != name);
+    Ok(names.map(|name| (name.to_owned(), true)).collect())
 }
 
 /// The kind of each relation, and what it is with.

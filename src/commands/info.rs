@@ -198,10 +198,15 @@ fn origin(index: &Index, version: &VersionDetails) -> Result<Origin> {
     Ok(Origin { version: version.version.clone(), repositories, locations })
 }
 
+/// What a page may take from the machine where the candidate's repository does not say it: facts of the build that is
+/// installed. What an installed version depends on or provides says nothing of the candidate.
+const OF_THE_BUILD: [Field; 6] =
+    [Field::InstallDate, Field::InstalledSize, Field::BuildDate, Field::Validation, Field::Architecture, Field::Backup];
+
 /// The candidate's fields, and from the machine what only the machine knows.
 fn merged(mut fields: Vec<(Field, String)>, own: Option<VersionDetails>) -> Vec<(Field, String)> {
     for (field, text) in own.map(|own| own.fields).unwrap_or_default() {
-        if !fields.iter().any(|(known, _)| *known == field) {
+        if OF_THE_BUILD.contains(&field) && !fields.iter().any(|(known, _)| *known == field) {
             fields.push((field, text));
         }
     }

@@ -5,9 +5,10 @@ use super::{found, full_name};
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::index::catalogue::Stored;
+use crate::index::details::VersionDetails;
 use crate::index::search::{Query, nearest, search};
-use crate::index::words::lower;
-use crate::index::{Index, LocalRow, Row};
+use crate::index::words::{self, lower};
+use crate::index::{Index, Row};
 use crate::model::Source;
 use crate::ui::{Cell, Style, Ui, table};
 use anyhow::Result;
@@ -122,10 +123,20 @@ fn only_here(ctx: &Ctx, index: &Index, query: &Query<'_>, known: &[(u32, u32)]) 
     }
     for rank in (0u32..).zip(unknown).filter(|(_, unknown)| *unknown).map(|(rank, _)| rank) {
         let row = index.local.row(rank)?;
-        let all = |row: &LocalRow| {
-            (0..terms.len()).all(|place| fits(place, &row.name) || !query.names && fits(place, &row.summary))
+        if !row.installed() || !ctx.shows(row.source) {
+            continue;
+        }
+        // Expressions look at names and descriptions alone, here as in the catalogue.
+        let rest = match query.regex {
+            None if !query.names => index.local.details(&row)?,
+            _ => VersionDetails::default(),
         };
-        if row.installed() && ctx.shows(row.source) && all(&row) {
+        let fits_rest = |place| {
+            rest.fields.iter().any(|(field, text)| words::rest(row.source, *field, text).any(|text| fits(place, text)))
+        };
+        let all = (0..terms.len())
+            .all(|place| fits(place, &row.name) || !query.names && (fits(place, &row.summary) || fits_rest(place)));
+        if all {
             matches.push(Match {
                 name: full_name(&row.name, &row.arch),
                 version: row.version.clone(),

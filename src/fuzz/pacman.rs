@@ -52,7 +52,7 @@ pub fn tar(data: &[u8]) {
 /// As it lies on the disk, packed or not.
 pub fn sync(data: &[u8]) {
     let Ok(bytes) = unpack(data, data.len() as u64) else { return };
-    let Ok(database) = SyncDatabase::parse(bytes) else { return };
+    let Ok(database) = SyncDatabase::parse(bytes, None) else { return };
     let mut last = String::new();
     let mut desc = Desc::default();
     for entry in database.entries() {

@@ -333,18 +333,16 @@ fn words_of(joined: &Joined<'_>) -> Lists {
     let mut pairs = Vec::with_capacity(joined.packages.len() * 12);
     for package in 0..joined.packages.len() {
         let entry = joined.candidate(package);
-        let mut add = |bytes: &[u8], place: u32| {
-            let text = String::from_utf8_lossy(bytes);
-            for word in words::words(&words::lower(&text)) {
+        let mut add = |text: &str, place: u32| {
+            for word in words::words(&words::lower(text)) {
                 pairs.push((interner.id(word.as_bytes()), (package as u32) << WORD_BITS | place));
             }
         };
-        add(joined.name(entry), IN_NAME);
-        add(joined.text(entry, entry.summary), IN_SUMMARY);
+        add(&String::from_utf8_lossy(joined.name(entry)), IN_NAME);
+        add(&String::from_utf8_lossy(joined.text(entry, entry.summary)), IN_SUMMARY);
         for (field, text) in fields(joined.text(entry, entry.fields)) {
-            if matches!(field, Field::LongDescription | Field::Groups | Field::Provides) {
-                add(text, IN_REST);
-            }
+            let Ok(text) = std::str::from_utf8(text) else { continue };
+            words::rest(joined.source(entry), field, text).for_each(|text| add(text, IN_REST));
         }
     }
     // Within one package a word's places come in ascending order already, but for a summary that is repeated.

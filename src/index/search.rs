@@ -11,7 +11,7 @@ use super::details::VersionDetails;
 use super::dictionary::Dictionary;
 use super::error::Result;
 use super::words;
-use crate::model::Field;
+use crate::model::Source;
 use memchr::memmem;
 use std::ops::Range;
 
@@ -24,7 +24,7 @@ const NAME_WORD_PREFIX: Quality = 5;
 pub(super) const NAME_INSIDE: Quality = 4;
 const SUMMARY_WORD: Quality = 3;
 pub(super) const SUMMARY_INSIDE: Quality = 2;
-const REST: Quality = 1;
+const REST_INSIDE: Quality = 1;
 
 /// A package that fits, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,7 +174,7 @@ fn quality_of(fit: Fit, place: u32) -> Quality {
         (IN_NAME, Fit::Inside) => NAME_INSIDE,
         (IN_SUMMARY, Fit::Whole) => SUMMARY_WORD,
         (IN_SUMMARY, _) => SUMMARY_INSIDE,
-        _ => REST,
+        _ => REST_INSIDE,
     }
 }
 
@@ -289,19 +289,17 @@ fn confirmed(catalogue: &Catalogue, wanted: &str) -> Result<Vec<Quality>> {
         Ok(())
     })?;
     catalogue.each_of(&left(&quality, IN_REST), |id, row| {
-        if catalogue.page(row.details)?.first().is_some_and(|page| rest_contains(page, wanted)) {
-            quality[id as usize] = REST;
+        if catalogue.page(row.details)?.first().is_some_and(|page| rest_contains(row.source, page, wanted)) {
+            quality[id as usize] = REST_INSIDE;
         }
         Ok(())
     })?;
     Ok(quality)
 }
 
-fn rest_contains(page: &VersionDetails, wanted: &str) -> bool {
-    [Field::LongDescription, Field::Groups, Field::Provides]
-        .iter()
-        .filter_map(|field| page.field(*field))
-        .any(|text| words::lower(text).contains(wanted))
+fn rest_contains(source: Source, page: &VersionDetails, wanted: &str) -> bool {
+    let mut rest = page.fields.iter().flat_map(|(field, text)| words::rest(source, *field, text));
+    rest.any(|text| words::lower(text).contains(wanted))
 }
 
 /// The names nearest to one that finds nothing: at most two edits away (one for short ones), nearest first.

@@ -1,6 +1,15 @@
 //! How text is cut into words, for the writer of the index and for the searcher alike.
 
+use crate::model::{Field, Source, relation};
 use std::borrow::Cow;
+
+/// The texts of a field that are searched beside names and summaries: long descriptions, groups, and what is provided, but
+/// not in which version.
+pub fn rest(source: Source, field: Field, text: &str) -> impl Iterator<Item = &str> {
+    let whole = matches!(field, Field::LongDescription | Field::Groups).then_some(text);
+    let provided = (field == Field::Provides).then(|| relation::names(source, text));
+    whole.into_iter().chain(provided.into_iter().flatten())
+}
 
 /// `text` in lower case; borrowed where it already is.
 pub fn lower(text: &str) -> Cow<'_, str> {

@@ -69,9 +69,20 @@ pub fn key(row: &LocalRow) -> (&str, Source, &str) {
     (&row.name, row.source, &row.arch)
 }
 
+/// Takes over what [`link`] found for the same package in the same state, under the same catalogue.
+pub fn keep_link(row: &mut LocalRow, before: LocalRow) {
+    row.catalogue = before.catalogue;
+    row.candidate = before.candidate;
+    row.repository = before.repository;
+    row.replaced_by = before.replaced_by;
+    row.foreign = before.foreign;
+    row.upgradable = before.upgradable;
+    row.security = before.security;
+}
+
 /// Fills in what the catalogue and the policies know of each package.
-pub fn link(
-    packages: &mut [NewLocal],
+pub fn link<'p>(
+    rows: impl Iterator<Item = &'p mut LocalRow>,
     catalogue: &Catalogue,
     choices: &HashMap<(Source, String, String), Choice>,
     world: &World,
@@ -81,8 +92,7 @@ pub fn link(
         let of = |(s, n, _, _): &(u8, String, String, bool)| *s == source as u8 && n == name;
         meta.repositories.iter().position(of).map(|place| place as RepositoryId)
     };
-    for package in packages.iter_mut() {
-        let row = &mut package.row;
+    for row in rows {
         let Some(backend) = world.backend(row.source) else { continue };
         let mut aur = None;
         for id in catalogue.find(&row.name)? {

@@ -1,14 +1,17 @@
 //! Builds the index, the whole of it or the local half, and publishes it.
 
 use super::{Place, World, local, relate};
-use crate::index::build::{self, Part};
+use crate::backends::Backend;
+use crate::index::build::{self, CatalogueMeta, Part};
+use crate::index::catalogue::Row;
+use crate::index::details::VersionDetails;
 use crate::index::local::NewLocal;
 use crate::index::owner::OwnersBuilder;
 use crate::index::status::{self, Counts, Family, Input, StoredProblem};
 use crate::index::{Catalogue, Local, LocalRow, Staleness, Status, catalogue, publish};
-use crate::model::{Authority, Choice, Event, Observer, Policy, Problem, Reason, Scope, Source};
+use crate::model::{Authority, Choice, Event, Field, Observer, Offer, Policy, Problem, Reason, Scope, Source};
 use anyhow::{Context, Result};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -30,16 +33,26 @@ pub struct Outcome {
 
 /// Brings the index of `folder` up to date. One refresh at a time: a second waits for the first and then finds nothing to do.
 pub fn refresh(place: &Place, folder: &Path, request: Request, observer: &dyn Observer) -> Result<Outcome> {
+    refresh_from(&|| World::open(place), folder, request, observer)
+}
+
+/// The same for a world that is opened in the caller's own way, each time anew.
+pub fn refresh_from(
+    open: &dyn Fn() -> Result<World>,
+    folder: &Path,
+    request: Request,
+    observer: &dyn Observer,
+) -> Result<Outcome> {
     if !folder.is_dir() {
         // No folder is made where there is nothing to index.
-        World::open(place)?;
+        open()?;
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
     let _lock = lock(folder, observer)?;
     let mut tries = 1;
     loop {
         // Opened behind the lock and each time anew: its configuration may be what has changed.
-        match refresh_once(place, folder, request, observer) {
+        match refresh_once(open, folder, request, observer) {
             Err(error) if error.is::<Changed>() && tries < MOST_TRIES => tries += 1,
             result => return result,
         }
@@ -61,8 +74,13 @@ impl std::fmt::Display for Changed {
 
 impl std::error::Error for Changed {}
 
-fn refresh_once(place: &Place, folder: &Path, request: Request, observer: &dyn Observer) -> Result<Outcome> {
-    let world = &World::open(place)?;
+fn refresh_once(
+    open: &dyn Fn() -> Result<World>,
+    folder: &Path,
+    request: Request,
+    observer: &dyn Observer,
+) -> Result<Outcome> {
+    let world = &open()?;
     let old = Status::read(folder).ok();
     let stale = match &old {
         Some(_) if request.force => Staleness { catalogue: true, local: true },
@@ -80,7 +98,7 @@ fn refresh_once(place: &Place, folder: &Path, request: Request, observer: &dyn O
     {
         return Ok(Outcome { built: stale, status });
     }
-    let status = refresh_all(place, folder, observer)?;
+    let status = refresh_all(open, folder, observer)?;
     Ok(Outcome { built: Staleness { catalogue: true, local: true }, status })
 }
 
@@ -130,9 +148,9 @@ fn stamp(paths: &[PathBuf]) -> Vec<Input> {
     paths.iter().map(|path| Input::now(&path.display().to_string())).collect()
 }
 
-fn refresh_all(place: &Place, folder: &Path, observer: &dyn Observer) -> Result<Status> {
+fn refresh_all(open: &dyn Fn() -> Result<World>, folder: &Path, observer: &dyn Observer) -> Result<Status> {
     let now = now();
-    let world = &World::open(place)?;
+    let world = &open()?;
     let mut status = Status {
         catalogue_generation: generation(),
         catalogue_built: now,
@@ -141,7 +159,7 @@ fn refresh_all(place: &Place, folder: &Path, observer: &dyn Observer) -> Result<
     };
     let local_inputs = stamp(&local_inputs(world));
     // Anew: what this one has read of the configuration is no older than the stamps.
-    let world = &World::open(place)?;
+    let world = &open()?;
     observer.event(Event::Stage("reading the repositories"));
     let (parts, policies, gathered) = read_all(world)?;
     for part in &parts {
@@ -181,13 +199,9 @@ fn refresh_all(place: &Place, folder: &Path, observer: &dyn Observer) -> Result<
         });
     }
     let catalogue = Catalogue::open(&folder.join(name))?;
-    let choices = policies
-        .into_iter()
-        .flat_map(|(source, policy)| {
-            policy.choices.into_iter().map(move |c| ((source, c.name.clone(), c.arch.clone()), c))
-        })
-        .collect();
-    write_local(world, folder, &catalogue, gathered, &choices, Vec::new(), local_inputs, &mut status, observer)?;
+    status.local_inputs = local_inputs;
+    let decide = || Ok(policies);
+    write_local(world, folder, &catalogue, gathered, &|_| true, decide, &mut status, observer)?;
     Ok(status)
 }
 
@@ -239,45 +253,101 @@ fn refresh_local(world: &World, folder: &Path, mut status: Status, observer: &dy
     let Ok(catalogue) = Catalogue::open(&folder.join(status::catalogue_name(status.catalogue_generation))) else {
         return Ok(None);
     };
-    let inputs = stamp(&local_inputs(world));
+    status.local_inputs = stamp(&local_inputs(world));
     observer.event(Event::Stage("reading what is installed"));
-    let gathered = local::gather(world)?;
-    let Ok(old) = old_rows(folder, &status) else { return Ok(None) };
-    let mut choices = HashMap::new();
-    let mut changed: Vec<(Source, String, String)> = Vec::new();
-    let repositories = catalogue.meta()?.repositories.clone();
-    let mut seen = HashMap::new();
-    for package in &gathered.packages {
-        let row = &package.row;
+    let mut gathered = local::gather(world)?;
+    let Ok(mut old) = old_rows(folder, &status) else { return Ok(None) };
+    // What has not changed keeps what the catalogue knows of it and what the policy said.
+    let mut changed: Vec<Key> = Vec::new();
+    for package in &mut gathered.packages {
+        let row = &mut package.row;
         let key = (row.source, row.name.clone(), row.arch.clone());
-        match old.get(&key) {
+        match old.remove(&key) {
             Some(before) if (&before.version, before.state, before.held) == (&row.version, row.state, row.held) => {
-                choices.insert(key.clone(), choice_of(before, &repositories));
+                local::keep_link(row, before);
             }
-            _ => changed.push(key.clone()),
-        }
-        seen.insert(key, ());
-    }
-    changed.extend(old.keys().filter(|key| !seen.contains_key(*key)).cloned());
-    for backend in &world.backends {
-        let asked: Vec<(&str, &str)> = changed
-            .iter()
-            .filter(|(source, _, _)| *source == backend.source())
-            .map(|(_, name, arch)| (name.as_str(), arch.as_str()))
-            .collect();
-        if !asked.is_empty() {
-            let policy = backend.policy(Scope::Only(&asked))?;
-            choices.extend(policy.choices.into_iter().map(|c| ((backend.source(), c.name.clone(), c.arch.clone()), c)));
+            _ => changed.push(key),
         }
     }
-    let gone = old
-        .into_iter()
-        .filter(|(key, row)| !seen.contains_key(key) && row.catalogue.is_some())
-        .map(|(_, row)| NewLocal { row: LocalRow { state: None, ..row }, fields: Vec::new() })
-        .collect();
+    // Of what is gone the row stays, since the catalogue says what the policy was when there was still a package.
+    for (key, row) in old.into_iter().filter(|(_, row)| row.catalogue.is_some()) {
+        if row.state.is_some() {
+            changed.push(key);
+        }
+        gathered.packages.push(NewLocal { row: LocalRow { state: None, ..row }, fields: Vec::new() });
+    }
     status.problems.retain(|(_, _, of_catalogue)| *of_catalogue);
-    write_local(world, folder, &catalogue, gathered, &choices, gone, inputs, &mut status, observer)?;
+    let is_new: HashSet<(Source, &str, &str)> = changed.iter().map(|(s, n, a)| (*s, n.as_str(), a.as_str())).collect();
+    let is_new = |row: &LocalRow| is_new.contains(&(row.source, row.name.as_str(), row.arch.as_str()));
+    let questions: Vec<Question<'_>> =
+        world.backends.iter().map(|backend| Question::new(&**backend, &catalogue, &changed)).collect::<Result<_>>()?;
+    // The engines work in processes of their own; meanwhile there is enough to do here.
+    std::thread::scope(|scope| {
+        let asked = questions.iter().filter(|question| !question.names.is_empty());
+        let policies: Vec<_> =
+            asked.map(|question| (question.backend.source(), scope.spawn(|| question.ask()))).collect();
+        let decide = || {
+            policies
+                .into_iter()
+                .map(|(source, policy)| Ok((source, policy.join().expect("a policy does not panic")?)))
+                .collect()
+        };
+        write_local(world, folder, &catalogue, gathered, &is_new, decide, &mut status, observer)
+    })?;
     Ok(Some(status))
+}
+
+type Key = (Source, String, String);
+
+/// What the policy about some packages is, with what the catalogue knows of them.
+struct Question<'a> {
+    backend: &'a dyn Backend,
+    names: Vec<(&'a str, &'a str)>,
+    packages: Vec<(Row, Vec<VersionDetails>)>,
+    meta: &'a CatalogueMeta,
+}
+
+impl<'a> Question<'a> {
+    fn new(backend: &'a dyn Backend, catalogue: &'a Catalogue, changed: &'a [Key]) -> Result<Question<'a>> {
+        let (source, meta) = (backend.source(), catalogue.meta()?);
+        let names: Vec<(&str, &str)> =
+            changed.iter().filter(|(s, _, _)| *s == source).map(|(_, n, a)| (n.as_str(), a.as_str())).collect();
+        let mut ids = BTreeSet::new();
+        for (name, _) in &names {
+            ids.extend(catalogue.find(name)?);
+            if source == Source::Pacman {
+                let relations = catalogue.dependants(name)?.into_iter();
+                ids.extend(relations.filter(|(_, field)| *field == Field::Replaces).map(|(id, _)| id));
+            }
+        }
+        let mut packages = Vec::new();
+        for id in ids {
+            let row = catalogue.row(id)?;
+            if row.source == source {
+                let versions = catalogue.details(&row)?;
+                packages.push((row, versions));
+            }
+        }
+        Ok(Question { backend, names, packages, meta })
+    }
+
+    fn ask(&self) -> Result<Policy> {
+        let mut offers = Vec::new();
+        for (row, versions) in &self.packages {
+            let arch = match row.arch {
+                0 => "",
+                arch => self.meta.architectures.get(usize::from(arch)).map_or("", String::as_str),
+            };
+            for version in versions {
+                for origin in &version.origins {
+                    let repository = self.meta.repositories.get(usize::from(*origin)).map_or("", |(_, name, ..)| name);
+                    let (name, fields) = (row.name.as_str(), version.fields.as_slice());
+                    offers.push(Offer { name, arch, version: &version.version, repository, fields });
+                }
+            }
+        }
+        self.backend.policy_among(&self.names, &offers)
+    }
 }
 
 fn old_rows(folder: &Path, status: &Status) -> Result<HashMap<(Source, String, String), LocalRow>> {
@@ -290,46 +360,50 @@ fn old_rows(folder: &Path, status: &Status) -> Result<HashMap<(Source, String, S
     Ok(rows)
 }
 
-fn choice_of(row: &LocalRow, repositories: &[(u8, String, String, bool)]) -> Choice {
-    let repository = row.repository.and_then(|id| repositories.get(usize::from(id)));
-    let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-    Choice {
-        name: row.name.clone(),
-        arch: row.arch.clone(),
-        candidate: some(&row.candidate),
-        repository: repository.map(|(_, name, _, _)| name.clone()).unwrap_or_default(),
-        replaced_by: some(&row.replaced_by),
-    }
-}
-
 #[expect(clippy::too_many_arguments, reason = "the last common step of two callers, each argument another thing")]
 fn write_local(
     world: &World,
     folder: &Path,
     catalogue: &Catalogue,
     gathered: local::Gathered,
-    choices: &HashMap<(Source, String, String), Choice>,
-    gone: Vec<NewLocal>,
-    inputs: Vec<Input>,
+    is_new: &dyn Fn(&LocalRow) -> bool,
+    decide: impl FnOnce() -> Result<Vec<(Source, Policy)>>,
     status: &mut Status,
     observer: &dyn Observer,
 ) -> Result<()> {
     observer.event(Event::Stage("writing what is installed"));
     let local::Gathered { mut packages, mut problems } = gathered;
-    packages.extend(gone);
     packages.sort_by(|a, b| local::key(&a.row).cmp(&local::key(&b.row)));
-    local::link(&mut packages, catalogue, choices, world)?;
-    let edges = relate::edges(&packages, &world.backends);
-    world.backends.iter().for_each(|backend| relate::mark_orphans(&mut packages, &edges, &**backend));
     status.local_generation = generation();
     status.local_built = now();
-    status.local_inputs = inputs;
-    let owners = owners(world, &packages, status.local_generation, &mut problems)?;
+    let (edges, owners) = std::thread::scope(|scope| {
+        let owners = scope.spawn(|| owners(world, &packages, status.local_generation, &mut problems));
+        let edges = relate::edges(&packages, &world.backends);
+        (edges, owners.join().expect("a reader does not panic"))
+    });
+    let owners = owners?;
     status.problems.extend(problems.iter().map(|problem| stored(problem, false)));
+    let policies = decide()?;
     // All has been read.
     if status.staleness().any() {
         return Err(Changed.into());
     }
+    for family in &mut status.families {
+        let policy = policies.iter().find(|(source, _)| *source as u8 == family.source).map(|(_, policy)| policy);
+        // One answer of the engine does not make it the author of all the others.
+        if let Some(Policy { authority: Authority::Rules(reason), .. }) = policy {
+            (family.engine, family.policy) = (false, reason.clone());
+        }
+    }
+    let choices = policies
+        .into_iter()
+        .flat_map(|(source, policy)| {
+            policy.choices.into_iter().map(move |c| ((source, c.name.clone(), c.arch.clone()), c))
+        })
+        .collect();
+    let new = packages.iter_mut().map(|package| &mut package.row).filter(|row| is_new(row));
+    local::link(new, catalogue, &choices, world)?;
+    world.backends.iter().for_each(|backend| relate::mark_orphans(&mut packages, &edges, &**backend));
     for family in &mut status.families {
         if let Some(source) = family.source() {
             family.counts = counts(&packages, source, catalogue)?;

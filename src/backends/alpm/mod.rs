@@ -18,8 +18,8 @@ pub use ask::key;
 use crate::backends::Backend;
 use crate::backends::engine::{EngineCommand, EngineError, Reply, Request};
 use crate::model::{
-    Authority, Available, CatalogueSink, InstallState, Installed, LocalSink, OrphanRule, Policy, Problem, Reason,
-    Repository, Scope, Source,
+    self, Authority, Available, CatalogueSink, Field, InstallState, Installed, LocalSink, OrphanRule, Policy, Problem,
+    Reason, Repository, Scope, Source,
 };
 use anyhow::{Context, Result, bail};
 use conf::Conf;
@@ -96,10 +96,8 @@ impl Alpm {
         &self.conf
     }
 
-    /// The policy about some packages from what the caller already knows the repositories to offer, so that no sync
-    /// database has to be unpacked. `offers` must hold every version of each of `names` in every repository, and every
-    /// package whose replacements mention one of them.
-    pub fn policy_among(&self, names: &[&str], offers: &[Offer<'_>]) -> Result<Policy> {
+    /// The policy about some packages. `offers` as for [`Backend::policy_among`].
+    fn decide(&self, names: &[&str], offers: &[Offer<'_>]) -> Result<Policy> {
         let present = self.present(Some(names))?;
         match self.ask_about(names, &present, offers) {
             Ok(reply) => Ok(engine_policy(reply)),
@@ -114,7 +112,7 @@ impl Alpm {
     pub fn policy_by_rules(&self, scope: Scope<'_>, reason: &str) -> Result<Policy> {
         let names = names_of(scope);
         let present = self.present(names.as_deref())?;
-        let choices = rules::choose(&self.conf, &present, &self.offers(names.as_deref()), names.as_deref());
+        let choices = rules::choose(&self.conf, &present, &self.offers(self.sync()), names.as_deref());
         Ok(Policy { authority: Authority::Rules(reason.to_owned()), choices })
     }
 
@@ -149,23 +147,15 @@ impl Alpm {
         Ok(folders.into_iter().map(one).collect())
     }
 
-    /// What the repositories offer, or of it what decides about `names`.
-    fn offers(&self, names: Option<&[&str]>) -> Vec<Offer<'_>> {
-        let wanted: Option<HashSet<&str>> = names.map(|names| names.iter().copied().collect());
+    /// What `databases` offer.
+    fn offers<'a>(&'a self, databases: &'a [Result<SyncDatabase>]) -> Vec<Offer<'a>> {
         let mut offers = Vec::new();
-        for (repository, database) in self.conf.repositories.iter().zip(self.sync()) {
+        for (repository, database) in self.conf.repositories.iter().zip(databases) {
             let Ok(database) = database else { continue };
-            for entry in database.entries() {
+            offers.extend(database.entries().map(|entry| {
                 let (groups, replaces) = entry.groups_and_replaces();
-                let decides = wanted.as_ref().is_none_or(|wanted| {
-                    let mut replaced = crate::model::relation::names(Source::Pacman, replaces);
-                    wanted.contains(entry.name) || replaced.any(|name| wanted.contains(name))
-                });
-                if decides {
-                    let (name, version) = (entry.name, entry.version);
-                    offers.push(Offer { repository: &repository.name, name, version, groups, replaces });
-                }
-            }
+                Offer { repository: &repository.name, name: entry.name, version: entry.version, groups, replaces }
+            }));
         }
         offers
     }
@@ -174,26 +164,29 @@ impl Alpm {
         self.database_path.join("sync").join(format!("{repository}.db"))
     }
 
-    /// The sync databases in the order of the configuration.
+    /// The sync databases in the order of the configuration, read once.
     fn sync(&self) -> &[Result<SyncDatabase>] {
-        self.sync.get_or_init(|| {
-            let paths: Vec<_> = self.conf.repositories.iter().map(|section| self.sync_path(&section.name)).collect();
-            let slots: Vec<OnceLock<Result<SyncDatabase>>> = paths.iter().map(|_| OnceLock::new()).collect();
-            let next = AtomicUsize::new(0);
-            let work = || {
-                while let Some((path, slot)) = {
-                    let at = next.fetch_add(1, atomic::Ordering::Relaxed);
-                    paths.get(at).zip(slots.get(at))
-                } {
-                    let _ = slot.set(SyncDatabase::open(path));
-                }
-            };
-            std::thread::scope(|scope| {
-                (1..READERS.min(paths.len())).for_each(|_| _ = scope.spawn(work));
-                work();
-            });
-            slots.into_iter().map(|slot| slot.into_inner().expect("every slot was worked on")).collect()
-        })
+        self.sync.get_or_init(|| self.read_sync(None))
+    }
+
+    /// The sync databases, or of them what decides about `only`.
+    fn read_sync(&self, only: Option<&HashSet<&str>>) -> Vec<Result<SyncDatabase>> {
+        let paths: Vec<_> = self.conf.repositories.iter().map(|section| self.sync_path(&section.name)).collect();
+        let slots: Vec<OnceLock<Result<SyncDatabase>>> = paths.iter().map(|_| OnceLock::new()).collect();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some((path, slot)) = {
+                let at = next.fetch_add(1, atomic::Ordering::Relaxed);
+                paths.get(at).zip(slots.get(at))
+            } {
+                let _ = slot.set(SyncDatabase::open(path, only));
+            }
+        };
+        std::thread::scope(|scope| {
+            (1..READERS.min(paths.len())).for_each(|_| _ = scope.spawn(work));
+            work();
+        });
+        slots.into_iter().map(|slot| slot.into_inner().expect("every slot was worked on")).collect()
     }
 
     /// The configuration decides about both: which repositories there are, and what is held.
@@ -311,8 +304,26 @@ impl Backend for Alpm {
                 Ok(reply) => Ok(engine_policy(reply)),
                 Err(reason) => self.policy_by_rules(scope, &reason.to_string()),
             },
-            Some(names) => self.policy_among(&names, &self.offers(Some(&names))),
+            Some(names) => {
+                let wanted = names.iter().copied().collect();
+                self.decide(&names, &self.offers(&self.read_sync(Some(&wanted))))
+            }
         }
+    }
+
+    fn policy_among(&self, names: &[(&str, &str)], offers: &[model::Offer<'_>]) -> Result<Policy> {
+        let names = names_of(Scope::Only(names)).unwrap_or_default();
+        let offers: Vec<Offer<'_>> = offers
+            .iter()
+            .map(|offer| {
+                let field = |wanted: Field| {
+                    offer.fields.iter().find(|(field, _)| *field == wanted).map_or("", |(_, text)| text.as_str())
+                };
+                let (groups, replaces) = (field(Field::Groups), field(Field::Replaces));
+                Offer { repository: offer.repository, name: offer.name, version: offer.version, groups, replaces }
+            })
+            .collect();
+        self.decide(&names, &offers)
     }
 
     fn orphan_rule(&self) -> OrphanRule {
