@@ -3,13 +3,13 @@
 //! `prompt` is answered before any parser exists. For the rest only the parser of the command that was typed is built: all of
 //! them together take longer than most commands.
 
-use crate::commands::{VERBS, Verb};
+use crate::commands::{Remark, Reply, Run, VERBS, Verb, ask};
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
-use crate::index;
 use crate::model::Source;
-use crate::ops::{Place, Request};
+use crate::ops::Place;
 use crate::ui::Ui;
+use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -39,23 +39,30 @@ pub fn main() -> ExitCode {
 }
 
 fn run(verb: &Verb, ctx: &Ctx, matches: &ArgMatches) -> Exit {
-    let mut result = (verb.run)(ctx, matches);
-    // What a query finds damaged is built again, once. Nothing has been printed yet: commands print when they are done.
-    if let Err(error) = &result
-        && error.chain().any(|cause| cause.downcast_ref().is_some_and(index::catalogue::is_damage))
-    {
-        ctx.ui.warn(&format!("{error:#}; building it again"));
-        result = ctx.refresh(Request { force: true }).and_then(|_| (verb.run)(ctx, matches));
-    }
+    let result = match verb.run {
+        Run::Query(query) => ask(ctx, query, matches).and_then(|reply| print(ctx, &reply)),
+        Run::Change(change) => change(ctx, matches).and_then(|reply| print(ctx, &reply)),
+        Run::Print(_) if ctx.json => {
+            let message = format!("omg {} gives no JSON", verb.name);
+            Err(Hinted::new(Exit::Usage, message, "omg-json(5) lists the commands that do").into())
+        }
+        Run::Print(print) => print(ctx, matches),
+    };
     match result {
         Ok(exit) => exit,
         Err(error) => {
-            ctx.ui.error(&format!("{error:#}"));
+            Remark::of(&error).say(&ctx.ui);
             let hinted = error.chain().find_map(|cause| cause.downcast_ref::<Hinted>());
-            ctx.ui.hint(hinted.map_or("", |hinted| hinted.hint.as_str()));
             hinted.map_or(Exit::Failed, |hinted| hinted.exit)
         }
     }
+}
+
+fn print(ctx: &Ctx, reply: &Reply) -> Result<Exit> {
+    let data = if ctx.json { reply.json(true)? + "\n" } else { reply.text(&ctx.ui) };
+    ctx.ui.print(&data)?;
+    reply.remarks.iter().for_each(|remark| remark.say(&ctx.ui));
+    Ok(reply.exit)
 }
 
 fn context(matches: &ArgMatches) -> Ctx {
@@ -69,17 +76,18 @@ fn context(matches: &ArgMatches) -> Ctx {
     let backend =
         backend.and_then(|name| [Source::Apt, Source::Pacman].into_iter().find(|source| source.name() == name));
     let (config, dbpath) = (path("config", "OMG_CONFIG"), path("dbpath", "OMG_DBPATH"));
-    Ctx {
-        place: Place {
+    Ctx::new(
+        Place {
             root: path("root", "OMG_ROOT").unwrap_or_else(|| "/".into()),
             backend: backend.filter(|_| config.is_some() || dbpath.is_some()),
             config,
             dbpath,
+            aur: None,
         },
-        ui: Ui::new(matches.get_flag("quiet")),
-        json: matches.get_flag("json"),
+        Ui::new(matches.get_flag("quiet")),
+        matches.get_flag("json"),
         backend,
-    }
+    )
 }
 
 /// The parser for these arguments: the command's own where the first word names one, else all.
@@ -99,12 +107,12 @@ pub fn whole() -> Command {
 }
 
 fn bare() -> Command {
-    let path = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).global(true).value_parser(clap::value_parser!(PathBuf)).help(help)
+    // Behind a command's own.
+    let shared = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).global(true).help(help).help_heading("Options of every command").display_order(100)
     };
-    let flag = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).global(true).action(ArgAction::SetTrue).help(help)
-    };
+    let path = |name: &'static str, help: &'static str| shared(name, help).value_parser(clap::value_parser!(PathBuf));
+    let flag = |name: &'static str, help: &'static str| shared(name, help).action(ArgAction::SetTrue);
     Command::new("omg")
         .version(env!("CARGO_PKG_VERSION"))
         .about("One command for the software of a Linux machine")
@@ -112,15 +120,16 @@ fn bare() -> Command {
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
         .arg(path("root", "Read the machine whose root folder is here [env: OMG_ROOT]").value_name("DIR"))
-        .arg(path("config", "Another apt configuration file [env: OMG_CONFIG]").value_name("FILE"))
+        .arg(
+            path("config", "Another configuration file of apt, or with --backend pacman of pacman [env: OMG_CONFIG]")
+                .value_name("FILE"),
+        )
         .arg(path("dbpath", "Another pacman database folder [env: OMG_DBPATH]").value_name("DIR"))
         .arg(
-            Arg::new("backend")
-                .long("backend")
-                .global(true)
-                .value_parser(["apt", "pacman"])
-                .help("Show only this family's packages [env: OMG_BACKEND]"),
+            shared("backend", "Show only this family's packages [env: OMG_BACKEND]")
+                .value_name("FAMILY")
+                .value_parser(["apt", "pacman"]),
         )
-        .arg(flag("json", "Print JSON, of the shape that omg(1) documents"))
+        .arg(flag("json", "Print JSON, of the shape that omg-json(5) documents"))
         .arg(flag("quiet", "Say nothing but errors on stderr").short('q'))
 }

@@ -1,12 +1,15 @@
 //! What every command needs, built once: which machine, how to print, and its index.
 
+use crate::config::Config;
 use crate::error::{Exit, Hinted};
 use crate::index::{self, Index, Status};
 use crate::model::Source;
-use crate::ops::{Outcome, Place, Request, World, refresh};
+use crate::ops::{Outcome, Place, Request, World, fetch, refresh};
 use crate::ui::{Stages, Ui};
 use anyhow::Result;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// Passed to every command.
 pub struct Ctx {
@@ -15,9 +18,22 @@ pub struct Ctx {
     pub json: bool,
     /// Only this family is shown.
     pub backend: Option<Source>,
+    /// The index that the last query read, for the next one of the same process.
+    opened: RefCell<Option<Rc<Index>>>,
+    /// Whether it was stale and could not be refreshed.
+    stale: Cell<bool>,
 }
 
 impl Ctx {
+    pub fn new(place: Place, ui: Ui, json: bool, backend: Option<Source>) -> Ctx {
+        Ctx { place, ui, json, backend, opened: RefCell::default(), stale: Cell::new(false) }
+    }
+
+    /// Whether the last answer came from an index that is older than its sources.
+    pub fn answered_stale(&self) -> bool {
+        self.stale.get()
+    }
+
     /// Whether packages of a source are shown under `--backend`. The AUR belongs to pacman.
     pub fn shows(&self, source: Source) -> bool {
         match self.backend {
@@ -43,19 +59,21 @@ impl Ctx {
 
     /// The index, brought up to date first where it is stale, damaged or not there and may be written. Where it is stale
     /// and may not, the answer comes from what there is, and says so.
-    pub fn index(&self) -> Result<Index> {
+    pub fn index(&self) -> Result<Rc<Index>> {
+        self.stale.set(false);
         let reason = match self.status() {
             Ok((folder, status)) => {
                 let stale = status.staleness().any();
-                match Index::open(&folder) {
+                match self.open(&folder, Some(&status)) {
                     Ok(index) if !stale => return Ok(index),
                     Ok(index) => {
                         return match self.refresh(Request::default()) {
-                            Ok((folder, _)) => Ok(Index::open(&folder)?),
+                            Ok((folder, _)) => Ok(self.open(&folder, None)?),
                             Err(error) => {
                                 self.ui.warn(&format!(
                                     "this answer is stale, and the index cannot be refreshed: {error:#}"
                                 ));
+                                self.stale.set(true);
                                 Ok(index)
                             }
                         };
@@ -67,18 +85,51 @@ impl Ctx {
         };
         let request = Request { force: !matches!(reason, index::Error::Missing(_)) };
         match self.refresh(request) {
-            Ok((folder, _)) => Ok(Index::open(&folder)?),
+            Ok((folder, _)) => Ok(self.open(&folder, None)?),
             Err(error) => Err(error.context(reason.to_string())),
         }
     }
 
+    /// The index of a folder, opened unless it is the one that is open already.
+    fn open(&self, folder: &Path, status: Option<&Status>) -> index::Result<Rc<Index>> {
+        let mut opened = self.opened.borrow_mut();
+        if let (Some(index), Some(status)) = (&*opened, status)
+            && index.folder == folder
+            && index.status == *status
+        {
+            return Ok(Rc::clone(index));
+        }
+        Ok(Rc::clone(opened.insert(Rc::new(Index::open(folder)?))))
+    }
+
     /// Refreshes the first folder that can be written.
     pub fn refresh(&self, request: Request) -> Result<(PathBuf, Outcome)> {
-        let world = World::open(&self.place)?;
+        self.bring(request, false)
+    }
+
+    /// The same, after what comes from the network has been fetched anew.
+    pub fn refresh_and_fetch(&self, request: Request) -> Result<(PathBuf, Outcome)> {
+        self.bring(request, true)
+    }
+
+    fn bring(&self, request: Request, fetches: bool) -> Result<(PathBuf, Outcome)> {
+        let suits_aur = World::open(&self.place)?.suits_aur;
+        let config = Config::read(&self.place.root)?;
         let mut failed = None;
         for folder in self.place.folders().into_iter().filter(|folder| writable(folder)) {
             let stages = Stages::new(&self.ui);
-            match refresh(&world, &folder, request, &stages) {
+            let place = Place { aur: fetch::aur(suits_aur, &folder, &config), ..self.place.clone() };
+            let failure = match fetches {
+                true => fetch::fetch(&place, &folder, &stages),
+                false => Ok(Status::read(&folder).ok().and_then(|status| fetch::remembered(&status))),
+            };
+            let done = failure.and_then(|failure| {
+                let outcome = refresh(&place, &folder, request, &stages)?;
+                let failure = failure.filter(|_| place.aur.is_some());
+                let status = fetch::remember(&folder, failure, outcome.status, &stages)?;
+                Ok(Outcome { status, ..outcome })
+            });
+            match done {
                 Ok(outcome) => return Ok((folder, outcome)),
                 Err(error) => failed = failed.or(Some(error)),
             }

@@ -6,8 +6,11 @@
 pub mod backends;
 pub mod cli;
 pub mod commands;
+pub mod config;
 pub mod context;
 pub mod error;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod index;
 pub mod model;
 pub mod ops;

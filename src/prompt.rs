@@ -1,11 +1,12 @@
 //! The prompt's segment: counts from the status file and the versions that the folder asks for.
 //!
 //! Runs before every prompt, so it is answered before the command line parser exists, it never rebuilds anything and it never
-//! fails loudly: a prompt without a segment is better than one with an error in it. What is stale is marked.
+//! fails loudly: a prompt without a segment is better than one with an error in it. What is stale is marked; where the status is
+//! damaged there are no counts, and the exit code is 3.
 
 use crate::context::Ctx;
 use crate::error::Exit;
-use crate::index::Status;
+use crate::index::{Error, Status};
 use crate::ops::Place;
 use crate::runtimes::pin;
 use crate::ui::{Ui, clean};
@@ -46,26 +47,41 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
 }
 
 fn answer(ui: &Ui, place: &Place, format: &str) -> Exit {
-    let segment = segment(place, format);
-    match ui.print(&segment) {
-        Ok(()) => Exit::Found,
-        Err(_) => Exit::Failed,
+    let (status, unreadable) = status(place);
+    match ui.print(&segment(status, format)) {
+        Ok(()) if !unreadable => Exit::Found,
+        _ => Exit::Failed,
     }
 }
 
-fn segment(place: &Place, format: &str) -> String {
-    let statuses = place.folders().into_iter().filter_map(|folder| Status::read(&folder).ok());
+/// The first status that is fresh, else the first that is there, and whether it is stale. With none, whether that is because
+/// one is damaged or refused.
+fn status(place: &Place) -> (Option<(Status, bool)>, bool) {
     let mut best: Option<(Status, bool)> = None;
-    for status in statuses {
-        let stale = status.staleness().any();
-        if !stale || best.is_none() {
-            best = Some((status, stale));
-        }
-        if !stale {
-            break;
+    let mut unreadable = false;
+    for folder in place.folders() {
+        match Status::read(&folder) {
+            Ok(status) => {
+                let stale = status.staleness().any();
+                if !stale || best.is_none() {
+                    best = Some((status, stale));
+                }
+                if !stale {
+                    break;
+                }
+            }
+            Err(error) => unreadable |= !matches!(error, Error::Missing(_)),
         }
     }
-    let (status, stale) = best.unwrap_or_default();
+    let unreadable = unreadable && best.is_none();
+    (best, unreadable)
+}
+
+fn segment(status: Option<(Status, bool)>, format: &str) -> String {
+    let known = status.is_some();
+    let (status, stale) = status.unwrap_or_default();
+    // Nought would be an answer.
+    let count = |count: u32| if known { count.to_string() } else { String::new() };
     let totals = status.totals();
     let security = totals.security_updates.unwrap_or(0);
     let attention = totals.broken + status.problems.len() as u32;
@@ -77,10 +93,10 @@ fn segment(place: &Place, format: &str) -> String {
         ("{security}", some(security, "!")),
         ("{attention}", some(attention, "×")),
         ("{runtimes}", runtimes),
-        ("{updates_count}", totals.updates.to_string()),
-        ("{security_count}", security.to_string()),
-        ("{attention_count}", attention.to_string()),
-        ("{installed_count}", totals.installed.to_string()),
+        ("{updates_count}", count(totals.updates)),
+        ("{security_count}", count(security)),
+        ("{attention_count}", count(attention)),
+        ("{installed_count}", count(totals.installed)),
     ];
     filled(format, &values)
 }

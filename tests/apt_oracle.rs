@@ -235,9 +235,12 @@ fn every_installed_package_is_dpkgs() {
 fn every_path_has_the_owner_dpkg_names() {
     let Some(apt) = machine("every_path_has_the_owner_dpkg_names") else { return };
     let mut ours: BTreeMap<Vec<u8>, BTreeSet<String>> = BTreeMap::new();
-    apt.read_owned(&mut |name, arch, path| {
-        ours.entry(path.to_vec()).or_default().insert(full(name, arch));
-    })
+    apt.read_owned(
+        &mut |name, arch, path| {
+            ours.entry(path.to_vec()).or_default().insert(full(name, arch));
+        },
+        &mut |problem| panic!("{problem:?}"),
+    )
     .unwrap();
     let diverted: BTreeSet<PathBuf> =
         std::fs::read_to_string("/var/lib/dpkg/diversions").unwrap().lines().map(PathBuf::from).collect();
@@ -918,10 +921,12 @@ fn a_local_refresh_says_what_a_full_one_says() {
     for engine in [Some(no_engine()), engine].into_iter().flatten() {
         write_status(&original);
         let refresh = |index: &str, force: bool| {
-            let apt = Apt::open(Path::new("/"), Some(&config), engine.clone()).unwrap().unwrap();
-            let world = World { backends: vec![Box::new(apt)], aur: None };
+            let open = || {
+                let apt = Apt::open(Path::new("/"), Some(&config), engine.clone())?.expect("dpkg is here");
+                Ok(World { backends: vec![Box::new(apt)], aur: None, suits_aur: false })
+            };
             let index = folder.path().join(index);
-            let outcome = ops::refresh(&world, &index, ops::Request { force }, &omg::model::Silent).unwrap();
+            let outcome = ops::refresh_from(&open, &index, ops::Request { force }, &omg::model::Silent).unwrap();
             (rows(&index, &outcome.status), outcome)
         };
         let (before, _) = refresh("local", true);

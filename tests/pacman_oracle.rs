@@ -17,101 +17,28 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use wording::{Known, Of, blocks};
+use world::{PAIRS, World, assert_same, folders_of, have, have_pacman, shared_data, small_world};
 
-// ---------------------------------------------------------------------------------------------------------------- worlds
+#[path = "cli/pacman_wording.rs"]
+mod wording;
+#[path = "cli/pacman_world.rs"]
+mod world;
 
-/// A machine of its own: databases, a configuration, and an empty root.
-struct World {
-    name: &'static str,
-    folder: tempfile::TempDir,
-}
-
-/// Databases below `arch-sync` in the order of their repositories, and a tree below `arch-local`.
-struct Pair {
-    name: &'static str,
-    sync: &'static [(&'static str, &'static str)],
-    local: &'static str,
-}
-
-const LOCAL_2017: &str = "arch-v-2017-12-local.tar.zst";
-const LOCAL_2026: &str = "arch-base-2026-03-local.tar.zst";
-
-const PAIRS: &[Pair] = &[
-    Pair {
-        name: "2017",
-        sync: &[("core", "arch-2017-12/core.db"), ("extra", "arch-2017-12/extra.db")],
-        local: LOCAL_2017,
-    },
-    Pair { name: "2022 over 2017", sync: SYNC_2022, local: LOCAL_2017 },
-    Pair { name: "2022 under 2026", sync: SYNC_2022, local: LOCAL_2026 },
-    Pair { name: "2026", sync: SYNC_2026, local: LOCAL_2026 },
-    Pair { name: "2026 over 2017", sync: SYNC_2026, local: LOCAL_2017 },
-    Pair {
-        name: "2025 rebuilt",
-        sync: &[("core", "files-2025-09/core.db"), ("extra", "files-2025-09/extra.db")],
-        local: LOCAL_2026,
-    },
-    Pair {
-        name: "2025 with files",
-        sync: &[("core", "files-2025-09/core.files"), ("extra", "files-2025-09/extra.files")],
-        local: LOCAL_2017,
-    },
-    Pair {
-        name: "msys2",
-        sync: &[("ucrt64", "msys2-2024-05/ucrt64.db"), ("msys", "msys2-2024-05/msys.db")],
-        local: LOCAL_2026,
-    },
-    Pair {
-        name: "all together",
-        sync: &[
-            ("garuda", "arch-2026-03/garuda.db"),
-            ("core", "arch-2026-03/core.db"),
-            ("extra", "arch-2022-09/extra.db.tar.gz"),
-            ("multilib", "arch-2026-03/multilib.db"),
-            ("chaotic-aur", "arch-2026-03/chaotic-aur.db"),
-            ("archcraft", "arch-2022-09/archcraft.db.tar.xz"),
-            ("old-core", "arch-2017-12/core.db"),
-            ("old-extra", "arch-2017-12/extra.db"),
-            ("msys", "msys2-2024-05/msys.db"),
-        ],
-        local: LOCAL_2017,
-    },
-];
-
-const SYNC_2022: &[(&str, &str)] = &[
-    ("core", "arch-2022-09/core.db.tar.gz"),
-    ("extra", "arch-2022-09/extra.db.tar.gz"),
-    ("multilib", "arch-2022-09/multilib.db.tar.gz"),
-    ("chaotic-aur", "arch-2022-09/chaotic-aur.db.tar.xz"),
-    ("archcraft", "arch-2022-09/archcraft.db.tar.xz"),
-];
-
-const SYNC_2026: &[(&str, &str)] = &[
-    ("core", "arch-2026-03/core.db"),
-    ("multilib", "arch-2026-03/multilib.db"),
-    ("chaotic-aur", "arch-2026-03/chaotic-aur.db"),
-    ("garuda", "arch-2026-03/garuda.db"),
-];
-
-fn shared_data() -> PathBuf {
-    match std::env::var_os("OMG_TEST_DATA") {
-        Some(path) => PathBuf::from(path),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
+impl World {
+    fn alpm(&self, engine: Result<EngineCommand, EngineError>) -> Alpm {
+        Alpm::open(&self.root(), Some(&self.conf()), Some(&self.db()), engine).unwrap().expect("there is pacman")
     }
 }
 
-/// Whether the oracle is there; says so if it is not.
-fn have(test: &str, what: &str, there: bool) -> bool {
-    if !there {
-        eprintln!("skipped {test}: no {what}");
+/// Runs `check` in every real world.
+fn in_every_world(test: &str, check: impl Fn(&World)) {
+    if !have_pacman(test) || !have(test, "shared data", shared_data().join("arch-sync").is_dir()) {
+        return;
     }
-    there
-}
-
-fn have_pacman(test: &str) -> bool {
-    have(test, "pacman", Command::new("pacman").arg("-V").output().is_ok())
+    PAIRS.iter().for_each(|pair| check(&World::real(pair)));
 }
 
 fn engine() -> Option<EngineCommand> {
@@ -123,121 +50,10 @@ fn no_engine() -> Result<EngineCommand, EngineError> {
     Err(EngineError::CannotStart("not asked".to_owned()))
 }
 
-impl World {
-    fn empty(name: &'static str) -> World {
-        let world = World { name, folder: tempfile::tempdir().unwrap() };
-        for path in [world.root(), world.db().join("sync"), world.db().join("local")] {
-            fs::create_dir_all(path).unwrap();
-        }
-        fs::write(world.db().join("local/ALPM_DB_VERSION"), "9\n").unwrap();
-        world
-    }
-
-    fn real(pair: &Pair) -> World {
-        let world = World::empty(pair.name);
-        let data = shared_data();
-        for (repository, file) in pair.sync {
-            let to = world.db().join(format!("sync/{repository}.db"));
-            fs::copy(data.join("arch-sync").join(file), to).unwrap();
-        }
-        let unpacked = omg::sys::unpack::read(&data.join("arch-local").join(pair.local)).unwrap();
-        tar::Archive::new(&unpacked[..]).unpack(world.folder.path().join("unpacked")).unwrap();
-        fs::remove_dir_all(world.db().join("local")).unwrap();
-        let from = world.folder.path().join("unpacked/var/lib/pacman/local");
-        fs::rename(from, world.db().join("local")).unwrap();
-        let sections: Vec<_> = pair.sync.iter().map(|(name, _)| format!("[{name}]\n{SERVER}\n")).collect();
-        world.configure("", &sections.concat());
-        world
-    }
-
-    fn root(&self) -> PathBuf {
-        self.folder.path().join("root")
-    }
-
-    fn db(&self) -> PathBuf {
-        self.folder.path().join("db")
-    }
-
-    fn conf(&self) -> PathBuf {
-        self.folder.path().join("pacman.conf")
-    }
-
-    fn configure(&self, options: &str, sections: &str) {
-        let text = format!("[options]\nArchitecture = x86_64\nSigLevel = Never\n{options}\n{sections}");
-        fs::write(self.conf(), text).unwrap();
-    }
-
-    /// A repository of our own making.
-    fn offer(&self, repository: &str, packages: &[(&str, &str, &str)]) {
-        let mut archive = tar::Builder::new(Vec::new());
-        for (name, version, more) in packages {
-            let text = format!(
-                "%FILENAME%\n{name}-{version}-any.pkg.tar.zst\n\n%NAME%\n{name}\n\n%VERSION%\n{version}\n\n\
-                 %DESC%\nthe package {name}\n\n%CSIZE%\n1\n\n%ISIZE%\n2\n\n%ARCH%\nany\n\n{more}"
-            );
-            let mut header = tar::Header::new_gnu();
-            header.set_size(text.len() as u64);
-            header.set_mode(0o644);
-            archive.append_data(&mut header, format!("{name}-{version}/desc"), text.as_bytes()).unwrap();
-        }
-        fs::write(self.db().join(format!("sync/{repository}.db")), archive.into_inner().unwrap()).unwrap();
-    }
-
-    fn install(&self, name: &str, version: &str, more: &str) {
-        let folder = self.db().join(format!("local/{name}-{version}"));
-        fs::create_dir_all(&folder).unwrap();
-        let text = format!("%NAME%\n{name}\n\n%VERSION%\n{version}\n\n%DESC%\nhere\n\n%ARCH%\nany\n\n{more}");
-        fs::write(folder.join("desc"), text).unwrap();
-        fs::write(folder.join("files"), format!("%FILES%\nusr/\nusr/bin/\nusr/bin/{name}\n\n")).unwrap();
-    }
-
-    fn alpm(&self, engine: Result<EngineCommand, EngineError>) -> Alpm {
-        Alpm::open(&self.root(), Some(&self.conf()), Some(&self.db()), engine).unwrap().expect("there is pacman")
-    }
-
-    fn pacman(&self, args: &[&str], stdin: &str) -> String {
-        self.pacman_both(args, stdin).0
-    }
-
-    /// What pacman says on standard output and on standard error.
-    fn pacman_both(&self, args: &[&str], stdin: &str) -> (String, String) {
-        let mut child = Command::new("pacman")
-            .arg("--config")
-            .arg(self.conf())
-            .arg("--dbpath")
-            .arg(self.db())
-            .arg("--root")
-            .arg(self.root())
-            .args(["--hookdir", "/nonexistent", "--logfile", "/dev/null", "--color", "never"])
-            .args(args)
-            .env("LC_ALL", "C")
-            .env("TZ", "UTC")
-            .env_remove("COLUMNS")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut pipe = child.stdin.take().unwrap();
-        let text = stdin.to_owned();
-        let writer = std::thread::spawn(move || pipe.write_all(text.as_bytes()));
-        let output = child.wait_with_output().unwrap();
-        let _ = writer.join().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (text(&output.stdout), text(&output.stderr))
-    }
-}
-
-const SERVER: &str = "Server = http://localhost/$repo/$arch";
-
-/// Runs `check` in every real world.
-fn in_every_world(test: &str, check: impl Fn(&World)) {
-    if !have_pacman(test) || !have(test, "shared data", shared_data().join("arch-sync").is_dir()) {
-        return;
-    }
-    for pair in PAIRS {
-        check(&World::real(pair));
-    }
+fn shown(package: &Package, of: Of) -> BTreeMap<String, String> {
+    let Package { name, version, summary, repository, explicit, .. } = package;
+    let known = Known { name, version, summary, repository, explicit: *explicit, field: &|field| package.field(field) };
+    wording::shown(&known, of)
 }
 
 // ----------------------------------------------------------------------------------------------------------------- sinks
@@ -412,10 +228,13 @@ fn every_owner_of_every_file() {
     in_every_world("every_owner_of_every_file", |world| {
         let mut ours: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let alpm = world.alpm(no_engine());
-        alpm.read_owned(&mut |name, arch, path| {
-            assert_eq!(arch, "");
-            ours.entry(String::from_utf8_lossy(path).into_owned()).or_default().push(name.to_owned());
-        })
+        alpm.read_owned(
+            &mut |name, arch, path| {
+                assert_eq!(arch, "");
+                ours.entry(String::from_utf8_lossy(path).into_owned()).or_default().push(name.to_owned());
+            },
+            &mut |problem| panic!("{problem:?}"),
+        )
         .unwrap();
         // pacman wants to know of a missing path whether it is a folder.
         let folders = folders_of(&world.db().join("local"));
@@ -446,16 +265,6 @@ fn every_owner_of_every_file() {
     });
 }
 
-fn folders_of(local: &Path) -> BTreeSet<String> {
-    let mut folders = BTreeSet::new();
-    for entry in fs::read_dir(local).unwrap() {
-        let Ok(bytes) = fs::read(entry.unwrap().path().join("files")) else { continue };
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        folders.extend(text.lines().filter_map(|line| Some(format!("/{}", line.strip_suffix('/')?))));
-    }
-    folders
-}
-
 // ---------------------------------------------------------------------------------------------------------------- policy
 
 /// What pacman says a system upgrade does: versions that `-Qu` offers and whether they are ignored, what `-Su` would take
@@ -478,20 +287,7 @@ impl Upgrade {
         let mut upgrade = Upgrade { offered: offered.collect(), taken: BTreeSet::new(), replaced: None };
         let text = world.pacman(&["-Sudd", "--noconfirm", "--print", "--print-format", "%r %n %v"], "");
         upgrade.taken.extend(text.lines().filter(|line| line.split(' ').count() == 3).map(str::to_owned));
-        // Asked for real and told no to everything, it names every replacement it would make and changes nothing.
-        if have(world.name, "root, whom alone pacman asks about replacements", rustix::process::geteuid().is_root()) {
-            let (_, questions) = world.pacman_both(&["-Sudd"], &"n\n".repeat(1000));
-            let mut replaced: BTreeMap<String, Vec<String>> = BTreeMap::new();
-            for question in questions.lines().filter_map(|line| line.strip_prefix(":: Replace ")) {
-                let words: Vec<_> = question.split(' ').collect();
-                let new = words[2].trim_end_matches('?').split('/').next_back().unwrap();
-                // By itself is an upgrade.
-                if words[0] != new {
-                    replaced.entry(words[0].to_owned()).or_default().push(new.to_owned());
-                }
-            }
-            upgrade.replaced = Some(replaced);
-        }
+        upgrade.replaced = world.replacements();
         upgrade
     }
 }
@@ -501,11 +297,12 @@ fn check_policy(world: &World) -> Upgrade {
     let theirs = Upgrade::ask(world);
     let ours = world.alpm(no_engine());
     let packages = local(&ours).packages;
+    let known = catalogue(&ours).packages;
     let names: Vec<(&str, &str)> = packages.iter().map(|p| (p.name.as_str(), "")).collect();
     for scope in [Scope::All, Scope::Only(&names)] {
         let policy = ours.policy(scope).unwrap();
         assert!(matches!(policy.authority, Authority::Rules(_)));
-        compare_upgrade(&format!("{}: rules", world.name), &ours, &packages, &policy.choices, &theirs);
+        compare_upgrade(&format!("{}: rules", world.name), &ours, (&packages, &known), &policy.choices, &theirs);
     }
     let Some(engine) = engine() else {
         have(world.name, "engine", false);
@@ -519,15 +316,20 @@ fn check_policy(world: &World) -> Upgrade {
             "{:?}",
             policy.authority
         );
-        compare_upgrade(&format!("{}: engine", world.name), &ours, &packages, &policy.choices, &theirs);
+        compare_upgrade(&format!("{}: engine", world.name), &ours, (&packages, &known), &policy.choices, &theirs);
     }
-    compare_choices(world, &ours, &asked, &packages);
+    compare_choices(world, &ours, &asked, &packages, &known);
     theirs
 }
 
-fn compare_upgrade(at: &str, alpm: &Alpm, packages: &[Package], choices: &[Choice], theirs: &Upgrade) {
+fn compare_upgrade(
+    at: &str,
+    alpm: &Alpm,
+    (packages, known): (&[Package], &[Package]),
+    choices: &[Choice],
+    theirs: &Upgrade,
+) {
     let conf = alpm.conf();
-    let known = catalogue(alpm).packages;
     let groups: HashMap<_, _> =
         known.iter().map(|p| ((p.repository.as_str(), p.name.as_str()), p.field(Field::Groups))).collect();
     let by_name: HashMap<&str, &Choice> = choices.iter().map(|c| (c.name.as_str(), c)).collect();
@@ -576,9 +378,8 @@ fn compare_upgrade(at: &str, alpm: &Alpm, packages: &[Package], choices: &[Choic
 }
 
 /// The engine and our rules say the same of every package there is, installed or not.
-fn compare_choices(world: &World, ours: &Alpm, asked: &Alpm, packages: &[Package]) {
-    let known: BTreeSet<String> =
-        catalogue(ours).packages.into_iter().map(|p| p.name).chain(packages.iter().map(|p| p.name.clone())).collect();
+fn compare_choices(world: &World, ours: &Alpm, asked: &Alpm, packages: &[Package], known: &[Package]) {
+    let known: BTreeSet<String> = known.iter().chain(packages).map(|p| p.name.clone()).collect();
     let names: Vec<(&str, &str)> =
         known.iter().map(|name| (name.as_str(), "")).chain([("no-such-package", "")]).collect();
     for scope in [Scope::All, Scope::Only(&names)] {
@@ -625,64 +426,16 @@ fn ignored_packages_and_groups_in_real_databases() {
 fn repositories_of_limited_use_in_real_databases() {
     in_every_world("repositories_of_limited_use_in_real_databases", |world| {
         let text = fs::read_to_string(world.conf()).unwrap();
-        for (at, usage) in ["Sync Search", "Sync Install"].iter().enumerate() {
-            let mut sections = text.split("Server");
-            let mut limited = sections.next().unwrap().to_owned();
-            for (section, rest) in sections.enumerate() {
-                if section % 2 == at % 2 {
-                    limited.push_str(&format!("Usage = {usage}\n"));
-                }
-                limited.push_str("Server");
-                limited.push_str(rest);
-            }
-            fs::write(world.conf(), limited).unwrap();
-            check_policy(world);
+        let mut sections = text.split("Server");
+        let mut limited = sections.next().unwrap().to_owned();
+        for (section, rest) in sections.enumerate() {
+            limited.push_str(["Usage = Sync Search\n", "Usage = Sync Install\n", ""][section % 3]);
+            limited.push_str("Server");
+            limited.push_str(rest);
         }
+        fs::write(world.conf(), limited).unwrap();
+        check_policy(world);
     });
-}
-
-/// A machine of our own making with one of everything.
-fn small_world() -> World {
-    let world = World::empty("small");
-    world.offer(
-        "first",
-        &[
-            ("same", "1.0-1", ""),
-            ("older", "1.0-1", ""),
-            ("newer", "2:1.0-1", "%DEPENDS%\nsame>=1\n\n%OPTDEPENDS%\nolder: for b: c\n\n"),
-            ("new-name", "3-1", "%REPLACES%\nold-name<5\nkept-name>5\n\n"),
-            ("another-name", "3-1", "%REPLACES%\nold-name\nignored-name\n\n"),
-            ("grouped", "2-1", "%GROUPS%\nthe-group\n\n"),
-            ("itself", "2-1", "%REPLACES%\nitself\n\n"),
-            ("shared", "2-1", ""),
-        ],
-    );
-    world.offer(
-        "second",
-        &[
-            ("shared", "3-1", ""),
-            ("second-only", "1-1", ""),
-            ("late", "1-1", "%REPLACES%\nsame\nforeign\nsecond-only\n\n"),
-            ("zz-late", "1-1", "%REPLACES%\nforeign\n\n"),
-            ("old-name", "9-1", ""),
-        ],
-    );
-    for (name, version, more) in [
-        ("same", "1.0-1", ""),
-        ("older", "1.1-1", "%REASON%\n1\n\n"),
-        ("newer", "1.0-1", ""),
-        ("old-name", "4-1", ""),
-        ("kept-name", "4-1", ""),
-        ("ignored-name", "1-1", ""),
-        ("grouped", "1-1", "%GROUPS%\nthe-group\n\n"),
-        ("itself", "1-1", ""),
-        ("shared", "1-1", ""),
-        ("foreign", "1-1", ""),
-        ("second-only", "0.9-1", ""),
-    ] {
-        world.install(name, version, more);
-    }
-    world
 }
 
 #[test]
@@ -953,140 +706,4 @@ fn random_versions_in_the_order_of_libalpm() {
     }
     assert_eq!(seen.len(), 3, "{seen:?}");
     println!("{} pairs: {seen:?}", pairs.len());
-}
-
-// ------------------------------------------------------------------------------------------------------ pacman's wording
-
-#[derive(Clone, Copy, PartialEq)]
-enum Of {
-    Sync,
-    Local,
-}
-
-/// A package the way `pacman -Si` and `-Qi` show it.
-fn shown(package: &Package, of: Of) -> BTreeMap<String, String> {
-    let list = |field| {
-        let words: Vec<_> = package.field(field).lines().collect();
-        if words.is_empty() { "None".to_owned() } else { words.join("  ") }
-    };
-    let text = |text: &str| if text.is_empty() { "None".to_owned() } else { text.to_owned() };
-    let mut block: BTreeMap<String, String> = BTreeMap::new();
-    let mut put = |key: &str, value: String| _ = block.insert(key.to_owned(), value);
-    put("Name", package.name.clone());
-    put("Version", package.version.clone());
-    put("Description", text(&package.summary));
-    put("Architecture", text(package.field(Field::Architecture)));
-    put("URL", text(package.field(Field::Homepage)));
-    put("Licenses", list(Field::License));
-    put("Groups", list(Field::Groups));
-    put("Provides", list(Field::Provides));
-    put("Depends On", list(Field::Depends));
-    let optional: Vec<_> = package.field(Field::OptDepends).lines().collect();
-    put("Optional Deps", if optional.is_empty() { "None".to_owned() } else { optional.join("\n") });
-    put("Conflicts With", list(Field::Conflicts));
-    put("Replaces", list(Field::Replaces));
-    // pacman shows both sizes of a package that is not here in the same unit.
-    let (download, unit) = size(package.field(Field::DownloadSize), None);
-    put("Installed Size", size(package.field(Field::InstalledSize), (of == Of::Sync).then_some(unit)).0);
-    put("Packager", text(package.field(Field::Maintainer)));
-    put("Build Date", date(package.field(Field::BuildDate)));
-    let checks = package.field(Field::Validation).lines().map(|check| match check {
-        "md5" => "MD5 Sum",
-        "sha256" => "SHA-256 Sum",
-        "pgp" => "Signature",
-        "none" => "None",
-        other => panic!("{other}"),
-    });
-    let checks: Vec<_> = checks.collect();
-    put("Validated By", if checks.is_empty() { "Unknown".to_owned() } else { checks.join("  ") });
-    match of {
-        Of::Sync => {
-            put("Repository", package.repository.clone());
-            put("Download Size", download);
-        }
-        Of::Local => {
-            put("Install Date", date(package.field(Field::InstallDate)));
-            let reason =
-                if package.explicit { "Explicitly installed" } else { "Installed as a dependency for another package" };
-            put("Install Reason", reason.to_owned());
-        }
-    }
-    block
-}
-
-/// The blocks of `-Si` and `-Qi`. Optional dependencies come one a line; whether one is installed is taken off.
-fn blocks(text: &str) -> Vec<BTreeMap<String, String>> {
-    let mut blocks = Vec::new();
-    for paragraph in text.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty()) {
-        let mut block: BTreeMap<String, String> = BTreeMap::new();
-        let mut last = String::new();
-        for line in paragraph.lines() {
-            match line.split_once(" : ").filter(|_| !line.starts_with(' ')) {
-                Some((key, value)) => {
-                    last = key.trim_end().to_owned();
-                    block.insert(last.clone(), value.trim_end().to_owned());
-                }
-                None => {
-                    let value = block.get_mut(&last).unwrap_or_else(|| panic!("{line:?}"));
-                    value.push('\n');
-                    value.push_str(line.trim());
-                }
-            }
-        }
-        if let Some(optional) = block.get_mut("Optional Deps") {
-            *optional = optional
-                .lines()
-                .map(|line| line.trim_end_matches(" [installed]").trim_end())
-                .collect::<Vec<_>>()
-                .join("\n");
-        }
-        blocks.push(block);
-    }
-    blocks
-}
-
-/// A size and its unit: the given one, or the largest that leaves more than 2048 of the next smaller one.
-fn size(bytes: &str, unit: Option<&'static str>) -> (String, &'static str) {
-    const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    let mut value: f64 = bytes.parse().unwrap_or(0.0);
-    let mut at = 0;
-    while at + 1 < UNITS.len() && unit.map_or(value > 2048.0, |unit| unit != UNITS[at]) {
-        value /= 1024.0;
-        at += 1;
-    }
-    (format!("{value:.2} {}", UNITS[at]), UNITS[at])
-}
-
-/// `%c` in the C locale, universal time.
-fn date(secs: &str) -> String {
-    let Ok(secs) = secs.parse::<i64>() else { return "None".to_owned() };
-    if secs == 0 {
-        return "None".to_owned();
-    }
-    let (days, rest) = (secs.div_euclid(86_400), secs.rem_euclid(86_400));
-    let weekday = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][days.rem_euclid(7) as usize];
-    let (mut year, mut left) = (1970, days);
-    let leap = |year: i64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    while left >= 365 + i64::from(leap(year)) {
-        left -= 365 + i64::from(leap(year));
-        year += 1;
-    }
-    let lengths = [31, 28 + i64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let mut month = 0;
-    while left >= lengths[month] {
-        left -= lengths[month];
-        month += 1;
-    }
-    let month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"][month];
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    format!("{weekday} {month} {:>2} {hour:02}:{minute:02}:{second:02} {year}", left + 1)
-}
-
-fn assert_same(at: &str, ours: &BTreeSet<String>, theirs: &BTreeSet<String>) {
-    let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).take(10).cloned().collect::<Vec<_>>();
-    let (ours_only, theirs_only) = (only(ours, theirs), only(theirs, ours));
-    assert!(
-        ours_only.is_empty() && theirs_only.is_empty(),
-        "{at}: only ours {ours_only:?}, only theirs {theirs_only:?}"
-    );
 }

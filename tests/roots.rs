@@ -39,7 +39,7 @@ fn glibc_of_debian_unstable() {
 
 #[test]
 fn musl() {
-    run_or_skip("musl", || {
+    let _ = run_or_skip("musl", || {
         let library = Path::new("/lib/x86_64-linux-musl/libc.so");
         if !library.exists() {
             return Err("no musl (Debian: musl)".to_owned());
@@ -56,28 +56,63 @@ fn musl() {
 
 #[test]
 fn no_c_library_at_all() {
-    run_or_skip("no_c_library_at_all", || bare_root("empty"));
+    let _ = run_or_skip("no_c_library_at_all", || bare_root("empty"));
 }
 
 /// `glibc` is the version that release has for good; unstable has whatever it has.
 fn in_debian(test: &str, suite: &str, glibc: Option<&str>) {
-    run_or_skip(test, || {
+    let ready = run_or_skip(test, || {
         let root = debian_root(suite)?;
         if let Some(glibc) = glibc {
             assert_eq!(glibc_version(&root), glibc, "{suite}");
         }
         Ok(root)
     });
+    if let Some(root) = ready {
+        knows_what_dpkg_knows(&root);
+    }
 }
 
-/// Makes the root with `make` and tries every command there; what cannot be made is skipped by name.
-fn run_or_skip(test: &str, make: impl FnOnce() -> Result<PathBuf, String>) {
+/// The main job in a system of another age: its packages indexed, listed and found, against its own dpkg.
+fn knows_what_dpkg_knows(root: &Path) {
+    let refreshed = in_root(root, &["refresh", "--force"]);
+    assert!(refreshed.status.success(), "{}", String::from_utf8_lossy(&refreshed.stderr));
+
+    let format = "${db:Status-Status}\t${Package}\t${Version}\n";
+    let theirs = run(Command::new("chroot").arg(root).args(["dpkg-query", "-W", "-f", format]));
+    let theirs = String::from_utf8(theirs.stdout).unwrap();
+    let mut expected: Vec<(String, String)> = theirs
+        .lines()
+        .filter_map(|line| line.strip_prefix("installed\t")?.split_once('\t'))
+        .map(|(name, version)| (name.to_owned(), version.to_owned()))
+        .collect();
+    expected.sort();
+    assert!(expected.len() > 50, "{theirs}");
+    assert_eq!(names_and_versions(&in_root(root, &["list", "--json"])), expected);
+
+    let found = names_and_versions(&in_root(root, &["search", "--names", "--all", "--json", "libc6"]));
+    let version = &expected.iter().find(|(name, _)| name == "libc6").expect("Debian without a C library").1;
+    assert!(found.contains(&("libc6".to_owned(), version.clone())), "{found:?}");
+}
+
+/// `name` and `version` of every object in the array that a command printed, sorted.
+fn names_and_versions(output: &Output) -> Vec<(String, String)> {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let rows: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).expect("an array");
+    let field = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap_or("missing").to_owned();
+    let mut pairs: Vec<_> = rows.iter().map(|row| (field(row, "name"), field(row, "version"))).collect();
+    pairs.sort();
+    pairs
+}
+
+/// Makes the root with `make`, tries every command there and returns it; what cannot be made is skipped by name.
+fn run_or_skip(test: &str, make: impl FnOnce() -> Result<PathBuf, String>) -> Option<PathBuf> {
     let ready = may_chroot().and_then(|()| static_omg()).and_then(|omg| Ok((make()?, omg)));
     let (root, omg) = match ready {
         Ok(ready) => ready,
         Err(why) => {
             println!("skipped {test}: {why}");
-            return;
+            return None;
         }
     };
     // Not a hard link: the root may be on another file system, and a test must not be able to change the original.
@@ -91,6 +126,7 @@ fn run_or_skip(test: &str, make: impl FnOnce() -> Result<PathBuf, String>) {
         assert_eq!(there.status, here.status, "{arguments:?}: {}", String::from_utf8_lossy(&there.stderr));
         assert_eq!(String::from_utf8_lossy(&there.stdout), String::from_utf8_lossy(&here.stdout), "{arguments:?}");
     }
+    Some(root)
 }
 
 /// Runs the copied file inside `root`, where nothing of this machine's environment is set.

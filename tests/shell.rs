@@ -56,7 +56,7 @@ fn sample() -> Command {
         )
         .subcommand(Command::new("info").about("Show packages").arg(Arg::new("names").value_name("NAME").num_args(1..)))
         .subcommand(
-            Command::new("files").arg(Arg::new("name").value_name("INSTALLED")).arg(Arg::new("out").value_name("PATH")),
+            Command::new("files").arg(Arg::new("INSTALLED").value_name("NAME")).arg(Arg::new("out").value_name("PATH")),
         )
         .subcommand(Command::new("owner").arg(Arg::new("paths").value_name("PATH").num_args(1..)))
         .subcommand(Command::new("completions").arg(Arg::new("shell").value_parser(["bash", "zsh", "fish"])))

@@ -222,13 +222,13 @@ fn capture(stderr: ChildStderr) -> String {
 
 /// Why the pipe gave no reply.
 #[derive(Debug, PartialEq, Eq)]
-enum Silence {
+pub(crate) enum Silence {
     NoGreeting(String),
     Refused(String),
     Broken(String),
 }
 
-fn hear(stdout: impl Read) -> Result<Reply, Silence> {
+pub(crate) fn hear(stdout: impl Read) -> Result<Reply, Silence> {
     let mut lines = BufReader::with_capacity(1 << 16, stdout.take(MAX_REPLY_BYTES));
     let mut line = String::new();
     let library = match lines.read_line(&mut line) {

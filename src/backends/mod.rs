@@ -9,7 +9,7 @@ pub mod aur;
 pub mod embedded;
 pub mod engine;
 
-use crate::model::{CatalogueSink, LocalSink, Offer, OrphanRule, Policy, Scope, Source};
+use crate::model::{CatalogueSink, LocalSink, Offer, OrphanRule, Policy, Problem, Scope, Source};
 use anyhow::Result;
 use std::cmp::Ordering;
 use std::path::PathBuf;
@@ -36,7 +36,8 @@ pub trait Backend: Send + Sync {
 
     /// Calls back with `(name, arch, path)` for every path of every installed package. Absolute paths as the database
     /// gives them (no trailing slash), diversions applied. Bytes, since file names are.
-    fn read_owned(&self, each: &mut dyn FnMut(&str, &str, &[u8])) -> Result<()>;
+    /// A list that is missing or damaged is a problem, and the others still answer.
+    fn read_owned(&self, each: &mut dyn FnMut(&str, &str, &[u8]), problem: &mut dyn FnMut(Problem)) -> Result<()>;
 
     /// The paths of one installed package, for `omg files`; `None` where it is not installed.
     fn files_of(&self, name: &str, arch: &str) -> Result<Option<Vec<Vec<u8>>>>;

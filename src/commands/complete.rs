@@ -2,7 +2,7 @@
 
 use crate::context::Ctx;
 use crate::error::Exit;
-use crate::index::{Catalogue, Local, status};
+use crate::index::{Catalogue, Local, Status, open_named, status};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -17,8 +17,12 @@ pub fn command() -> Command {
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
     let prefix = matches.get_one::<String>("PREFIX").expect("has a default").as_bytes();
+    // A hundred thousand names help nobody, and a part of them is worse: shells insert what all that is offered begins with.
+    if prefix.is_empty() && !matches.get_flag("installed") {
+        return Ok(Exit::NothingFound);
+    }
     // Somebody waits with a finger on the tab key: nothing is rebuilt here, and an old list of names serves.
-    let (folder, found) = ctx.status()?;
+    let (folder, _) = ctx.status()?;
     let mut out = Vec::new();
     let mut push = |_: u32, name: &[u8]| {
         let fits = name.starts_with(prefix);
@@ -29,9 +33,11 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
         fits
     };
     if matches.get_flag("installed") {
-        Local::open(&folder.join(status::local_name(found.local_generation)))?.names()?.each_from(prefix, &mut push)?;
+        let open = |status: &Status| Local::open(&folder.join(status::local_name(status.local_generation)));
+        open_named(&folder, open)?.1.names()?.each_from(prefix, &mut push)?;
     } else {
-        let catalogue = Catalogue::open(&folder.join(status::catalogue_name(found.catalogue_generation)))?;
+        let open = |status: &Status| Catalogue::open(&folder.join(status::catalogue_name(status.catalogue_generation)));
+        let (_, catalogue) = open_named(&folder, open)?;
         catalogue.names()?.each_from(prefix, &mut push)?;
     }
     ctx.ui.print(&String::from_utf8_lossy(&out))?;

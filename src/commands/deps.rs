@@ -1,15 +1,15 @@
 //! `omg deps`: what a package asks for, or who asks for it.
 
+use super::reply::Reply;
 use super::{full_name, unknown};
 use crate::context::Ctx;
-use crate::error::Exit;
 use crate::index::{Index, build::RELATIONS};
 use crate::model::{Field, Source, relation};
-use crate::ui::Style;
+use crate::ui::{Cell, Style, Ui, clean, table};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::Serialize;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 pub fn command() -> Command {
     let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
@@ -32,10 +32,12 @@ struct Dependency {
 struct Dependant {
     name: String,
     kind: &'static str,
+    /// The provided name that is asked for, where it is not the package's own.
+    through: Option<String>,
     source: Source,
 }
 
-pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let name = matches.get_one::<String>("NAME").expect("required");
     let index = ctx.index()?;
     match (matches.get_flag("reverse"), matches.get_flag("tree")) {
@@ -45,18 +47,13 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
     }
 }
 
-fn forward(ctx: &Ctx, index: &Index, name: &str) -> Result<Exit> {
+fn forward(ctx: &Ctx, index: &Index, name: &str) -> Result<Reply> {
     let Some(dependencies) = dependencies(ctx, index, name, &RELATIONS)? else {
         return Err(unknown(index, name, "is known")?);
     };
-    if ctx.json {
-        ctx.ui.print_json(&dependencies)?;
-    } else {
-        let line =
-            |d: &Dependency| format!("{} {}\n", ctx.ui.styled(Style::Dim, &format!("{:<13}", d.kind)), d.relation);
-        ctx.ui.print(&dependencies.iter().map(line).collect::<String>())?;
-    }
-    Ok(super::found(index, !dependencies.is_empty()))
+    let exit = super::found(index, !dependencies.is_empty());
+    let row = |d: &Dependency| [d.kind.to_owned(), d.relation.clone()];
+    Ok(Reply::new(dependencies, move |ui, all: &Vec<Dependency>| kinds_first(ui, all.iter().map(row)), exit))
 }
 
 /// The relations of the candidate, or of what is installed where no repository has the package; `None` for no such package.
@@ -87,54 +84,120 @@ fn dependencies(ctx: &Ctx, index: &Index, name: &str, kinds: &[Field]) -> Result
     Ok(Some(out))
 }
 
-fn reverse(ctx: &Ctx, index: &Index, name: &str) -> Result<Exit> {
+fn reverse(ctx: &Ctx, index: &Index, name: &str) -> Result<Reply> {
     let mut dependants = Vec::new();
-    for (id, field) in index.catalogue.dependants(name)? {
-        let row = index.catalogue.row(id)?;
-        if ctx.shows(row.source) {
-            let arch = index.catalogue.architecture(row.arch)?;
-            dependants.push(Dependant { name: full_name(&row.name, arch), kind: field.key(), source: row.source });
+    let mut seen = HashSet::new();
+    for (provided, through) in std::iter::once((name.to_owned(), false)).chain(provided(ctx, index, name)?) {
+        for (id, field) in index.catalogue.dependants(&provided)? {
+            let row = index.catalogue.row(id)?;
+            // What is provided was looked up for one family.
+            if ctx.shows(row.source) && !(through && row.source == Source::Apt) && seen.insert((id, field)) {
+                dependants.push(Dependant {
+                    name: full_name(&row.name, index.catalogue.architecture(row.arch)?),
+                    kind: field.key(),
+                    through: through.then(|| provided.clone()),
+                    source: row.source,
+                });
+            }
+        }
+    }
+    for (rank, _) in super::installed(ctx, index, name)? {
+        for (from, kind) in index.local.asked_by(rank)? {
+            let row = index.local.row(from)?;
+            // Of the others the catalogue has spoken.
+            if row.catalogue.is_none() {
+                let name = full_name(&row.name, &row.arch);
+                let kind = RELATIONS.get(usize::from(kind)).map_or("", |field| field.key());
+                dependants.push(Dependant { name, kind, through: None, source: row.source });
+            }
         }
     }
     if dependants.is_empty() && index.catalogue.find(name)?.is_empty() && index.local.find(name)?.is_empty() {
         return Err(unknown(index, name, "is known")?);
     }
-    if ctx.json {
-        ctx.ui.print_json(&dependants)?;
-    } else {
-        let line = |d: &Dependant| format!("{} {}\n", ctx.ui.styled(Style::Dim, &format!("{:<13}", d.kind)), d.name);
-        ctx.ui.print(&dependants.iter().map(line).collect::<String>())?;
-    }
-    Ok(super::found(index, !dependants.is_empty()))
+    dependants.sort_by(|a, b| a.name.cmp(&b.name));
+    let exit = super::found(index, !dependants.is_empty());
+    let row = |d: &Dependant| {
+        let through = d.through.as_ref().map_or(String::new(), |name| format!(" through {name}"));
+        [d.kind.to_owned(), d.name.clone() + &through]
+    };
+    Ok(Reply::new(dependants, move |ui, all: &Vec<Dependant>| kinds_first(ui, all.iter().map(row)), exit))
 }
 
-fn tree(ctx: &Ctx, index: &Index, name: &str) -> Result<Exit> {
-    let mut out = format!("{}\n", ctx.ui.styled(Style::Name, name));
+/// What pacman's packages of a name provide besides it. pacman counts who asks for that among the dependants; apt does not,
+/// and there a provided name is as a rule a role that many packages can play.
+fn provided(ctx: &Ctx, index: &Index, name: &str) -> Result<BTreeSet<(String, bool)>> {
+    let mut pages = Vec::new();
+    for id in index.catalogue.find(name)? {
+        let row = index.catalogue.row(id)?;
+        if row.source == Source::Apt || !ctx.shows(row.source) {
+            continue;
+        }
+        pages.extend(index.catalogue.details(&row)?.into_iter().map(|page| (row.source, page)));
+    }
+    for (_, row) in super::installed(ctx, index, name)? {
+        if row.source != Source::Apt && row.catalogue.is_none() {
+            pages.push((row.source, index.local.details(&row)?));
+        }
+    }
+    let names = pages
+        .iter()
+        .flat_map(|(source, page)| relation::names(*source, page.field(Field::Provides).unwrap_or_default()))
+        .filter(|other| *other != name);
+    Ok(names.map(|name| (name.to_owned(), true)).collect())
+}
+
+/// The kind of each relation, and what it is with.
+fn kinds_first(ui: &Ui, rows: impl Iterator<Item = [String; 2]>) -> String {
+    let cells = |[kind, with]: [String; 2]| vec![Cell::styled(Style::Dim, kind), Cell::plain(with)];
+    table(ui, &rows.map(cells).collect::<Vec<_>>())
+}
+
+/// A line of the tree.
+#[derive(Serialize)]
+struct Need {
+    /// 1 for what the package itself needs.
+    depth: usize,
+    relation: String,
+    /// The package that the relation's first alternative names.
+    name: String,
+    /// Its own needs stand further up, or above it.
+    repeated: bool,
+}
+
+fn tree(ctx: &Ctx, index: &Index, name: &str) -> Result<Reply> {
+    let mut needs = Vec::new();
     let mut seen = HashSet::from([name.to_owned()]);
-    if !branch(ctx, index, name, 1, &mut seen, &mut out)? {
+    if !branch(ctx, index, name, 1, &mut seen, &mut needs)? {
         return Err(unknown(index, name, "is known")?);
     }
-    ctx.ui.print(&out)?;
-    Ok(super::found(index, true))
+    let name = name.to_owned();
+    let text = move |ui: &Ui, needs: &Vec<Need>| {
+        let line = |need: &Need| {
+            let mark = if need.repeated { ui.styled(Style::Dim, " ...") } else { String::new() };
+            format!("{}{}{mark}\n", "  ".repeat(need.depth), clean(&need.relation))
+        };
+        format!("{}\n", ui.styled(Style::Name, &name)) + &needs.iter().map(line).collect::<String>()
+    };
+    Ok(Reply::new(needs, text, super::found(index, true)))
 }
 
-/// Prints what `name` needs, each package's own needs once. False where there is no such package.
+/// Gathers what `name` needs, each package's own needs once. False where there is no such package.
 fn branch(
     ctx: &Ctx,
     index: &Index,
     name: &str,
     depth: usize,
     seen: &mut HashSet<String>,
-    out: &mut String,
+    out: &mut Vec<Need>,
 ) -> Result<bool> {
     let Some(needs) = dependencies(ctx, index, name, &[Field::PreDepends, Field::Depends])? else { return Ok(false) };
     for need in needs {
         // The first alternative is the one a fresh machine would get.
         let source = if need.relation.contains([',', '|', '(']) { Source::Apt } else { Source::Pacman };
         let target = relation::names(source, &need.relation).next().unwrap_or_default().to_owned();
-        out.push_str(&format!("{}{}", "  ".repeat(depth), need.relation));
         let fresh = seen.insert(target.clone());
-        out.push_str(if fresh { "\n" } else { " ...\n" });
+        out.push(Need { depth, relation: need.relation, name: target.clone(), repeated: !fresh });
         // Chains longer than this occur in no distribution; hostile data must not exhaust the stack.
         if fresh && depth < 200 {
             branch(ctx, index, &target, depth + 1, seen, out)?;

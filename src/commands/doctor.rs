@@ -1,9 +1,13 @@
 //! `omg doctor`: what is stale, missing, damaged or undecided, and the command that mends it.
 
+use super::reply::Reply;
+use crate::backends::aur;
+use crate::config::Config;
 use crate::context::Ctx;
 use crate::error::Exit;
 use crate::index::{self, Catalogue, Local, Status, status};
-use crate::ui::Style;
+use crate::ops::{World, fetch};
+use crate::ui::{Style, Ui, clean};
 use anyhow::Result;
 use clap::{ArgMatches, Command};
 use serde::Serialize;
@@ -26,7 +30,7 @@ fn finding(grade: &'static str, text: impl Into<String>, hint: impl Into<String>
     Finding { grade, text: text.into(), hint: hint.into() }
 }
 
-pub fn run(ctx: &Ctx, _: &ArgMatches) -> Result<Exit> {
+pub fn run(ctx: &Ctx, _: &ArgMatches) -> Result<Reply> {
     let mut findings = Vec::new();
     let mut any = false;
     for folder in ctx.place.folders() {
@@ -42,19 +46,53 @@ pub fn run(ctx: &Ctx, _: &ArgMatches) -> Result<Exit> {
     if !any {
         findings.push(finding("bad", "there is no index that can be read", "omg refresh"));
     }
+    settings(ctx, &mut findings);
     let bad = findings.iter().any(|finding| finding.grade == "bad");
-    if ctx.json {
-        ctx.ui.print_json(&findings)?;
-    } else {
-        let line = |finding: &Finding| {
-            let style = if finding.grade == "bad" { Style::Warning } else { Style::Good };
-            let hint = if finding.hint.is_empty() { String::new() } else { format!("  hint: {}\n", finding.hint) };
-            format!("{} {}\n{hint}", ctx.ui.styled(style, &format!("{:<4}", finding.grade)), finding.text)
-        };
-        ctx.ui.print(&findings.iter().map(line).collect::<String>())?;
-    }
-    Ok(if bad { Exit::Partial } else { Exit::Found })
+    let exit = if bad { Exit::Partial } else { Exit::Found };
+    Ok(Reply::new(findings, |ui, findings: &Vec<Finding>| text(ui, findings), exit))
 }
+
+fn text(ui: &Ui, findings: &[Finding]) -> String {
+    let mut out = String::new();
+    for finding in findings {
+        let style = match finding.grade {
+            "bad" => Style::Warning,
+            "note" => Style::Dim,
+            _ => Style::Good,
+        };
+        let grade = ui.styled(style, &format!("{:<4}", finding.grade));
+        out.push_str(&format!("{grade}  {}\n", ui.wrapped(&clean(&finding.text), 6)));
+        if !finding.hint.is_empty() {
+            out.push_str(&format!("      hint: {}\n", ui.wrapped(&finding.hint, 12)));
+        }
+    }
+    out
+}
+
+/// omg's own configuration, and how old the copy of the AUR's list is.
+fn settings(ctx: &Ctx, findings: &mut Vec<Finding>) {
+    let config = match Config::read(&ctx.place.root) {
+        Ok(config) => config,
+        Err(error) => return findings.push(finding("bad", format!("{error:#}"), "omg man config | man -l -")),
+    };
+    let Ok(world) = World::open(&ctx.place) else { return };
+    let folders = ctx.place.folders();
+    let lists: Vec<_> = folders.iter().filter_map(|folder| fetch::aur(world.suits_aur, folder, &config)).collect();
+    let ages = lists.iter().filter_map(|aur| Some((aur, aur.path.metadata().ok()?.modified().ok()?.elapsed().ok())));
+    match ages.min_by_key(|(_, age)| *age) {
+        _ if lists.is_empty() => {}
+        None => findings.push(finding("note", "aur: its list has not been fetched yet", "omg refresh")),
+        Some((aur, age)) => {
+            let days = age.map_or(0, |age| age.as_secs() / 86_400);
+            let text = format!("aur: {} is {days} days old", aur.path.display());
+            let old = days > MOST_DAYS;
+            findings.push(finding(if old { "note" } else { "good" }, text, if old { "omg refresh" } else { "" }));
+        }
+    }
+}
+
+/// An older list of the AUR misses what people look for.
+const MOST_DAYS: u64 = 7;
 
 fn check(folder: &Path, status: &Status, findings: &mut Vec<Finding>) {
     let at = folder.display();
@@ -92,7 +130,12 @@ fn check(folder: &Path, status: &Status, findings: &mut Vec<Finding>) {
         }
     }
     for (path, message, of_catalogue) in &status.problems {
-        let hint = if *of_catalogue { "fetch the lists again (`sudo apt update` or `sudo pacman -Syy`)" } else { "" };
+        let hint = match of_catalogue {
+            _ if path.contains("://") => "omg refresh, when the network is there",
+            _ if path.ends_with(aur::FILE_NAME) => "omg refresh --force",
+            true => "fetch the lists again (`sudo apt update` or `sudo pacman -Syy`)",
+            false => "",
+        };
         findings.push(finding("bad", format!("{path}: {message}"), hint));
     }
 }

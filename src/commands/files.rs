@@ -1,9 +1,10 @@
 //! `omg files`: the paths of installed packages, from the machine's own database.
 
+use super::reply::Reply;
 use super::{full_name, installed, unknown};
 use crate::context::Ctx;
-use crate::error::Exit;
 use crate::ops::World;
+use crate::ui::clean;
 use anyhow::Result;
 use clap::{Arg, ArgMatches, Command};
 use serde::Serialize;
@@ -21,7 +22,7 @@ struct Files {
     files: Vec<String>,
 }
 
-pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let index = ctx.index()?;
     let world = World::open(&ctx.place)?;
     let mut all = Vec::new();
@@ -37,11 +38,8 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
             all.push(Files { name: full_name(&row.name, &row.arch), version: row.version, files });
         }
     }
-    if ctx.json {
-        ctx.ui.print_json(&all)?;
-    } else {
-        let lines = all.iter().flat_map(|package| &package.files).map(|file| format!("{file}\n"));
-        ctx.ui.print(&lines.collect::<String>())?;
-    }
-    Ok(super::found(&index, all.iter().any(|package| !package.files.is_empty())))
+    let exit = super::found(&index, all.iter().any(|package| !package.files.is_empty()));
+    let text =
+        |all: &Vec<Files>| all.iter().flat_map(|package| &package.files).map(|file| clean(file) + "\n").collect();
+    Ok(Reply::new(all, move |_, all| text(all), exit))
 }

@@ -1,12 +1,12 @@
 //! `omg info`: everything known of a package, from the repositories and from the machine, in one place.
 
+use super::reply::{Remark, Reply};
 use super::{full_name, source, unknown};
 use crate::context::Ctx;
-use crate::error::Exit;
 use crate::index::details::VersionDetails;
 use crate::index::{Index, LocalRow, Row};
 use crate::model::{Field, InstallState, Reason, Source};
-use crate::ui::{Style, clean};
+use crate::ui::{Style, Ui, clean};
 use anyhow::Result;
 use clap::{Arg, ArgMatches, Command};
 use serde::Serialize;
@@ -23,6 +23,19 @@ pub fn command() -> Command {
 struct Origin {
     version: String,
     repositories: Vec<String>,
+    /// Where each of them is fetched from; empty where that is not known.
+    locations: Vec<String>,
+}
+
+impl Origin {
+    fn text(&self) -> String {
+        let place = |(name, location): (&String, &String)| match location.as_str() {
+            "" => name.clone(),
+            location => format!("{name} ({location})"),
+        };
+        let places: Vec<String> = self.repositories.iter().zip(&self.locations).map(place).collect();
+        format!("{}  {}", self.version, places.join(", "))
+    }
 }
 
 /// One package's page.
@@ -47,7 +60,7 @@ struct Page {
     shown: Vec<(Field, String)>,
 }
 
-pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let index = ctx.index()?;
     let mut pages = Vec::new();
     let mut missing = Vec::new();
@@ -58,17 +71,13 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
         }
         pages.extend(found);
     }
-    if ctx.json {
-        ctx.ui.print_json(&pages)?;
-    } else {
-        ctx.ui.print(&pages.iter().map(|page| text(ctx, page)).collect::<Vec<_>>().join("\n"))?;
-    }
-    for name in &missing {
-        let error = unknown(&index, name, "is known")?;
-        ctx.ui.error(&error.to_string());
-        ctx.ui.hint(error.downcast_ref::<crate::error::Hinted>().map_or("", |hinted| &hinted.hint));
-    }
-    Ok(super::found(&index, missing.is_empty()))
+    let remarks: Vec<Remark> = missing
+        .iter()
+        .map(|name| unknown(&index, name, "is known").map(|error| Remark::of(&error)))
+        .collect::<Result<_>>()?;
+    let exit = super::found(&index, missing.is_empty());
+    let text = |ui: &Ui, pages: &Vec<Page>| pages.iter().map(|page| text(ui, page)).collect::<Vec<_>>().join("\n");
+    Ok(Reply::new(pages, text, exit).with(remarks))
 }
 
 fn of(ctx: &Ctx, index: &Index, typed: &str) -> Result<Vec<Page>> {
@@ -155,18 +164,24 @@ fn only_here(index: &Index, row: LocalRow) -> Result<Page> {
 }
 
 fn origin(index: &Index, version: &VersionDetails) -> Result<Origin> {
-    let repositories = version
-        .origins
-        .iter()
-        .map(|id| index.catalogue.repository(*id).map(str::to_owned))
-        .collect::<Result<_, _>>()?;
-    Ok(Origin { version: version.version.clone(), repositories })
+    let known = &index.catalogue.meta()?.repositories;
+    let (mut repositories, mut locations) = (Vec::new(), Vec::new());
+    for (_, name, location, _) in version.origins.iter().filter_map(|id| known.get(usize::from(*id))) {
+        repositories.push(name.clone());
+        locations.push(location.clone());
+    }
+    Ok(Origin { version: version.version.clone(), repositories, locations })
 }
+
+/// What a page may take from the machine where the candidate's repository does not say it: facts of the build that is
+/// installed. What an installed version depends on or provides says nothing of the candidate.
+const OF_THE_BUILD: [Field; 6] =
+    [Field::InstallDate, Field::InstalledSize, Field::BuildDate, Field::Validation, Field::Architecture, Field::Backup];
 
 /// The candidate's fields, and from the machine what only the machine knows.
 fn merged(mut fields: Vec<(Field, String)>, own: Option<VersionDetails>) -> Vec<(Field, String)> {
     for (field, text) in own.map(|own| own.fields).unwrap_or_default() {
-        if !fields.iter().any(|(known, _)| *known == field) {
+        if OF_THE_BUILD.contains(&field) && !fields.iter().any(|(known, _)| *known == field) {
             fields.push((field, text));
         }
     }
@@ -178,30 +193,55 @@ fn named(fields: &[(Field, String)]) -> BTreeMap<&'static str, String> {
     fields.iter().map(|(field, text)| (field.key(), text.clone())).collect()
 }
 
-fn text(ctx: &Ctx, page: &Page) -> String {
+fn text(ui: &Ui, page: &Page) -> String {
+    const LABEL: usize = 15;
     let mut out = String::new();
-    let mut line = |label: &str, value: &str| {
-        let label = ctx.ui.styled(Style::Dim, &format!("{label:<15}"));
-        let value = clean(value.trim_end()).replace('\n', &format!("\n{:<17}", ""));
-        out.push_str(&format!("{label}: {value}\n"));
+    let mut line = |label: &str, style: Option<Style>, value: &str| {
+        let label = ui.styled(Style::Dim, &format!("{label:<LABEL$}:"));
+        let lines: Vec<String> = value.trim_end().lines().map(|line| ui.wrapped(&clean(line), LABEL + 2)).collect();
+        let value = lines.join(&format!("\n{:LABEL$}  ", ""));
+        let value = style.map_or(value.clone(), |style| ui.styled(style, &value));
+        out.push_str(&format!("{label} {value}\n"));
     };
-    line("Name", &page.name);
-    line("Version", page.version.as_deref().unwrap_or("none allowed"));
-    line("Installed", page.installed_version.as_deref().unwrap_or("no"));
-    if let Some(reason) = page.reason {
-        let reason = if reason == Reason::Explicit { "installed on purpose" } else { "a dependency" };
-        line("Reason", &[reason, if page.held { ", held" } else { "" }].concat());
-    }
-    line("Source", &format!("{} {}", page.source.name(), page.repository));
-    line("Description", &page.description);
+    line("Name", Some(Style::Name), &page.name);
+    line("Version", Some(Style::Version), page.version.as_deref().unwrap_or("none allowed"));
+    line("Installed", page.installed_version.is_some().then_some(Style::Good), &installed(page));
+    line("From", None, &[page.source.name(), " ", &page.repository].concat());
+    line("Description", None, &page.description);
     for (field, value) in page.shown.iter().filter(|(field, _)| *field != Field::LongDescription) {
-        line(field.label(), &shown(*field, value));
+        line(field.label(), None, &shown(*field, value));
     }
-    for origin in &page.origins {
-        line("Offered", &format!("{} by {}", origin.version, origin.repositories.join(", ")));
+    let offered: Vec<String> = page.origins.iter().map(Origin::text).collect();
+    if !offered.is_empty() {
+        line("On offer", None, &offered.join("\n"));
     }
     if let Some((_, long)) = page.shown.iter().find(|(field, _)| *field == Field::LongDescription) {
-        out.push_str(&format!("\n{}\n", clean(long.trim_end())));
+        let paragraphs: Vec<String> =
+            long.trim_end().lines().map(|line| format!(" {}", ui.wrapped(&clean(line), 1))).collect();
+        out.push_str(&format!("\n{}\n", paragraphs.join("\n")));
+    }
+    out
+}
+
+/// The installed version, and what there is to say about its being there.
+fn installed(page: &Page) -> String {
+    let Some(version) = &page.installed_version else { return "no".to_owned() };
+    let mut out = version.clone();
+    match page.reason {
+        Some(Reason::Explicit) => out.push_str(", on purpose"),
+        Some(Reason::Dependency) => out.push_str(", as a dependency"),
+        None => {}
+    }
+    let broken = page.state == Some(InstallState::Broken);
+    for (set, text) in [
+        (broken, ", half installed"),
+        (page.held, ", held"),
+        (page.upgradable && !page.security, ", can be upgraded"),
+        (page.security, ", has a security update"),
+    ] {
+        if set {
+            out.push_str(text);
+        }
     }
     out
 }
@@ -214,8 +254,8 @@ fn shown(field: Field, value: &str) -> String {
             Field::BuildDate | Field::InstallDate | Field::FirstSubmitted | Field::LastModified | Field::OutOfDate,
             Some(secs),
         ) => date(secs),
-        _ if value.contains('\n') => value.trim_end().replace('\n', "  "),
-        _ => value.to_owned(),
+        (Field::OptDepends | Field::Backup, _) => value.to_owned(),
+        _ => value.trim_end().replace('\n', "  "),
     }
 }
 

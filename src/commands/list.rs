@@ -1,12 +1,13 @@
 //! `omg list`, and `omg explicit` and `omg outdated` for two of its sets.
 
+use super::reply::Reply;
 use super::{found, full_name, repository, source};
 use crate::context::Ctx;
 use crate::error::Exit;
 use crate::index::status::Counts;
 use crate::index::{Index, LocalRow};
 use crate::model::{Reason, Source};
-use crate::ui::Style;
+use crate::ui::{Cell, Style, Ui, table};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 use serde::Serialize;
@@ -81,16 +82,16 @@ pub fn outdated_command() -> Command {
     Command::new("outdated").about("List the packages with a newer version on offer").arg(count_flag())
 }
 
-pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let set = SETS.iter().find(|(name, _, _)| matches.get_flag(name)).map_or(Set::All, |(_, set, _)| *set);
     list(ctx, set, matches.get_flag("count"))
 }
 
-pub fn run_explicit(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+pub fn run_explicit(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     list(ctx, Set::Explicit, matches.get_flag("count"))
 }
 
-pub fn run_outdated(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+pub fn run_outdated(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     list(ctx, Set::Upgradable, matches.get_flag("count"))
 }
 
@@ -113,15 +114,14 @@ struct Listed {
     description: String,
 }
 
-fn list(ctx: &Ctx, set: Set, count: bool) -> Result<Exit> {
+fn list(ctx: &Ctx, set: Set, count: bool) -> Result<Reply> {
     if count
         && ctx.backend.is_none()
         && let Ok((_, status)) = ctx.status()
         && !status.staleness().any()
         && let Some(number) = set.counted(&status.totals())
     {
-        let partial = !status.problems.is_empty();
-        return print_count(ctx, number as usize).map(|exit| if partial { Exit::Partial } else { exit });
+        return Ok(counted(number as usize, status.problems.is_empty()));
     }
     let index = ctx.index()?;
     let mut rows = Vec::new();
@@ -132,61 +132,55 @@ fn list(ctx: &Ctx, set: Set, count: bool) -> Result<Exit> {
         Ok(())
     })?;
     if count {
-        return print_count(ctx, rows.len());
+        return Ok(counted(rows.len(), index.status.problems.is_empty()));
     }
-    if ctx.json {
-        let listed: Vec<Listed> = rows.iter().map(|row| listed(&index, set, row)).collect::<Result<_>>()?;
-        ctx.ui.print_json(&listed)?;
-    } else {
-        ctx.ui.print(&text(ctx, &index, set, &rows)?)?;
-    }
-    Ok(found(&index, !rows.is_empty()))
+    let exit = found(&index, !rows.is_empty());
+    let listed: Vec<Listed> = rows.into_iter().map(|row| listed(&index, set, row)).collect::<Result<_>>()?;
+    Ok(Reply::new(listed, move |ui, listed: &Vec<Listed>| text(ui, set, listed), exit))
 }
 
-fn print_count(ctx: &Ctx, number: usize) -> Result<Exit> {
-    ctx.ui.print(&format!("{number}\n"))?;
-    Ok(if number > 0 { Exit::Found } else { Exit::NothingFound })
+fn counted(number: usize, whole: bool) -> Reply {
+    let exit = match (whole, number) {
+        (false, _) => Exit::Partial,
+        (true, 0) => Exit::NothingFound,
+        (true, _) => Exit::Found,
+    };
+    Reply::new(number, |_, number| format!("{number}\n"), exit)
 }
 
-fn listed(index: &Index, set: Set, row: &LocalRow) -> Result<Listed> {
-    let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+fn listed(index: &Index, set: Set, row: LocalRow) -> Result<Listed> {
+    let some = |text: String| Some(text).filter(|text| !text.is_empty());
     Ok(Listed {
         name: full_name(&row.name, &row.arch),
         version: if set == Set::Upgradable { row.candidate.clone() } else { row.version.clone() },
-        installed_version: row.version.clone(),
-        candidate: some(&row.candidate),
-        source: source(index, row)?,
-        repository: repository(index, row)?.to_owned(),
+        source: source(index, &row)?,
+        repository: repository(index, &row)?.to_owned(),
+        installed_version: row.version,
+        candidate: some(row.candidate),
         reason: row.reason,
         held: row.held,
         orphan: row.orphan,
         foreign: row.foreign,
         security: row.security,
-        replaced_by: some(&row.replaced_by),
+        replaced_by: some(row.replaced_by),
         size: row.size_bytes,
-        description: row.summary.clone(),
+        description: row.summary,
     })
 }
 
-fn text(ctx: &Ctx, index: &Index, set: Set, rows: &[LocalRow]) -> Result<String> {
-    let mut out = String::new();
-    for row in rows {
-        out.push_str(&ctx.ui.styled(Style::Name, &full_name(&row.name, &row.arch)));
-        out.push(' ');
-        out.push_str(&ctx.ui.styled(Style::Version, &row.version));
+fn text(ui: &Ui, set: Set, listed: &[Listed]) -> String {
+    let row = |package: &Listed| {
+        let mut cells =
+            vec![Cell::styled(Style::Name, &package.name), Cell::styled(Style::Version, &package.installed_version)];
         if set == Set::Upgradable {
-            out.push_str(" -> ");
-            out.push_str(&ctx.ui.styled(Style::Version, &row.candidate));
-            out.push(' ');
-            out.push_str(&ctx.ui.styled(Style::Dim, repository(index, row)?));
-            for (mark, set) in [("[security]", row.security), ("[held]", row.held)] {
-                if set {
-                    out.push(' ');
-                    out.push_str(&ctx.ui.styled(Style::Warning, mark));
-                }
-            }
+            cells.push(Cell::plain("->"));
+            cells.push(Cell::styled(Style::Version, &package.version));
+            let marks = [("[security]", package.security), ("[held]", package.held)];
+            let marks: Vec<&str> = marks.iter().filter(|(_, set)| *set).map(|(mark, _)| *mark).collect();
+            cells.push(Cell::styled(Style::Warning, marks.join(" ")));
+            cells.push(Cell::styled(Style::Dim, &package.repository));
         }
-        out.push('\n');
-    }
-    Ok(out)
+        cells
+    };
+    table(ui, &listed.iter().map(row).collect::<Vec<_>>())
 }

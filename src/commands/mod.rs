@@ -1,6 +1,8 @@
 //! One file per verb: its arguments, what it asks of the index or an operation, and how the answer looks.
 
+mod batch;
 mod complete;
+mod completions;
 mod deps;
 mod doctor;
 mod files;
@@ -9,16 +11,20 @@ mod list;
 mod man;
 mod owner;
 mod refresh;
-mod search;
+mod reply;
+pub(crate) mod search;
 mod size;
 mod status;
 mod units;
 mod why;
 
+pub use reply::{Remark, Reply};
+
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
-use crate::index::{Index, LocalRow, search as find};
+use crate::index::{self, Index, LocalRow, search as find};
 use crate::model::Source;
+use crate::ops::Request;
 use anyhow::Result;
 use clap::{ArgMatches, Command};
 
@@ -26,28 +32,53 @@ use clap::{ArgMatches, Command};
 pub struct Verb {
     pub name: &'static str,
     pub command: fn() -> Command,
-    pub run: fn(&Ctx, &ArgMatches) -> Result<Exit>,
+    pub run: Run,
+}
+
+/// How a command does its work.
+#[derive(Clone, Copy)]
+pub enum Run {
+    /// It reads, and gives data: may be asked in `omg batch` as well.
+    Query(fn(&Ctx, &ArgMatches) -> Result<Reply>),
+    /// It changes something, and gives data.
+    Change(fn(&Ctx, &ArgMatches) -> Result<Reply>),
+    /// It prints in a form of its own, and knows no JSON.
+    Print(fn(&Ctx, &ArgMatches) -> Result<Exit>),
+}
+
+/// Asks a query. What it finds damaged is built again, once.
+pub fn ask(ctx: &Ctx, query: fn(&Ctx, &ArgMatches) -> Result<Reply>, matches: &ArgMatches) -> Result<Reply> {
+    match query(ctx, matches) {
+        Err(error) if error.chain().any(|cause| cause.downcast_ref().is_some_and(index::catalogue::is_damage)) => {
+            ctx.ui.warn(&format!("{error:#}; building it again"));
+            ctx.refresh(Request { force: true })?;
+            query(ctx, matches)
+        }
+        result => result,
+    }
 }
 
 /// Every command, in the order `omg --help` lists them.
 pub const VERBS: &[Verb] = &[
-    Verb { name: "search", command: search::command, run: search::run },
-    Verb { name: "info", command: info::command, run: info::run },
-    Verb { name: "list", command: list::command, run: list::run },
-    Verb { name: "explicit", command: list::explicit_command, run: list::run_explicit },
-    Verb { name: "outdated", command: list::outdated_command, run: list::run_outdated },
-    Verb { name: "owner", command: owner::command, run: owner::run },
-    Verb { name: "files", command: files::command, run: files::run },
-    Verb { name: "deps", command: deps::command, run: deps::run },
-    Verb { name: "why", command: why::command, run: why::run },
-    Verb { name: "size", command: size::command, run: size::run },
-    Verb { name: "status", command: status::command, run: status::run },
-    Verb { name: "prompt", command: crate::prompt::command, run: crate::prompt::run },
-    Verb { name: "refresh", command: refresh::command, run: refresh::run },
-    Verb { name: "doctor", command: doctor::command, run: doctor::run },
-    Verb { name: "units", command: units::command, run: units::run },
-    Verb { name: "man", command: man::command, run: man::run },
-    Verb { name: "complete", command: complete::command, run: complete::run },
+    Verb { name: "search", command: search::command, run: Run::Query(search::run) },
+    Verb { name: "info", command: info::command, run: Run::Query(info::run) },
+    Verb { name: "list", command: list::command, run: Run::Query(list::run) },
+    Verb { name: "explicit", command: list::explicit_command, run: Run::Query(list::run_explicit) },
+    Verb { name: "outdated", command: list::outdated_command, run: Run::Query(list::run_outdated) },
+    Verb { name: "owner", command: owner::command, run: Run::Query(owner::run) },
+    Verb { name: "files", command: files::command, run: Run::Query(files::run) },
+    Verb { name: "deps", command: deps::command, run: Run::Query(deps::run) },
+    Verb { name: "why", command: why::command, run: Run::Query(why::run) },
+    Verb { name: "size", command: size::command, run: Run::Query(size::run) },
+    Verb { name: "status", command: status::command, run: Run::Query(status::run) },
+    Verb { name: "batch", command: batch::command, run: Run::Print(batch::run) },
+    Verb { name: "prompt", command: crate::prompt::command, run: Run::Print(crate::prompt::run) },
+    Verb { name: "refresh", command: refresh::command, run: Run::Change(refresh::run) },
+    Verb { name: "doctor", command: doctor::command, run: Run::Query(doctor::run) },
+    Verb { name: "units", command: units::command, run: Run::Change(units::run) },
+    Verb { name: "completions", command: completions::command, run: Run::Print(completions::run) },
+    Verb { name: "man", command: man::command, run: Run::Print(man::run) },
+    Verb { name: "complete", command: complete::command, run: Run::Print(complete::run) },
 ];
 
 /// A name as a person writes it: with the architecture only where it is foreign.

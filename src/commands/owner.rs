@@ -1,11 +1,11 @@
 //! `omg owner`: which package a file belongs to.
 
+use super::reply::{Remark, Reply};
 use super::{full_name, source};
 use crate::context::Ctx;
-use crate::error::{Exit, Hinted};
 use crate::index::Index;
 use crate::model::Source;
-use crate::ui::{Style, clean};
+use crate::ui::{Cell, Style, Ui, table};
 use anyhow::Result;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde::Serialize;
@@ -31,7 +31,7 @@ struct Owner {
     source: Source,
 }
 
-pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let index = ctx.index()?;
     let (mut owners, mut missing) = (Vec::new(), Vec::new());
     for typed in matches.get_many::<PathBuf>("PATH").expect("required") {
@@ -41,20 +41,23 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
         }
         owners.extend(found);
     }
-    if ctx.json {
-        ctx.ui.print_json(&owners)?;
-    } else {
-        let line = |owner: &Owner| {
-            let package = ctx.ui.styled(Style::Name, &owner.package);
-            format!("{package} {} {}\n", ctx.ui.styled(Style::Version, &owner.version), clean(&owner.path))
-        };
-        ctx.ui.print(&owners.iter().map(line).collect::<String>())?;
-    }
-    for path in &missing {
-        let error = Hinted::new(Exit::NothingFound, format!("no package owns {}", path.display()), "");
-        ctx.ui.error(&error.message);
-    }
-    Ok(super::found(&index, missing.is_empty()))
+    let exit = super::found(&index, missing.is_empty());
+    let remarks = missing.into_iter().map(|path| Remark::Error {
+        message: format!("no installed package owns {}", path.display()),
+        hint: String::new(),
+    });
+    Ok(Reply::new(owners, |ui, owners: &Vec<Owner>| text(ui, owners), exit).with(remarks))
+}
+
+fn text(ui: &Ui, owners: &[Owner]) -> String {
+    let row = |owner: &Owner| {
+        vec![
+            Cell::styled(Style::Name, &owner.package),
+            Cell::styled(Style::Version, &owner.version),
+            Cell::plain(&owner.path),
+        ]
+    };
+    table(ui, &owners.iter().map(row).collect::<Vec<_>>())
 }
 
 fn of(ctx: &Ctx, index: &Index, typed: &Path) -> Result<Vec<Owner>> {

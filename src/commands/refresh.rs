@@ -1,39 +1,89 @@
 //! `omg refresh`: build the index.
 
+use super::reply::{Remark, Reply};
 use crate::context::Ctx;
 use crate::error::Exit;
-use crate::ops::Request;
+use crate::index::status::StoredProblem;
+use crate::index::{Staleness, Status};
+use crate::ops::{Outcome, Request};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde::Serialize;
 use std::time::Instant;
 
 pub fn command() -> Command {
     let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
     Command::new("refresh")
-        .about("Build the index that every other command reads, where it is stale")
+        .about("Build the index that every other command reads, where it is stale, and fetch the AUR's list")
         .arg(flag("force", "Build it anew even if nothing has changed").conflicts_with("if-stale"))
-        .arg(flag("if-stale", "Do nothing, quickly, if nothing has changed"))
+        .arg(flag("if-stale", "Do nothing, quickly, if nothing has changed; fetch nothing"))
 }
 
-pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+/// What a refresh did.
+#[derive(Serialize)]
+struct Done {
+    /// Which parts were built anew.
+    catalogue: bool,
+    local: bool,
+    known: u32,
+    installed: u32,
+    took_ms: u64,
+    problems: Vec<Problem>,
+}
+
+/// A source that could not be read whole.
+#[derive(Serialize)]
+struct Problem {
+    path: String,
+    message: String,
+}
+
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
+    let start = Instant::now();
     if matches.get_flag("if-stale")
         && let Ok((_, status)) = ctx.status()
         && !status.staleness().any()
     {
-        return Ok(Exit::Found);
+        return Ok(reply(Staleness::default(), &status, start));
     }
-    let start = Instant::now();
-    let (_, outcome) = ctx.refresh(Request { force: matches.get_flag("force") })?;
-    for (path, message, _) in &outcome.status.problems {
-        ctx.ui.warn(&format!("{path}: {message}"));
-    }
+    let request = Request { force: matches.get_flag("force") };
+    let (_, outcome) = match matches.get_flag("if-stale") {
+        true => ctx.refresh(request)?,
+        false => ctx.refresh_and_fetch(request)?,
+    };
+    let done = reply(outcome.built, &outcome.status, start);
+    let quiet = matches.get_flag("if-stale") && !outcome.built.any();
+    Ok(if quiet { done } else { done.with(told(&outcome, start)) })
+}
+
+/// Said on stderr: a refresh has no data for people.
+fn told(outcome: &Outcome, start: Instant) -> Vec<Remark> {
+    let warning = |(path, message, _): &StoredProblem| Remark::Warning(format!("{path}: {message}"));
+    let mut remarks: Vec<Remark> = outcome.status.problems.iter().map(warning).collect();
     let known: u32 = outcome.status.families.iter().map(|family| family.known).sum();
     let installed = outcome.status.totals().installed;
     let took = start.elapsed().as_millis();
-    ctx.ui.note(&match (outcome.built.catalogue, outcome.built.local) {
+    remarks.push(Remark::Note(match (outcome.built.catalogue, outcome.built.local) {
         (true, _) => format!("indexed {known} packages, {installed} of them installed, in {took} ms"),
         (false, true) => format!("indexed {installed} installed packages in {took} ms"),
         (false, false) => format!("nothing has changed: {known} packages, {installed} installed"),
-    });
-    Ok(if outcome.status.problems.is_empty() { Exit::Found } else { Exit::Partial })
+    }));
+    if !outcome.status.problems.is_empty() {
+        remarks.push(Remark::Hint("`omg doctor` says what mends it".to_owned()));
+    }
+    remarks
+}
+
+fn reply(built: Staleness, status: &Status, start: Instant) -> Reply {
+    let problem = |(path, message, _): &StoredProblem| Problem { path: path.clone(), message: message.clone() };
+    let done = Done {
+        catalogue: built.catalogue,
+        local: built.local,
+        known: status.families.iter().map(|family| family.known).sum(),
+        installed: status.totals().installed,
+        took_ms: start.elapsed().as_millis() as u64,
+        problems: status.problems.iter().map(problem).collect(),
+    };
+    let exit = if done.problems.is_empty() { Exit::Found } else { Exit::Partial };
+    Reply::new(done, |_, _| String::new(), exit)
 }

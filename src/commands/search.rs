@@ -1,13 +1,16 @@
 //! `omg search`: packages by what their names and descriptions say.
 
+use super::reply::{Remark, Reply};
 use super::{found, full_name};
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
+use crate::index::catalogue::Stored;
+use crate::index::details::VersionDetails;
 use crate::index::search::{Query, nearest, search};
-use crate::index::words::lower;
-use crate::index::{Index, LocalRow, Row};
+use crate::index::words::{self, lower};
+use crate::index::{Index, Row};
 use crate::model::Source;
-use crate::ui::Style;
+use crate::ui::{Cell, Style, Ui, table};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde::Serialize;
@@ -46,61 +49,52 @@ struct Match {
     description: String,
 }
 
-pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let terms: Vec<String> = matches.get_many::<String>("TERM").expect("required").cloned().collect();
     let regexes = matches.get_flag("regex").then(|| compile(&terms)).transpose()?;
     let index = ctx.index()?;
     let installed = index.local.by_catalogue()?;
     let installed_ids: Vec<u32> = installed.iter().map(|(id, _)| *id).collect();
-    let query = Query { terms: &terms, names: matches.get_flag("names"), regex: regexes.as_deref() };
-    let filter = Filter {
-        installed: matches.get_flag("installed").then_some(&installed_ids),
-        repository: matches.get_one::<String>("repo").map(String::as_str),
+    let repository = matches.get_one::<String>("repo").map(String::as_str);
+    let keep = |row: &Stored<'_>| {
+        let of = |wanted: &str| {
+            let name = index.catalogue.repository(row.repository)?;
+            Ok(name == wanted || name.split('/').next() == Some(wanted))
+        };
+        Ok(ctx.shows(row.source) && repository.map_or(Ok(true), of)?)
     };
     let limit = match matches.get_one::<usize>("limit") {
         _ if matches.get_flag("all") => usize::MAX,
         Some(limit) => *limit,
         None => LIMIT,
     };
-    let filtered = filter.installed.is_some() || filter.repository.is_some() || ctx.backend.is_some();
-    let sorted = if filtered { usize::MAX } else { limit };
-    let mut total = 0;
-    let mut rows = Vec::new();
-    for hit in search(&index.catalogue, &query, &installed_ids, sorted)? {
-        if filtered || rows.len() < limit {
-            let row = index.catalogue.row(hit.id)?;
-            if filter.passes(ctx, &index, &row)? {
-                total += 1;
-                if rows.len() < limit {
-                    rows.push(row);
-                }
-            }
-        } else {
-            total += 1;
-        }
-    }
-    let foreign = match filter.repository {
-        None => only_here(ctx, &index, &query)?,
+    let query = Query {
+        terms: &terms,
+        names: matches.get_flag("names"),
+        regex: regexes.as_deref(),
+        only: matches.get_flag("installed").then_some(&installed_ids),
+        keep: (repository.is_some() || ctx.backend.is_some()).then_some(&keep),
+    };
+    let hits = search(&index.catalogue, &query, &installed_ids, limit)?;
+    let mut total = hits.len();
+    let shown: Vec<u32> = hits.iter().take(limit).map(|hit| hit.id).collect();
+    let rows = index.catalogue.rows_of(&shown)?;
+    let foreign = match repository {
+        None => only_here(ctx, &index, &query, &installed)?,
         Some(_) => Vec::new(),
     };
     total += foreign.len();
     if total == 0 {
-        return nothing(ctx, &index, &terms, regexes.is_some());
+        return nothing(&index, &terms, regexes.is_some());
     }
     let mut matches: Vec<Match> = rows.into_iter().map(|row| entry(&index, &installed, row)).collect::<Result<_>>()?;
     matches.extend(foreign.into_iter().take(limit - matches.len().min(limit)));
-    if ctx.json {
-        ctx.ui.print_json(&matches)?;
-    } else {
-        ctx.ui.print(&text(ctx, &matches))?;
-        if matches.len() < total {
-            ctx.ui.note(&format!("{} of {total} matches; --all shows the rest", matches.len()));
-        }
-    }
-    Ok(found(&index, true))
+    let rest = (matches.len() < total)
+        .then(|| Remark::Note(format!("{} of {total} matches; --all shows the rest", matches.len())));
+    Ok(reply(matches, found(&index, true)).with(rest))
 }
 
-fn compile(terms: &[String]) -> Result<Vec<regex::Regex>> {
+pub(crate) fn compile(terms: &[String]) -> Result<Vec<regex::Regex>> {
     let compile = |term: &String| {
         regex::RegexBuilder::new(term).case_insensitive(true).size_limit(4 << 20).build().map_err(|error| {
             Hinted::new(Exit::Usage, format!("bad regular expression: {error}"), "without --regex terms are plain text")
@@ -110,35 +104,36 @@ fn compile(terms: &[String]) -> Result<Vec<regex::Regex>> {
     terms.iter().map(compile).collect()
 }
 
-struct Filter<'a> {
-    installed: Option<&'a Vec<u32>>,
-    repository: Option<&'a str>,
-}
-
-impl Filter<'_> {
-    fn passes(&self, ctx: &Ctx, index: &Index, row: &Row) -> Result<bool> {
-        let repository = index.catalogue.repository(row.repository)?;
-        Ok(ctx.shows(row.source)
-            && self.installed.is_none_or(|ids| ids.binary_search(&row.id).is_ok())
-            && self
-                .repository
-                .is_none_or(|wanted| repository == wanted || repository.split('/').next() == Some(wanted)))
-    }
-}
-
 /// Installed packages that no repository has: the catalogue does not know them, and they are few.
-fn only_here(ctx: &Ctx, index: &Index, query: &Query<'_>) -> Result<Vec<Match>> {
+fn only_here(ctx: &Ctx, index: &Index, query: &Query<'_>, known: &[(u32, u32)]) -> Result<Vec<Match>> {
     let terms: Vec<String> = query.terms.iter().map(|term| lower(term).into_owned()).collect();
     let fits = |place: usize, text: &str| match query.regex {
         Some(regexes) => regexes[place].is_match(text),
         None => lower(text).contains(&terms[place]),
     };
     let mut matches = Vec::new();
-    index.local.scan(|_, row| {
-        let all = |row: &LocalRow| {
-            (0..terms.len()).all(|place| fits(place, &row.name) || !query.names && fits(place, &row.summary))
+    let mut unknown = vec![true; index.local.len() as usize];
+    for (_, rank) in known {
+        if let Some(unknown) = unknown.get_mut(*rank as usize) {
+            *unknown = false;
+        }
+    }
+    for rank in (0u32..).zip(unknown).filter(|(_, unknown)| *unknown).map(|(rank, _)| rank) {
+        let row = index.local.row(rank)?;
+        if !row.installed() || !ctx.shows(row.source) {
+            continue;
+        }
+        // Expressions look at names and descriptions alone, here as in the catalogue.
+        let rest = match query.regex {
+            None if !query.names => index.local.details(&row)?,
+            _ => VersionDetails::default(),
         };
-        if row.installed() && row.catalogue.is_none() && ctx.shows(row.source) && all(&row) {
+        let fits_rest = |place| {
+            rest.fields.iter().any(|(field, text)| words::rest(row.source, *field, text).any(|text| fits(place, text)))
+        };
+        let all = (0..terms.len())
+            .all(|place| fits(place, &row.name) || !query.names && (fits(place, &row.summary) || fits_rest(place)));
+        if all {
             matches.push(Match {
                 name: full_name(&row.name, &row.arch),
                 version: row.version.clone(),
@@ -148,8 +143,7 @@ fn only_here(ctx: &Ctx, index: &Index, query: &Query<'_>) -> Result<Vec<Match>> 
                 description: row.summary,
             });
         }
-        Ok(())
-    })?;
+    }
     Ok(matches)
 }
 
@@ -173,42 +167,36 @@ fn entry(index: &Index, installed: &[(u32, u32)], row: Row) -> Result<Match> {
     })
 }
 
-fn text(ctx: &Ctx, matches: &[Match]) -> String {
-    let ui = &ctx.ui;
-    let mut out = String::new();
-    for found in matches {
-        let mut used = 0;
-        let mut push = |style: Style, text: &str| {
-            used += text.chars().count() + 1;
-            out.push_str(&ui.styled(style, text));
-            out.push(' ');
-        };
-        let place = if found.repository.is_empty() { found.source.name() } else { &found.repository };
-        push(Style::Name, &crate::ui::clean(&found.name));
-        push(Style::Version, &crate::ui::clean(&found.version));
-        push(Style::Dim, place);
-        match &found.installed_version {
-            Some(version) if *version == found.version => push(Style::Good, "[installed]"),
-            Some(version) => push(Style::Good, &format!("[installed: {version}]")),
-            None => {}
-        }
-        let description = crate::ui::clean(&found.description);
-        out.push_str(&ui.fitted(&description, used));
-        out.push('\n');
-    }
-    out
+fn reply(matches: Vec<Match>, exit: Exit) -> Reply {
+    Reply::new(matches, |ui, matches: &Vec<Match>| text(ui, matches), exit)
 }
 
-fn nothing(ctx: &Ctx, index: &Index, terms: &[String], regex: bool) -> Result<Exit> {
-    if ctx.json {
-        ctx.ui.print_json(&[] as &[Match; 0])?;
-    }
-    ctx.ui.note("nothing found");
+fn text(ui: &Ui, matches: &[Match]) -> String {
+    let row = |found: &Match| {
+        let place = if found.repository.is_empty() { found.source.name() } else { &found.repository };
+        let mark = match &found.installed_version {
+            Some(version) if *version == found.version => "[installed]".to_owned(),
+            Some(version) => format!("[installed: {version}]"),
+            None => String::new(),
+        };
+        vec![
+            Cell::styled(Style::Name, &found.name),
+            Cell::styled(Style::Version, &found.version),
+            Cell::styled(Style::Dim, place),
+            Cell::styled(Style::Good, mark),
+            Cell::plain(&found.description),
+        ]
+    };
+    table(ui, &matches.iter().map(row).collect::<Vec<_>>())
+}
+
+fn nothing(index: &Index, terms: &[String], regex: bool) -> Result<Reply> {
+    let mut remarks = vec![Remark::Note("nothing found".to_owned())];
     if let ([term], false) = (terms, regex) {
         let nearest = nearest(&index.catalogue, term, 5)?;
         if !nearest.is_empty() {
-            ctx.ui.hint(&format!("did you mean {}?", nearest.join(", ")));
+            remarks.push(Remark::Hint(format!("did you mean {}?", nearest.join(", "))));
         }
     }
-    Ok(found(index, false))
+    Ok(reply(Vec::new(), found(index, false)).with(remarks))
 }

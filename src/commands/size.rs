@@ -1,11 +1,11 @@
 //! `omg size`: what installed packages take up.
 
+use super::reply::Reply;
 use super::{full_name, installed, unknown};
 use crate::context::Ctx;
-use crate::error::Exit;
 use crate::index::{Index, build::RELATIONS};
 use crate::model::Field;
-use crate::ui::Style;
+use crate::ui::{Style, Ui};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde::Serialize;
@@ -46,7 +46,7 @@ struct Sizes {
     packages: Vec<Sized>,
 }
 
-pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let index = ctx.index()?;
     let mut packages = Vec::new();
     match matches.get_one::<String>("INSTALLED") {
@@ -81,15 +81,13 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
     packages.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.name.cmp(&b.name)));
     let total = packages.iter().map(|package| package.size).sum();
     packages.truncate(*matches.get_one::<usize>("limit").expect("has a default"));
-    let sizes = Sizes { total, packages };
-    if ctx.json {
-        ctx.ui.print_json(&sizes)?;
-    } else {
-        let line = |p: &Sized| format!("{:>10}  {}\n", human(p.size), ctx.ui.styled(Style::Name, &p.name));
-        let total = format!("{:>10}  in all\n", human(sizes.total));
-        ctx.ui.print(&(sizes.packages.iter().map(line).collect::<String>() + &total))?;
-    }
-    Ok(super::found(&index, sizes.total > 0))
+    let exit = super::found(&index, total > 0);
+    Ok(Reply::new(Sizes { total, packages }, text, exit))
+}
+
+fn text(ui: &Ui, sizes: &Sizes) -> String {
+    let line = |p: &Sized| format!("{:>10}  {}\n", human(p.size), ui.styled(Style::Name, &p.name));
+    sizes.packages.iter().map(line).collect::<String>() + &format!("{:>10}  in all\n", human(sizes.total))
 }
 
 fn closure(index: &Index, start: Vec<u32>) -> Result<Vec<u32>> {

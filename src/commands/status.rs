@@ -1,9 +1,10 @@
 //! `omg status`: the counts a prompt shows, in full.
 
+use super::reply::Reply;
 use crate::context::Ctx;
 use crate::error::Exit;
 use crate::index::status::Counts;
-use crate::ui::Style;
+use crate::ui::{Style, Ui};
 use anyhow::Result;
 use clap::{ArgMatches, Command};
 use serde::Serialize;
@@ -30,11 +31,11 @@ struct Answer {
     families: Vec<Shown>,
 }
 
-pub fn run(ctx: &Ctx, _: &ArgMatches) -> Result<Exit> {
+pub fn run(ctx: &Ctx, _: &ArgMatches) -> Result<Reply> {
     // The status file alone answers, unless it is stale or not there.
     let status = match ctx.status() {
         Ok((_, status)) if !status.staleness().any() => status,
-        _ => ctx.index()?.status,
+        _ => ctx.index()?.status.clone(),
     };
     let families = status.families.iter().filter_map(|family| {
         let source = family.source()?;
@@ -48,18 +49,15 @@ pub fn run(ctx: &Ctx, _: &ArgMatches) -> Result<Exit> {
         totals: status.totals(),
         families: families.collect(),
     };
-    if ctx.json {
-        ctx.ui.print_json(&answer)?;
-    } else {
-        ctx.ui.print(&text(ctx, &answer))?;
-    }
-    Ok(if answer.problems == 0 { Exit::Found } else { Exit::Partial })
+    let exit = if answer.problems == 0 { Exit::Found } else { Exit::Partial };
+    Ok(Reply::new(answer, text, exit))
 }
 
-fn text(ctx: &Ctx, answer: &Answer) -> String {
+fn text(ui: &Ui, answer: &Answer) -> String {
     let mut out = String::new();
-    for Shown { source, known, counts } in &answer.families {
-        out.push_str(&format!("{}  {known} known", ctx.ui.styled(Style::Name, source)));
+    let any = |family: &&Shown| family.known > 0 || family.counts.installed > 0;
+    for Shown { source, known, counts } in answer.families.iter().filter(any) {
+        out.push_str(&format!("{}  {known} known", ui.styled(Style::Name, source)));
         if counts.installed > 0 {
             let Counts { installed, explicit, dependencies, .. } = counts;
             out.push_str(&format!(", {installed} installed ({explicit} on purpose, {dependencies} as dependencies)"));
@@ -79,10 +77,10 @@ fn text(ctx: &Ctx, answer: &Answer) -> String {
     }
     if answer.problems > 0 {
         let text = format!("{} sources could not be read whole: see `omg doctor`\n", answer.problems);
-        out.push_str(&ctx.ui.styled(Style::Warning, &text));
+        out.push_str(&ui.styled(Style::Warning, &text));
     }
     if answer.stale {
-        out.push_str(&ctx.ui.styled(Style::Warning, "stale: run `omg refresh`\n"));
+        out.push_str(&ui.styled(Style::Warning, "stale: run `omg refresh`\n"));
     }
     out
 }

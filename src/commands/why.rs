@@ -1,11 +1,11 @@
 //! `omg why`: how an installed package came to be needed.
 
+use super::reply::Reply;
 use super::{full_name, installed, unknown};
 use crate::context::Ctx;
-use crate::error::Exit;
 use crate::index::{Index, LocalRow, build::RELATIONS};
 use crate::model::{Field, Reason};
-use crate::ui::Style;
+use crate::ui::{Style, Ui};
 use anyhow::Result;
 use clap::{Arg, ArgMatches, Command};
 use serde::Serialize;
@@ -35,7 +35,7 @@ struct Answer {
     chains: Vec<Chain>,
 }
 
-pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let typed = matches.get_one::<String>("INSTALLED").expect("required");
     let index = ctx.index()?;
     let rows = installed(ctx, &index, typed)?;
@@ -47,12 +47,8 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
         let chains = if row.reason == Reason::Explicit { Vec::new() } else { chains(&index, rank)? };
         answers.push(Answer { name: full_name(&row.name, &row.arch), reason: row.reason, chains });
     }
-    if ctx.json {
-        ctx.ui.print_json(&answers)?;
-    } else {
-        ctx.ui.print(&answers.iter().map(|answer| text(ctx, answer)).collect::<String>())?;
-    }
-    Ok(super::found(&index, true))
+    let exit = super::found(&index, true);
+    Ok(Reply::new(answers, |ui, answers: &Vec<Answer>| answers.iter().map(|answer| text(ui, answer)).collect(), exit))
 }
 
 /// For each package reached its distance, and the steps (towards the target, with the relation) of that length.
@@ -136,21 +132,21 @@ fn unroll(
     Ok(())
 }
 
-fn text(ctx: &Ctx, answer: &Answer) -> String {
-    let name = ctx.ui.styled(Style::Name, &answer.name);
+fn text(ui: &Ui, answer: &Answer) -> String {
+    let name = ui.styled(Style::Name, &answer.name);
     match (answer.reason, answer.chains.is_empty()) {
         (Reason::Explicit, _) => format!("{name} was installed on purpose\n"),
         (_, true) => format!("{name} came as a dependency, and nothing installed on purpose needs it any more\n"),
-        _ => answer.chains.iter().map(|chain| line(ctx, chain)).collect(),
+        _ => answer.chains.iter().map(|chain| line(ui, chain)).collect(),
     }
 }
 
-fn line(ctx: &Ctx, chain: &Chain) -> String {
+fn line(ui: &Ui, chain: &Chain) -> String {
     let mut out = String::new();
     for (place, package) in chain.packages.iter().enumerate() {
-        out.push_str(&ctx.ui.styled(Style::Name, package));
+        out.push_str(&ui.styled(Style::Name, package));
         if let Some(relation) = chain.relations.get(place) {
-            out.push_str(&ctx.ui.styled(Style::Dim, &format!(" {relation} ")));
+            out.push_str(&ui.styled(Style::Dim, &format!(" {relation} ")));
         }
     }
     out.push('\n');

@@ -110,7 +110,18 @@ fn checksum(payload: &[u8], generation: u64, block: u32) -> u64 {
 }
 
 /// One checked block's payload.
-pub type Block = Rc<[u8]>;
+pub type Block = Rc<Payload>;
+
+/// A whole block as it was read; shows itself without its checksum.
+pub struct Payload(Vec<u8>);
+
+impl std::ops::Deref for Payload {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0[..PAYLOAD]
+    }
+}
 
 /// An open file of blocks.
 pub struct BlockFile {
@@ -119,6 +130,8 @@ pub struct BlockFile {
     generation: u64,
     sections: Vec<Section>,
     cache: RefCell<Cache>,
+    /// What a scan reads into, kept for the next one: fresh memory costs more than what is read.
+    scanned: RefCell<Vec<u8>>,
 }
 
 struct Cache {
@@ -168,7 +181,7 @@ impl BlockFile {
             sections.push(section);
         }
         let cache = RefCell::new(Cache { blocks: Vec::new(), next: 0 });
-        Ok(BlockFile { file, path: path.into(), generation, sections, cache })
+        Ok(BlockFile { file, path: path.into(), generation, sections, cache, scanned: RefCell::default() })
     }
 
     pub fn generation(&self) -> u64 {
@@ -197,9 +210,7 @@ impl BlockFile {
         if let Some((_, block)) = self.cache.borrow().blocks.iter().find(|(cached, _)| *cached == number) {
             return Ok(Rc::clone(block));
         }
-        let mut bytes = [0; BLOCK];
-        self.read(number, &mut bytes)?;
-        let block: Block = Rc::from(&bytes[..PAYLOAD]);
+        let block = Rc::new(Payload(self.read_one(number)?));
         let cache = &mut *self.cache.borrow_mut();
         if cache.blocks.len() < CACHED_BLOCKS {
             cache.blocks.push((number, Rc::clone(&block)));
@@ -267,7 +278,11 @@ impl BlockFile {
         if range.end > section.blocks() {
             return Err(self.damaged("a reference beyond its section"));
         }
-        let mut buffer = vec![0; SCAN_BLOCKS.min(range.len()) * BLOCK];
+        // A scan within a scan finds an empty one and makes its own.
+        let mut buffer = self.scanned.take();
+        if buffer.len() < SCAN_BLOCKS.min(range.len()) * BLOCK {
+            buffer.resize(SCAN_BLOCKS.min(range.len()) * BLOCK, 0);
+        }
         let mut index = range.start;
         while index < range.end {
             let count = SCAN_BLOCKS.min((range.end - index) as usize);
@@ -277,7 +292,71 @@ impl BlockFile {
                 index += 1;
             }
         }
+        self.scanned.replace(buffer);
         Ok(())
+    }
+
+    /// The same for some of its blocks, which ascend.
+    pub fn scan_some(
+        &self,
+        section: Section,
+        blocks: &[u32],
+        mut each: impl FnMut(u32, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mut rest = blocks;
+        while let Some(&first) = rest.first() {
+            let run = rest.iter().zip(first..).take_while(|(block, next)| *block == next).count();
+            self.scan_blocks(section, first..first + run as u32, &mut each)?;
+            rest = &rest[run..];
+        }
+        Ok(())
+    }
+
+    /// Calls back with the place in `spans` and the bytes of each of these stretches of a section, which ascend and do not
+    /// overlap. Each block is read once. Empty stretches are passed over.
+    pub fn spans(
+        &self,
+        section: Section,
+        spans: &[std::ops::Range<u64>],
+        mut each: impl FnMut(usize, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        const LEN: u64 = PAYLOAD as u64;
+        let mut blocks: Vec<u32> = Vec::new();
+        let mut before = 0;
+        for span in spans {
+            if span.start < before || span.end < span.start || span.end > section.len {
+                return Err(self.damaged("references out of order"));
+            }
+            before = span.end;
+            let (first, end) = ((span.start / LEN) as u32, span.end.div_ceil(LEN) as u32);
+            blocks.extend(blocks.last().map_or(first, |last| first.max(last + 1))..end);
+        }
+        // The span at hand, and what of it stood in the blocks before.
+        let (mut place, mut begun): (usize, Vec<u8>) = (0, Vec::new());
+        self.scan_some(section, &blocks, |block, payload| {
+            let (start, end) = (u64::from(block) * LEN, u64::from(block + 1) * LEN);
+            while let Some(span) = spans.get(place).filter(|span| span.start < end) {
+                if span.is_empty() {
+                    place += 1;
+                    continue;
+                }
+                let (from, to) = (span.start.max(start) - start, span.end.min(end) - start);
+                let piece = &payload[from as usize..to as usize];
+                if span.end > end {
+                    begun.extend_from_slice(piece);
+                    break;
+                }
+                if begun.is_empty() {
+                    each(place, piece)?;
+                } else {
+                    begun.extend_from_slice(piece);
+                    each(place, &begun)?;
+                    begun.clear();
+                }
+                place += 1;
+            }
+            Ok(())
+        })
     }
 
     /// Reads and checks the blocks from `number` on that fill `buffer`.
@@ -286,13 +365,31 @@ impl BlockFile {
             std::io::ErrorKind::UnexpectedEof => self.damaged("ends early"),
             _ => Error::io(&self.path, error),
         })?;
-        for (i, block) in buffer.chunks_exact(BLOCK).enumerate() {
-            let stated = u64::from_le_bytes(block[PAYLOAD..].try_into().expect("eight bytes"));
-            if checksum(&block[..PAYLOAD], self.generation, number + i as u32) != stated {
-                return Err(self.damaged("block checksum does not match"));
+        (number..).zip(buffer.chunks_exact(BLOCK)).try_for_each(|(number, block)| self.check(number, block))
+    }
+
+    /// The same for one block, into memory that nobody has to clear before.
+    fn read_one(&self, number: u32) -> Result<Vec<u8>> {
+        let (mut bytes, start) = (Vec::with_capacity(BLOCK), u64::from(number) * BLOCK as u64);
+        while bytes.len() < BLOCK {
+            let offset = start + bytes.len() as u64;
+            match rustix::io::pread(&self.file, rustix::buffer::spare_capacity(&mut bytes), offset) {
+                Ok(0) => return Err(self.damaged("ends early")),
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(Error::io(&self.path, error.into())),
             }
         }
-        Ok(())
+        bytes.truncate(BLOCK);
+        self.check(number, &bytes)?;
+        Ok(bytes)
+    }
+
+    fn check(&self, number: u32, block: &[u8]) -> Result<()> {
+        let stated = u64::from_le_bytes(block[PAYLOAD..].try_into().expect("eight bytes"));
+        match checksum(&block[..PAYLOAD], self.generation, number) == stated {
+            true => Ok(()),
+            false => Err(self.damaged("block checksum does not match")),
+        }
     }
 
     /// Checks every block, for `omg doctor`.

@@ -1,6 +1,6 @@
 //! Builds a catalogue: gathers what the backends read, joins the versions of a package, and writes the sections.
 //!
-//! Backends read side by side, each into a [`Part`]; [`write`] joins them. Order of the sections: omg-index(5).
+//! Backends read side by side, each into a [`Part`]; [`write()`] joins them. Order of the sections: omg-index(5).
 
 use super::block::BlockWriter;
 use super::details::{DetailsBuilder, Page, fields, push_field};
@@ -35,8 +35,10 @@ pub const RELATIONS: [Field; 11] = [
     Field::Replaces,
 ];
 
-/// Row flag: the policy allows no version of this package.
-pub const NO_CANDIDATE: u8 = 1;
+/// Row flag, beside the source's number: the policy allows no version of this package.
+pub const NO_CANDIDATE: u8 = 0x80;
+/// Bytes of a row before its texts: source and flag, architecture, repository (u16), chunk (u32) and offset (u16) of its page.
+pub const ROW_HEAD: usize = 10;
 
 /// What one reader has found.
 #[derive(Default)]
@@ -331,18 +333,16 @@ fn words_of(joined: &Joined<'_>) -> Lists {
     let mut pairs = Vec::with_capacity(joined.packages.len() * 12);
     for package in 0..joined.packages.len() {
         let entry = joined.candidate(package);
-        let mut add = |bytes: &[u8], place: u32| {
-            let text = String::from_utf8_lossy(bytes);
-            for word in words::words(&words::lower(&text)) {
+        let mut add = |text: &str, place: u32| {
+            for word in words::words(&words::lower(text)) {
                 pairs.push((interner.id(word.as_bytes()), (package as u32) << WORD_BITS | place));
             }
         };
-        add(joined.name(entry), IN_NAME);
-        add(joined.text(entry, entry.summary), IN_SUMMARY);
+        add(&String::from_utf8_lossy(joined.name(entry)), IN_NAME);
+        add(&String::from_utf8_lossy(joined.text(entry, entry.summary)), IN_SUMMARY);
         for (field, text) in fields(joined.text(entry, entry.fields)) {
-            if matches!(field, Field::LongDescription | Field::Groups | Field::Provides) {
-                add(text, IN_REST);
-            }
+            let Ok(text) = std::str::from_utf8(text) else { continue };
+            words::rest(joined.source(entry), field, text).for_each(|text| add(text, IN_REST));
         }
     }
     // Within one package a word's places come in ascending order already, but for a summary that is repeated.
@@ -410,7 +410,7 @@ struct RowSections {
 }
 
 fn rows_of(joined: &Joined<'_>, targets: &Targets) -> RowSections {
-    let mut out = RowSections::default();
+    let mut out = RowSections { details: DetailsBuilder::packed(), ..RowSections::default() };
     let (mut row, mut page) = (Vec::new(), Page::default());
     for (package, wanted) in targets.wanted.iter().enumerate() {
         let entry = joined.candidate(package);
@@ -419,12 +419,11 @@ fn rows_of(joined: &Joined<'_>, targets: &Targets) -> RowSections {
         write_page(joined, package, &mut page);
         let details = out.details.push(&page.bytes);
         row.clear();
-        row.extend_from_slice(&[joined.source(entry) as u8, entry.arch, joined.candidates[package].1, popularity]);
+        row.extend_from_slice(&[joined.source(entry) as u8 | joined.candidates[package].1, entry.arch]);
         row.extend_from_slice(&entry.repository.to_le_bytes());
         row.extend_from_slice(&details.chunk.to_le_bytes());
         row.extend_from_slice(&details.offset.to_le_bytes());
         varint::push_bytes(&mut row, joined.text(entry, entry.version));
-        varint::push_bytes(&mut row, joined.name(entry));
         let room = MAX_ROW - row.len() - 2;
         varint::push_bytes(&mut row, shortened(joined.text(entry, entry.summary), room));
         out.rows.push(&row);

@@ -2,8 +2,8 @@
 //!
 //! Packages are sorted by name, source and architecture; a package's number is its rank, in every section.
 
-use super::block::BlockFile;
-use super::build::{CatalogueMeta, KIND_BITS, NO_CANDIDATE, RELATIONS};
+use super::block::{BlockFile, PAYLOAD};
+use super::build::{CatalogueMeta, KIND_BITS, NO_CANDIDATE, RELATIONS, ROW_HEAD};
 use super::details::{Details, DetailsAt, VersionDetails};
 use super::dictionary::Dictionary;
 use super::error::{Error, Result};
@@ -11,6 +11,7 @@ use super::postings::PostingsReader;
 use super::rows::Rows;
 use super::varint;
 use crate::model::{Field, RepositoryId, Source};
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ops::Range;
 use std::path::Path;
@@ -32,6 +33,9 @@ const SIGNATURES: usize = 18;
 const POPULARITY: usize = 19;
 const META: usize = 20;
 
+/// Beyond this share of all packages it is cheaper to read them in a row than to pass over some.
+const SCAN_SHARE: usize = 8;
+
 /// What is known of a package without opening its page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -39,7 +43,6 @@ pub struct Row {
     pub source: Source,
     /// Place in [`CatalogueMeta::architectures`]; 0 is the machine's own.
     pub arch: u8,
-    pub popularity: u8,
     /// Whether the policy allows some version; else `version` is the first repository's.
     pub has_candidate: bool,
     pub repository: RepositoryId,
@@ -49,10 +52,42 @@ pub struct Row {
     pub summary: String,
 }
 
+/// A [`Row`] as it lies in its block; its name is in the dictionary.
+pub struct Stored<'b> {
+    pub source: Source,
+    pub arch: u8,
+    pub has_candidate: bool,
+    pub repository: RepositoryId,
+    pub details: DetailsAt,
+    version: &'b [u8],
+    summary: &'b [u8],
+}
+
+impl<'b> Stored<'b> {
+    pub fn summary(&self) -> Cow<'b, str> {
+        String::from_utf8_lossy(self.summary)
+    }
+
+    fn owned(&self, id: u32, name: Vec<u8>) -> Row {
+        Row {
+            id,
+            source: self.source,
+            arch: self.arch,
+            has_candidate: self.has_candidate,
+            repository: self.repository,
+            details: self.details,
+            version: varint::text(self.version),
+            name: varint::text(&name),
+            summary: varint::text(self.summary),
+        }
+    }
+}
+
 /// An open catalogue.
 pub struct Catalogue {
     file: Rc<BlockFile>,
     rows: Rows,
+    details: Details,
     names: OnceCell<Dictionary>,
     meta: OnceCell<CatalogueMeta>,
 }
@@ -60,8 +95,8 @@ pub struct Catalogue {
 impl Catalogue {
     pub fn open(path: &Path) -> Result<Catalogue> {
         let file = Rc::new(BlockFile::open(path, KIND)?);
-        let rows = Rows::open(&file, ROWS)?;
-        Ok(Catalogue { file, rows, names: OnceCell::new(), meta: OnceCell::new() })
+        let (rows, details) = (Rows::open(&file, ROWS)?, Details::open(&file, DETAILS)?);
+        Ok(Catalogue { file, rows, details, names: OnceCell::new(), meta: OnceCell::new() })
     }
 
     pub fn file(&self) -> &BlockFile {
@@ -81,6 +116,9 @@ impl Catalogue {
     pub fn names(&self) -> Result<&Dictionary> {
         if self.names.get().is_none() {
             let names = Dictionary::open(&self.file, NAMES)?;
+            if names.len() != self.len() {
+                return Err(self.file.damaged("not as many names as packages"));
+            }
             let _ = self.names.set(names);
         }
         Ok(self.names.get().expect("set above"))
@@ -93,18 +131,47 @@ impl Catalogue {
 
     pub fn row(&self, id: u32) -> Result<Row> {
         let (block, at) = self.rows.row(id)?;
-        decode(id, &block[at..]).ok_or_else(|| self.file.damaged("a package makes no sense"))
+        let stored = self.stored(&block[at..])?;
+        Ok(stored.owned(id, self.names()?.string(id)?))
+    }
+
+    /// The packages of these numbers, in the order of the numbers.
+    pub fn rows_of(&self, ids: &[u32]) -> Result<Vec<Row>> {
+        let mut sorted: Vec<(u32, usize)> = ids.iter().copied().zip(0..).collect();
+        sorted.sort_unstable();
+        let mut rows: Vec<Option<Row>> = vec![None; ids.len()];
+        for (id, place) in sorted {
+            rows[place] = Some(self.row(id)?);
+        }
+        Ok(rows.into_iter().flatten().collect())
     }
 
     /// Calls back with every package in order.
-    pub fn scan(&self, mut each: impl FnMut(Row) -> Result<()>) -> Result<()> {
-        self.rows
-            .scan(|id, bytes| each(decode(id, bytes).ok_or_else(|| self.file.damaged("a package makes no sense"))?))
+    pub fn scan(&self, mut each: impl FnMut(u32, &Stored<'_>) -> Result<()>) -> Result<()> {
+        self.rows.scan(|id, bytes| each(id, &self.stored(bytes)?))
+    }
+
+    /// Calls back with the packages of these numbers, which ascend.
+    pub fn each_of(&self, ids: &[u32], mut each: impl FnMut(u32, &Stored<'_>) -> Result<()>) -> Result<()> {
+        if ids.len() > self.len() as usize / SCAN_SHARE {
+            let mut ids = ids.iter().copied().peekable();
+            return self.scan(|id, row| if ids.next_if_eq(&id).is_some() { each(id, row) } else { Ok(()) });
+        }
+        self.rows.each_of(ids, |id, bytes| each(id, &self.stored(bytes)?))
+    }
+
+    fn stored<'b>(&self, bytes: &'b [u8]) -> Result<Stored<'b>> {
+        decode(bytes).ok_or_else(|| self.file.damaged("a package makes no sense"))
     }
 
     /// Every version of a package; the candidate's first.
     pub fn details(&self, row: &Row) -> Result<Vec<VersionDetails>> {
-        Details::open(&self.file, DETAILS)?.page(row.details)
+        self.page(row.details)
+    }
+
+    /// The same for a page.
+    pub fn page(&self, at: DetailsAt) -> Result<Vec<VersionDetails>> {
+        self.details.page(at)
     }
 
     /// The packages one of whose versions names `name` in a relation, each with the relation's field.
@@ -139,25 +206,28 @@ impl Catalogue {
         Ok((Dictionary::open(&self.file, WORDS)?, PostingsReader::open(&self.file, WORD_LISTS)?))
     }
 
-    /// Calls back with each package's number and letters ([`super::build::signature`]).
-    pub fn signatures(&self, mut each: impl FnMut(u32, u32)) -> Result<()> {
+    /// Calls back with the number of a package and the letters ([`super::build::signature`], four bytes) of it and those behind.
+    pub fn signatures(&self, mut each: impl FnMut(u32, &[u8])) -> Result<()> {
         let section = self.file.section(SIGNATURES)?;
-        let mut id = 0;
+        let mut first = 0;
         self.file.scan(section, |_, payload| {
-            for bytes in payload.chunks_exact(4).take((section.items as u32 - id) as usize) {
-                each(id, u32::from_le_bytes(bytes.try_into().expect("four bytes")));
-                id += 1;
-            }
+            let count = (section.items as u32 - first).min(PAYLOAD as u32 / 4);
+            each(first, &payload[..count as usize * 4]);
+            first += count;
             Ok(())
         })
     }
 
-    /// Every package's popularity on a scale of a byte.
-    pub fn popularity(&self) -> Result<Vec<u8>> {
+    /// Calls back with a range of packages and the popularity of each, on a scale of a byte.
+    pub fn popularity(&self, mut each: impl FnMut(Range<u32>, &[u8])) -> Result<()> {
         let section = self.file.section(POPULARITY)?;
-        let mut out = Vec::with_capacity(section.len as usize);
-        self.file.bytes(section, 0, section.len as usize, &mut out)?;
-        Ok(out)
+        let mut first = 0;
+        self.file.scan(section, |_, payload| {
+            let count = (section.len as usize - first as usize).min(payload.len());
+            each(first..first + count as u32, &payload[..count]);
+            first += count as u32;
+            Ok(())
+        })
     }
 
     /// The repositories and architectures that rows refer to.
@@ -190,7 +260,7 @@ impl Catalogue {
     pub fn verify(&self) -> Result<()> {
         self.file.verify()?;
         let mut count = 0;
-        self.scan(|_| {
+        self.scan(|_, _| {
             count += 1;
             Ok(())
         })?;
@@ -203,23 +273,20 @@ pub(super) fn source(number: u8) -> Option<Source> {
     [Source::Apt, Source::Pacman, Source::Aur].get(usize::from(number)).copied()
 }
 
-fn decode(id: u32, bytes: &[u8]) -> Option<Row> {
-    let head: &[u8; 14] = bytes.get(..14)?.try_into().ok()?;
+fn decode(bytes: &[u8]) -> Option<Stored<'_>> {
+    let head: &[u8; ROW_HEAD] = bytes.get(..ROW_HEAD)?.try_into().ok()?;
     let mut at = head.len();
-    let mut text = || Some(String::from_utf8_lossy(varint::pull_bytes(bytes, &mut at)?).into_owned());
-    Some(Row {
-        id,
-        source: source(head[0])?,
+    let mut text = || varint::pull_bytes(bytes, &mut at);
+    Some(Stored {
+        source: source(head[0] & !NO_CANDIDATE)?,
+        has_candidate: head[0] & NO_CANDIDATE == 0,
         arch: head[1],
-        has_candidate: head[2] & NO_CANDIDATE == 0,
-        popularity: head[3],
-        repository: u16::from_le_bytes([head[4], head[5]]),
+        repository: u16::from_le_bytes([head[2], head[3]]),
         details: DetailsAt {
-            chunk: u32::from_le_bytes(head[6..10].try_into().ok()?),
-            offset: u32::from_le_bytes(head[10..14].try_into().ok()?),
+            chunk: u32::from_le_bytes(head[4..8].try_into().ok()?),
+            offset: u16::from_le_bytes([head[8], head[9]]),
         },
         version: text()?,
-        name: text()?,
         summary: text()?,
     })
 }

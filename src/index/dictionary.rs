@@ -144,6 +144,10 @@ impl Dictionary {
     /// The dictionary whose blocks are section `number` and whose directory is the one behind.
     pub fn open(file: &Rc<BlockFile>, number: usize) -> Result<Dictionary> {
         let (blocks, at) = (file.section(number)?, file.section(number + 1)?);
+        // Callers make room for as many as there are. Each takes an offset at least.
+        if blocks.items > blocks.len / 2 {
+            return Err(file.damaged("more strings than there is room for"));
+        }
         let mut directory = Vec::new();
         file.bytes(at, 0, at.len as usize, &mut directory)?;
         let mut entries = Vec::with_capacity(blocks.blocks() as usize);
@@ -173,6 +177,13 @@ impl Dictionary {
         u32::from_le_bytes(self.directory[at..at + 4].try_into().expect("four bytes"))
     }
 
+    /// The same for a block whose strings are going to be given ranks: all of them are below the number of strings.
+    fn checked_first_rank(&self, block: usize, strings: &Strings<'_>) -> Result<u32> {
+        let first = self.first_rank(block);
+        let fits = u64::from(first) + strings.len() as u64 <= u64::from(self.len());
+        if fits { Ok(first) } else { Err(self.file.damaged("a rank beyond its dictionary")) }
+    }
+
     fn separator(&self, block: usize) -> &[u8] {
         let end = self.entries.get(block + 1).map_or(self.directory.len(), |&next| next as usize);
         &self.directory[self.entries[block] as usize + 6..end]
@@ -198,6 +209,34 @@ impl Dictionary {
         Ok(range)
     }
 
+    /// Ranks of the strings that begin with `prefix`.
+    pub fn prefix(&self, prefix: &[u8]) -> Result<Range<u32>> {
+        let start = self.rank(prefix)?;
+        // The shortest text above all of them: the last byte that can be raised is.
+        let mut above = prefix.to_vec();
+        while above.last() == Some(&u8::MAX) {
+            above.pop();
+        }
+        let end = match above.last_mut() {
+            Some(last) => {
+                *last += 1;
+                self.rank(&above)?
+            }
+            None => self.len(),
+        };
+        Ok(start..end)
+    }
+
+    /// Rank of the first string not below `key`.
+    fn rank(&self, key: &[u8]) -> Result<u32> {
+        let mut found = self.len();
+        self.each_from(key, |rank, _| {
+            found = rank;
+            false
+        })?;
+        Ok(found)
+    }
+
     /// Calls back with rank and string from the first not below `key` on, until it answers false.
     pub fn each_from(&self, key: &[u8], mut each: impl FnMut(u32, &[u8]) -> bool) -> Result<()> {
         let mut block = self.entries.partition_point(|&at| {
@@ -210,10 +249,11 @@ impl Dictionary {
         while block < self.entries.len() {
             let bytes = self.file.block(self.blocks, block as u32)?;
             let strings = self.strings(&bytes)?;
+            let first = self.checked_first_rank(block, &strings)?;
             let start = if skip { strings.lower_bound(key) } else { 0 };
             for index in start..strings.len() {
                 skip = false;
-                if !each(self.first_rank(block) + index as u32, strings.string(index)) {
+                if !each(first + index as u32, strings.string(index)) {
                     return Ok(());
                 }
             }
@@ -227,12 +267,7 @@ impl Dictionary {
         if rank >= self.len() {
             return Err(self.file.damaged("a rank beyond its dictionary"));
         }
-        let (mut low, mut high) = (0, self.entries.len());
-        while low < high {
-            let middle = (low + high) / 2;
-            if self.first_rank(middle) <= rank { low = middle + 1 } else { high = middle }
-        }
-        let block = low.checked_sub(1).ok_or_else(|| self.file.damaged("a directory makes no sense"))?;
+        let block = self.block_of(rank)?;
         let bytes = self.file.block(self.blocks, block as u32)?;
         let strings = self.strings(&bytes)?;
         let index = (rank - self.first_rank(block)) as usize;
@@ -242,12 +277,53 @@ impl Dictionary {
         Ok(strings.string(index).to_vec())
     }
 
+    /// Calls back with rank and string of each of these ranks, which ascend; blocks without any are not read.
+    pub fn each_of(&self, ranks: &[u32], mut each: impl FnMut(u32, &[u8])) -> Result<()> {
+        let end_of =
+            |block: usize| if block + 1 < self.entries.len() { self.first_rank(block + 1) } else { self.len() };
+        let mut blocks: Vec<u32> = Vec::new();
+        let mut block = 0;
+        for &rank in ranks {
+            if block >= self.entries.len() || rank >= self.len() {
+                return Err(self.file.damaged("a rank beyond its dictionary"));
+            }
+            if rank >= end_of(block) || blocks.is_empty() {
+                block = self.block_of(rank)?;
+                blocks.push(block as u32);
+            }
+        }
+        let mut ranks = ranks.iter().copied().peekable();
+        self.file.scan_some(self.blocks, &blocks, |block, payload| {
+            let strings =
+                Strings::new(payload).ok_or_else(|| self.file.damaged("a dictionary block makes no sense"))?;
+            let (first, end) = (self.first_rank(block as usize), end_of(block as usize));
+            while let Some(rank) = ranks.next_if(|rank| *rank < end) {
+                let index = (rank - first) as usize;
+                if index >= strings.len() {
+                    return Err(self.file.damaged("a directory makes no sense"));
+                }
+                each(rank, strings.string(index));
+            }
+            Ok(())
+        })
+    }
+
+    /// The block that holds the string of that rank.
+    fn block_of(&self, rank: u32) -> Result<usize> {
+        let (mut low, mut high) = (0, self.entries.len());
+        while low < high {
+            let middle = (low + high) / 2;
+            if self.first_rank(middle) <= rank { low = middle + 1 } else { high = middle }
+        }
+        low.checked_sub(1).ok_or_else(|| self.file.damaged("a directory makes no sense"))
+    }
+
     /// Calls back with the first rank and the strings of each block.
     pub fn scan(&self, mut each: impl FnMut(u32, Strings<'_>)) -> Result<()> {
         self.file.scan(self.blocks, |block, payload| {
             let strings =
                 Strings::new(payload).ok_or_else(|| self.file.damaged("a dictionary block makes no sense"))?;
-            each(self.first_rank(block as usize), strings);
+            each(self.checked_first_rank(block as usize, &strings)?, strings);
             Ok(())
         })
     }

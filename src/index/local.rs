@@ -165,7 +165,7 @@ fn encode(row: &LocalRow, details: DetailsAt) -> Vec<u8> {
 }
 
 fn decode(bytes: &[u8]) -> Option<LocalRow> {
-    let head: &[u8; 28] = bytes.get(..28)?.try_into().ok()?;
+    let head: &[u8; 26] = bytes.get(..26)?.try_into().ok()?;
     let number = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().expect("four bytes"));
     let some = |number: u32| (number != NOWHERE).then_some(number);
     let state = match head[1] {
@@ -176,7 +176,7 @@ fn decode(bytes: &[u8]) -> Option<LocalRow> {
         _ => return None,
     };
     let mut at = head.len();
-    let mut text = || Some(String::from_utf8_lossy(varint::pull_bytes(bytes, &mut at)?).into_owned());
+    let mut text = || Some(varint::text(varint::pull_bytes(bytes, &mut at)?));
     let flag = |flag: u8| head[3] & flag != 0;
     Some(LocalRow {
         source: source(head[0])?,
@@ -190,8 +190,8 @@ fn decode(bytes: &[u8]) -> Option<LocalRow> {
         orphan: flag(ORPHAN),
         catalogue: some(number(4)),
         repository: some(number(8)).map(|id| id as RepositoryId),
-        details: DetailsAt { chunk: number(12), offset: number(16) },
-        size_bytes: u64::from_le_bytes(head[20..28].try_into().ok()?),
+        details: DetailsAt { chunk: number(12), offset: u16::from_le_bytes([head[16], head[17]]) },
+        size_bytes: u64::from_le_bytes(head[18..26].try_into().ok()?),
         name: text()?,
         arch: text()?,
         version: text()?,
@@ -230,6 +230,9 @@ impl Local {
     pub fn names(&self) -> Result<&Dictionary> {
         if self.names.get().is_none() {
             let names = Dictionary::open(&self.file, NAMES)?;
+            if names.len() != self.len() {
+                return Err(self.file.damaged("not as many names as packages"));
+            }
             let _ = self.names.set(names);
         }
         Ok(self.names.get().expect("set above"))

@@ -40,22 +40,10 @@ pub struct Index {
 }
 
 impl Index {
-    /// Opens the index of a folder. A refresh may replace it at the same moment: the old files go after the new status is
-    /// in place, so a status that names a file that is gone is read again.
+    /// Opens the index of a folder.
     pub fn open(folder: &Path) -> Result<Index> {
-        let mut tries = 0;
-        loop {
-            let status = Status::read(folder)?;
-            let opened = Self::open_with(folder, &status);
-            match opened {
-                Err(Error::Missing(_)) if tries < 5 => tries += 1,
-                Err(Error::Missing(path)) => {
-                    return Err(Error::Damaged { path, what: "the status file names it, and it is not there" });
-                }
-                Err(error) => return Err(error),
-                Ok((catalogue, local)) => return Ok(Index { folder: folder.into(), status, catalogue, local }),
-            }
-        }
+        let (status, (catalogue, local)) = open_named(folder, |status| Self::open_with(folder, status))?;
+        Ok(Index { folder: folder.into(), status, catalogue, local })
     }
 
     fn open_with(folder: &Path, status: &Status) -> Result<(Catalogue, Local)> {
@@ -68,5 +56,22 @@ impl Index {
             return Err(local.file().damaged("of another generation than its name"));
         }
         Ok((catalogue, local))
+    }
+}
+
+/// Reads the status and opens files that it names. A refresh may replace them at the same moment: the old files go after the
+/// new status is in place, so a status that names a file that is gone is read again.
+pub fn open_named<T>(folder: &Path, open: impl Fn(&Status) -> Result<T>) -> Result<(Status, T)> {
+    let mut tries = 0;
+    loop {
+        let status = Status::read(folder)?;
+        match open(&status) {
+            Ok(opened) => return Ok((status, opened)),
+            Err(Error::Missing(_)) if tries < 5 => tries += 1,
+            Err(Error::Missing(path)) => {
+                return Err(Error::Damaged { path, what: "the status file names it, and it is not there" });
+            }
+            Err(error) => return Err(error),
+        }
     }
 }

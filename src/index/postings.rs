@@ -5,6 +5,7 @@ use super::block::{BlockFile, BlockWriter, Section};
 use super::error::Result;
 use super::varint;
 use std::io::Write;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// Lists grouped from pairs that come in any order of rank, each rank's numbers ascending.
@@ -81,7 +82,7 @@ impl PostingsReader {
     }
 
     /// The same for the lists of a range of ranks, one after another.
-    pub fn each_of(&self, ranks: std::ops::Range<u32>, mut each: impl FnMut(u32)) -> Result<()> {
+    pub fn each_of(&self, ranks: Range<u32>, mut each: impl FnMut(u32)) -> Result<()> {
         let mut start = self.file.number(self.offsets, u64::from(ranks.start))?;
         let mut bytes = Vec::new();
         for rank in ranks {
@@ -89,15 +90,40 @@ impl PostingsReader {
             let len = end.checked_sub(start).ok_or_else(|| self.file.damaged("a list ends before it begins"))?;
             bytes.clear();
             self.file.bytes(self.lists, u64::from(start), len as usize, &mut bytes)?;
-            let (mut at, mut number) = (0, 0u32);
-            while at < bytes.len() {
-                let step = varint::pull(&bytes, &mut at).and_then(|step| u32::try_from(step).ok());
-                number = step
-                    .and_then(|step| number.checked_add(step))
-                    .ok_or_else(|| self.file.damaged("a list makes no sense"))?;
-                each(number);
-            }
+            self.decode(&bytes, &mut each)?;
             start = end;
+        }
+        Ok(())
+    }
+
+    /// Calls back with the place in `ranks`, which ascend, and a number, for each number of each one's list.
+    pub fn each_of_many(&self, ranks: &[u32], mut each: impl FnMut(usize, u32)) -> Result<()> {
+        // A list ends where the next begins.
+        let mut entries: Vec<u32> = ranks.iter().flat_map(|rank| [*rank, rank.saturating_add(1)]).collect();
+        entries.dedup();
+        let at: Vec<Range<u64>> =
+            entries.iter().map(|entry| u64::from(*entry) * 4..u64::from(*entry) * 4 + 4).collect();
+        let mut offsets = Vec::with_capacity(entries.len());
+        self.file.spans(self.offsets, &at, |_, bytes| {
+            offsets.push(u64::from(u32::from_le_bytes(bytes.try_into().expect("four bytes"))));
+            Ok(())
+        })?;
+        let mut known = entries.iter().zip(offsets.windows(2));
+        let lists: Vec<Range<u64>> = ranks
+            .iter()
+            .filter_map(|rank| known.find(|(entry, _)| *entry == rank).map(|(_, bounds)| bounds[0]..bounds[1]))
+            .collect();
+        self.file.spans(self.lists, &lists, |place, bytes| self.decode(bytes, &mut |number| each(place, number)))
+    }
+
+    fn decode(&self, list: &[u8], each: &mut impl FnMut(u32)) -> Result<()> {
+        let (mut at, mut number) = (0, 0u32);
+        while at < list.len() {
+            let step = varint::pull(list, &mut at).and_then(|step| u32::try_from(step).ok());
+            number = step
+                .and_then(|step| number.checked_add(step))
+                .ok_or_else(|| self.file.damaged("a list makes no sense"))?;
+            each(number);
         }
         Ok(())
     }

@@ -32,26 +32,28 @@ pub fn file<T>(
     Ok(value)
 }
 
-/// Publishes the status, which makes the files it names the index, then its text twin; and takes away what was the index before.
+/// Publishes the text twin, then the status itself, which makes the files it names the index; and takes away what was the
+/// index before. In this order, since a refresh that is killed between the two is not done and will be repeated, while one
+/// that is killed behind the status is done, and nobody would mend the twin.
 pub fn status(folder: &Path, status: &Status) -> Result<()> {
+    temporary(folder)
+        .and_then(|mut text| {
+            text.write_all(status.line().as_bytes())?;
+            text.persist(folder.join(status::TEXT_NAME)).map_err(|error| error.error)
+        })
+        .with_context(|| format!("cannot write {}", folder.join(status::TEXT_NAME).display()))?;
     sync_folder(folder)?;
     file(folder, status::NAME, status::KIND, status.catalogue_generation ^ status.local_generation, |out| {
         status.write(out)
     })?;
     sync_folder(folder)?;
-    let text = temporary(folder)
-        .and_then(|mut text| {
-            text.write_all(status.line().as_bytes())?;
-            text.persist(folder.join(status::TEXT_NAME)).map_err(|error| error.error)
-        })
-        .with_context(|| format!("cannot write {}", folder.join(status::TEXT_NAME).display()));
     sweep(folder, status);
-    text.map(drop)
+    Ok(())
 }
 
 /// Removes what an earlier refresh left: files of other generations and unfinished ones. Only the holder of the folder's lock
 /// may call it. What can't be removed now is removed by the next one.
-fn sweep(folder: &Path, status: &Status) {
+pub fn sweep(folder: &Path, status: &Status) {
     let keep = [status::catalogue_name(status.catalogue_generation), status::local_name(status.local_generation)];
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {

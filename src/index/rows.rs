@@ -60,7 +60,12 @@ pub struct Rows {
 impl Rows {
     /// The blocks are section `number`, the first ranks the one behind.
     pub fn open(file: &Rc<BlockFile>, number: usize) -> Result<Rows> {
-        Ok(Rows { file: Rc::clone(file), blocks: file.section(number)?, firsts: file.section(number + 1)? })
+        let (blocks, firsts) = (file.section(number)?, file.section(number + 1)?);
+        // Callers make room for as many as there are. Each takes an offset at least.
+        if blocks.items > blocks.len / 2 {
+            return Err(file.damaged("more rows than there is room for"));
+        }
+        Ok(Rows { file: Rc::clone(file), blocks, firsts })
     }
 
     pub fn len(&self) -> u32 {
@@ -85,6 +90,32 @@ impl Rows {
         Ok((block, at))
     }
 
+    /// The same as [`Rows::scan`] for the records of these ranks, which ascend; blocks without any are not read.
+    pub fn each_of(&self, ranks: &[u32], mut each: impl FnMut(u32, &[u8]) -> Result<()>) -> Result<()> {
+        let mut bytes = Vec::with_capacity(self.firsts.len as usize);
+        self.file.bytes(self.firsts, 0, self.firsts.len as usize, &mut bytes)?;
+        let firsts: Vec<u32> =
+            bytes.chunks_exact(4).map(|bytes| u32::from_le_bytes(bytes.try_into().expect("four bytes"))).collect();
+        let mut blocks: Vec<u32> = Vec::new();
+        for &rank in ranks {
+            let known =
+                blocks.last().is_some_and(|&last| firsts.get(last as usize + 1).is_none_or(|next| rank < *next));
+            if !known {
+                blocks.push(firsts.partition_point(|first| *first <= rank).saturating_sub(1) as u32);
+            }
+        }
+        let mut ranks = ranks.iter().copied().peekable();
+        self.file.scan_some(self.blocks, &blocks, |block, payload| {
+            let end = firsts.get(block as usize + 1).copied().unwrap_or(u32::MAX);
+            while let Some(rank) = ranks.next_if(|rank| *rank < end) {
+                let place = rank.checked_sub(firsts[block as usize]).map(|place| place as usize);
+                let at = place.and_then(|place| offset(payload, place));
+                each(rank, &payload[at.ok_or_else(|| self.file.damaged("a row beyond its block"))?..])?;
+            }
+            Ok(())
+        })
+    }
+
     /// Calls back with rank and bytes (from the record's start to the block's end) of every record.
     pub fn scan(&self, mut each: impl FnMut(u32, &[u8]) -> Result<()>) -> Result<()> {
         let mut rank = 0;
@@ -92,6 +123,9 @@ impl Rows {
             let count = u16::from_le_bytes([payload[0], payload[1]]);
             for index in 0..usize::from(count) {
                 let at = offset(payload, index).ok_or_else(|| self.file.damaged("a row beyond its block"))?;
+                if rank >= self.len() {
+                    return Err(self.file.damaged("more rows than it states"));
+                }
                 each(rank, &payload[at..])?;
                 rank += 1;
             }

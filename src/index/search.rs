@@ -1,17 +1,19 @@
 //! Finds packages by what their names and descriptions say.
 //!
-//! A term made of letters and digits is looked for in the dictionary of words: a tenth of the text, and each word names its
+//! A term that is one word (letters, digits, `+` and `#`) is looked for in the dictionary of words: a tenth of the text, and each word names its
 //! packages. What it finds is exactly what looking through the text would find. Other terms are cut into words that must
 //! all be there, and the packages that have them are read to be sure.
 
-use super::build::{IN_NAME, IN_SUMMARY, WORD_BITS, signature};
-use super::catalogue::{Catalogue, Row};
+use super::block::PAYLOAD;
+use super::build::{IN_NAME, IN_REST, IN_SUMMARY, WORD_BITS, signature};
+use super::catalogue::{Catalogue, Stored};
 use super::details::VersionDetails;
 use super::dictionary::Dictionary;
 use super::error::Result;
 use super::words;
-use crate::model::Field;
+use crate::model::Source;
 use memchr::memmem;
+use std::ops::Range;
 
 /// How well a term fits a package: 0 for not at all.
 type Quality = u8;
@@ -22,10 +24,7 @@ const NAME_WORD_PREFIX: Quality = 5;
 pub(super) const NAME_INSIDE: Quality = 4;
 const SUMMARY_WORD: Quality = 3;
 pub(super) const SUMMARY_INSIDE: Quality = 2;
-const REST: Quality = 1;
-
-/// Beyond this share of all packages it is cheaper to read them in a row than one by one.
-const SCAN_SHARE: usize = 16;
+const REST_INSIDE: Quality = 1;
 
 /// A package that fits, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +34,7 @@ pub struct Hit {
 }
 
 /// What to look for.
+#[derive(Default)]
 pub struct Query<'a> {
     /// Every one must fit.
     pub terms: &'a [String],
@@ -42,6 +42,10 @@ pub struct Query<'a> {
     pub names: bool,
     /// The terms are regular expressions.
     pub regex: Option<&'a [regex::Regex]>,
+    /// Only these packages, ascending.
+    pub only: Option<&'a [u32]>,
+    /// Only packages that pass.
+    pub keep: Option<&'a dyn Fn(&Stored<'_>) -> Result<bool>>,
 }
 
 /// All hits, best first as far as `sorted` entries were asked for. `installed` holds catalogue numbers, ascending.
@@ -67,17 +71,19 @@ pub fn search(catalogue: &Catalogue, query: &Query<'_>, installed: &[u32], sorte
             return Ok(Vec::new());
         }
     }
-    let popularity = catalogue.popularity()?;
+    restrict(catalogue, query, &mut total)?;
     let mut installed = installed.iter().copied().peekable();
     let mut hits: Vec<Hit> = Vec::new();
-    for (id, quality) in (0u32..).zip(&total).filter(|(_, quality)| **quality > 0) {
-        while installed.peek().is_some_and(|next| *next < id) {
-            installed.next();
+    let found = marked(&total, u8::MAX);
+    let mut left = found.iter().copied().peekable();
+    catalogue.popularity(|range, popularity| {
+        while let Some(id) = left.next_if(|id| range.contains(id)) {
+            while installed.next_if(|next| *next < id).is_some() {}
+            let (here, popular) = (installed.peek() == Some(&id), popularity[(id - range.start) as usize]);
+            let quality = total[id as usize];
+            hits.push(Hit { id, rank: u32::from(quality) << 9 | u32::from(here) << 8 | u32::from(popular) });
         }
-        let here = installed.peek() == Some(&id);
-        let popular = popularity.get(id as usize).copied().unwrap_or(0);
-        hits.push(Hit { id, rank: u32::from(*quality) << 9 | u32::from(here) << 8 | u32::from(popular) });
-    }
+    })?;
     let order = |a: &Hit, b: &Hit| b.rank.cmp(&a.rank).then(a.id.cmp(&b.id));
     if sorted < hits.len() {
         hits.select_nth_unstable_by(sorted, order);
@@ -88,30 +94,68 @@ pub fn search(catalogue: &Catalogue, query: &Query<'_>, installed: &[u32], sorte
     Ok(hits)
 }
 
+/// Takes out what the query does not ask for.
+fn restrict(catalogue: &Catalogue, query: &Query<'_>, total: &mut [Quality]) -> Result<()> {
+    if let Some(only) = query.only {
+        let mut only = only.iter().copied().peekable();
+        for (id, quality) in (0u32..).zip(&mut *total) {
+            while only.next_if(|next| *next < id).is_some() {}
+            if only.peek() != Some(&id) {
+                *quality = 0;
+            }
+        }
+    }
+    match query.keep {
+        Some(keep) => catalogue.each_of(&marked(total, u8::MAX), |id, row| {
+            if !keep(row)? {
+                total[id as usize] = 0;
+            }
+            Ok(())
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The numbers of the packages whose mark has one of the bits.
+pub(super) fn marked(marks: &[u8], bits: u8) -> Vec<u32> {
+    let mut out = Vec::new();
+    // Most marks are zero: eight at a time are passed over.
+    let eight = [bits; 8];
+    for (first, marks) in (0u32..).step_by(8).zip(marks.chunks(8)) {
+        let none =
+            marks.try_into().is_ok_and(|marks: [u8; 8]| u64::from_ne_bytes(marks) & u64::from_ne_bytes(eight) == 0);
+        if !none {
+            out.extend((first..).zip(marks).filter(|(_, mark)| **mark & bits != 0).map(|(id, _)| id));
+        }
+    }
+    out
+}
+
 /// For every package how well one term fits it.
 fn qualities(catalogue: &Catalogue, term: &str) -> Result<Vec<Quality>> {
     let wanted = words::lower(term);
     let mut quality = if wanted.chars().all(words::is_word) {
-        let mut quality = vec![0; catalogue.len() as usize];
         let fit = |word: &[u8]| match word.strip_prefix(wanted.as_bytes()) {
-            Some([]) => Fit::Whole,
+            // `gtk` is all of the word `gtk+`.
+            Some(rest) if rest.iter().all(|byte| !byte.is_ascii_alphanumeric() && byte.is_ascii()) => Fit::Whole,
             Some(_) => Fit::Start,
             None => Fit::Inside,
         };
-        raise(catalogue, &wanted, &mut quality, |word, place| Some(quality_of(fit(word), place)))?;
-        quality
+        raised(catalogue, &wanted, |word| {
+            let fit = fit(word);
+            [IN_NAME, IN_SUMMARY, IN_REST].map(|place| quality_of(fit, place))
+        })?
     } else {
         confirmed(catalogue, &wanted)?
     };
     let names = catalogue.names()?;
-    for spelling in [term, &*wanted] {
-        names.each_from(spelling.as_bytes(), |id, name| {
-            let fits = name.starts_with(spelling.as_bytes());
-            if fits && let Some(quality) = quality.get_mut(id as usize) {
-                *quality = if name.len() == spelling.len() { EXACT_NAME } else { NAME_PREFIX.max(*quality) };
-            }
-            fits
-        })?;
+    let mut raise = |range: Range<u32>, to: Quality| {
+        let fitting = quality.get_mut(range.start as usize..range.end as usize).into_iter().flatten();
+        fitting.for_each(|quality| *quality = to.max(*quality));
+    };
+    for spelling in [term, &*wanted].into_iter().take(if term == wanted { 1 } else { 2 }) {
+        raise(names.prefix(spelling.as_bytes())?, NAME_PREFIX);
+        raise(names.find(spelling.as_bytes())?, EXACT_NAME);
     }
     Ok(quality)
 }
@@ -130,29 +174,31 @@ fn quality_of(fit: Fit, place: u32) -> Quality {
         (IN_NAME, Fit::Inside) => NAME_INSIDE,
         (IN_SUMMARY, Fit::Whole) => SUMMARY_WORD,
         (IN_SUMMARY, _) => SUMMARY_INSIDE,
-        _ => REST,
+        _ => REST_INSIDE,
     }
 }
 
-/// Raises the quality of every package that has a word with `piece` in it, to what `judge` makes of the word and the place.
-fn raise(
-    catalogue: &Catalogue,
-    piece: &str,
-    quality: &mut [Quality],
-    judge: impl Fn(&[u8], u32) -> Option<Quality>,
-) -> Result<()> {
+/// For every package the highest of what `judge` makes of its words that have `piece` in them; it answers for each place.
+fn raised(catalogue: &Catalogue, piece: &str, judge: impl Fn(&[u8]) -> [Quality; 3]) -> Result<Vec<Quality>> {
     let (words, lists) = catalogue.words()?;
-    let mut found: Vec<(u32, Vec<u8>)> = Vec::new();
-    each_word_with(&words, piece, |rank, word| found.push((rank, word.to_vec())))?;
+    let (mut ranks, mut worth): (Vec<u32>, Vec<[Quality; 3]>) = (Vec::new(), Vec::new());
+    each_word_with(&words, piece, |rank, word| {
+        let judged = judge(word);
+        if judged != [0; 3] {
+            ranks.push(rank);
+            worth.push(judged);
+        }
+    })?;
+    let mut qualities = vec![0; catalogue.len() as usize];
     let mut sensible = true;
-    for (rank, word) in found {
-        let by_place = [0, 1, 2, 3].map(|place| judge(&word, place).unwrap_or(0));
-        lists.each(rank, |number| match quality.get_mut((number >> WORD_BITS) as usize) {
-            Some(quality) => *quality = by_place[(number & ((1 << WORD_BITS) - 1)) as usize].max(*quality),
-            None => sensible = false,
-        })?;
-    }
-    if sensible { Ok(()) } else { Err(catalogue.file().damaged("a word of no package")) }
+    lists.each_of_many(&ranks, |at, number| {
+        let place = worth[at].get((number & ((1 << WORD_BITS) - 1)) as usize);
+        match (qualities.get_mut((number >> WORD_BITS) as usize), place) {
+            (Some(quality), Some(worth)) => *quality = (*worth).max(*quality),
+            _ => sensible = false,
+        }
+    })?;
+    if sensible { Ok(qualities) } else { Err(catalogue.file().damaged("a word of no package")) }
 }
 
 /// Calls back with rank and text of each word that has `piece` in it.
@@ -161,7 +207,7 @@ fn each_word_with(words: &Dictionary, piece: &str, mut each: impl FnMut(u32, &[u
     words.scan(|first, strings| {
         let (text, start) = strings.text();
         let mut at = 0;
-        while let Some(found) = finder.find(&text[at..]) {
+        while let Some(found) = text.get(at..).and_then(|rest| finder.find(rest)) {
             let index = strings.index_at(start + at + found);
             let word = strings.string(index);
             each(first + index as u32, word);
@@ -172,91 +218,88 @@ fn each_word_with(words: &Dictionary, piece: &str, mut each: impl FnMut(u32, &[u
     })
 }
 
-/// Packages whose text holds a term that is not one word (`c++`, `lib-dev`, `text editor`).
+/// A run of letters and digits that a text must hold, as part of one of its words.
+pub(super) struct Piece {
+    pub text: String,
+    /// It is the word's beginning.
+    pub starts: bool,
+    /// It is the word's end.
+    pub ends: bool,
+}
+
+impl Piece {
+    fn fits(&self, word: &[u8]) -> bool {
+        let text = self.text.as_bytes();
+        (!self.starts || word.starts_with(text)) && (!self.ends || word.ends_with(text))
+    }
+}
+
+/// The pieces of a text that occurs somewhere. `starts` and `ends`: no word goes on beyond that end of it.
+pub(super) fn pieces(text: &str, starts: bool, ends: bool) -> impl Iterator<Item = Piece> {
+    words::words(text).map(move |word| {
+        let at = word.as_ptr() as usize - text.as_ptr() as usize;
+        Piece { text: word.to_owned(), starts: starts || at > 0, ends: ends || at + word.len() < text.len() }
+    })
+}
+
+/// For every package the places that have a word with the piece, a bit each.
+pub(super) fn places(catalogue: &Catalogue, piece: &Piece) -> Result<Vec<u8>> {
+    let (words, lists) = catalogue.words()?;
+    let mut ranks = Vec::new();
+    each_word_with(&words, &piece.text, |rank, word| {
+        if piece.fits(word) {
+            ranks.push(rank);
+        }
+    })?;
+    let mut places = vec![0u8; catalogue.len() as usize];
+    let mut sensible = true;
+    lists.each_of_many(&ranks, |_, number| match places.get_mut((number >> WORD_BITS) as usize) {
+        Some(places) => *places |= 1 << (number & ((1 << WORD_BITS) - 1)),
+        None => sensible = false,
+    })?;
+    if sensible { Ok(places) } else { Err(catalogue.file().damaged("a word of no package")) }
+}
+
+/// Packages whose text holds a term that is not one word (`lib-dev`, `text editor`).
 fn confirmed(catalogue: &Catalogue, wanted: &str) -> Result<Vec<Quality>> {
-    let candidates = with_pieces(catalogue, wanted)?;
+    // Every word of the term has to be in the same place as all others.
+    let mut places_of = vec![u8::MAX; catalogue.len() as usize];
+    for piece in pieces(wanted, false, false) {
+        places_of.iter_mut().zip(places(catalogue, &piece)?).for_each(|(all, one)| *all &= one);
+    }
     let mut quality = vec![0; catalogue.len() as usize];
-    visit(catalogue, candidates.as_deref(), |row| {
-        let name = words::lower(&row.name);
-        quality[row.id as usize] = if *name == *wanted {
-            EXACT_NAME
-        } else if name.starts_with(wanted) {
-            NAME_PREFIX
-        } else if name.contains(wanted) {
-            NAME_INSIDE
-        } else if words::lower(&row.summary).contains(wanted) {
-            SUMMARY_INSIDE
-        } else if catalogue.details(&row)?.first().is_some_and(|page| rest_contains(page, wanted)) {
-            REST
-        } else {
-            0
+    let left = |quality: &[Quality], place: u32| {
+        let open = |id: &u32| quality[*id as usize] == 0;
+        marked(&places_of, 1 << place).into_iter().filter(open).collect::<Vec<u32>>()
+    };
+    catalogue.names()?.each_of(&left(&quality, IN_NAME), |id, name| {
+        let name = String::from_utf8_lossy(name);
+        let name = words::lower(&name);
+        quality[id as usize] = match name.find(wanted) {
+            Some(0) if name.len() == wanted.len() => EXACT_NAME,
+            Some(0) => NAME_PREFIX,
+            Some(_) => NAME_INSIDE,
+            None => 0,
         };
+    })?;
+    catalogue.each_of(&left(&quality, IN_SUMMARY), |id, row| {
+        if words::lower(&row.summary()).contains(wanted) {
+            quality[id as usize] = SUMMARY_INSIDE;
+        }
+        Ok(())
+    })?;
+    catalogue.each_of(&left(&quality, IN_REST), |id, row| {
+        if catalogue.page(row.details)?.first().is_some_and(|page| rest_contains(row.source, page, wanted)) {
+            quality[id as usize] = REST_INSIDE;
+        }
         Ok(())
     })?;
     Ok(quality)
 }
 
-fn rest_contains(page: &VersionDetails, wanted: &str) -> bool {
-    [Field::LongDescription, Field::Groups, Field::Provides]
-        .iter()
-        .filter_map(|field| page.field(*field))
-        .any(|text| words::lower(text).contains(wanted))
-}
-
-/// The packages that have every word of a term: as a whole where the term has something on both sides of it, else as the
-/// end or the beginning of a word. `None` where the term has no word and anything may hold it.
-fn with_pieces(catalogue: &Catalogue, wanted: &str) -> Result<Option<Vec<u8>>> {
-    let mut all: Option<Vec<u8>> = None;
-    for piece in words::words(wanted) {
-        let start = piece.as_ptr() as usize - wanted.as_ptr() as usize;
-        let (open_left, open_right) = (start == 0, start + piece.len() == wanted.len());
-        let fits = |word: &[u8]| match (open_left, open_right) {
-            (true, false) => word.ends_with(piece.as_bytes()),
-            (false, true) => word.starts_with(piece.as_bytes()),
-            _ => word == piece.as_bytes(),
-        };
-        let mut have = vec![0; catalogue.len() as usize];
-        raise(catalogue, piece, &mut have, |word, _| fits(word).then_some(1))?;
-        match &mut all {
-            None => all = Some(have),
-            Some(all) => all.iter_mut().zip(have).for_each(|(all, have)| *all &= have),
-        }
-    }
-    Ok(all)
-}
-
-/// Calls back with each package that is marked; with every one where there are no marks.
-pub(super) fn visit(
-    catalogue: &Catalogue,
-    marks: Option<&[u8]>,
-    mut each: impl FnMut(Row) -> Result<()>,
-) -> Result<()> {
-    let marked = marks.map(|marks| marks.iter().filter(|mark| **mark > 0).count());
-    match (marks, marked) {
-        (Some(marks), Some(marked)) if marked < catalogue.len() as usize / SCAN_SHARE => {
-            (0u32..).zip(marks).filter(|(_, mark)| **mark > 0).try_for_each(|(id, _)| each(catalogue.row(id)?))
-        }
-        _ => catalogue.scan(|row| match marks {
-            Some(marks) if marks.get(row.id as usize) == Some(&0) => Ok(()),
-            _ => each(row),
-        }),
-    }
-}
-
-/// For every package in bits whether a word with `piece` in it stands in its name (1), its summary (2) or the rest (4).
-pub(super) fn places(catalogue: &Catalogue, piece: &str) -> Result<Vec<u8>> {
-    let (words, lists) = catalogue.words()?;
-    let mut found = Vec::new();
-    each_word_with(&words, piece, |rank, _| found.push(rank))?;
-    let mut places = vec![0u8; catalogue.len() as usize];
-    let mut sensible = true;
-    for rank in found {
-        lists.each(rank, |number| match places.get_mut((number >> WORD_BITS) as usize) {
-            Some(places) => *places |= 1 << (number & ((1 << WORD_BITS) - 1)),
-            None => sensible = false,
-        })?;
-    }
-    if sensible { Ok(places) } else { Err(catalogue.file().damaged("a word of no package")) }
+fn rest_contains(source: Source, page: &VersionDetails, wanted: &str) -> bool {
+    let mut rest = page.fields.iter().flat_map(|(field, text)| words::rest(source, *field, text));
+    rest.any(|text| words::lower(text).contains(wanted))
 }
 
 /// The names nearest to one that finds nothing: at most two edits away (one for short ones), nearest first.
@@ -266,23 +309,31 @@ pub fn nearest(catalogue: &Catalogue, name: &str, most: usize) -> Result<Vec<Str
     let edits = if wanted.len() <= 4 { 1 } else { 2 };
     let letters = signature(wanted);
     let mut candidates = Vec::new();
-    catalogue.signatures(|id, other| {
-        if (letters ^ other).count_ones() <= 2 * edits as u32 {
-            candidates.push(id);
+    catalogue.signatures(|first, others| {
+        // In two loops, since the processor counts many at a time when nothing else happens.
+        let mut differ = [0; PAYLOAD / 4];
+        for (differ, other) in differ.iter_mut().zip(others.chunks_exact(4)) {
+            *differ = (letters ^ u32::from_le_bytes(other.try_into().expect("four bytes"))).count_ones();
         }
+        let near = (first..).zip(&differ[..others.len() / 4]).filter(|(_, differ)| **differ <= 2 * edits as u32);
+        candidates.extend(near.map(|(id, _)| id));
     })?;
     let names = catalogue.names()?;
-    let popularity = catalogue.popularity()?;
-    let mut found: Vec<(usize, u8, Vec<u8>)> = Vec::new();
-    for id in candidates {
-        let other = names.string(id)?;
-        if let Some(distance) = distance(wanted, &other, edits) {
-            found.push((distance, u8::MAX - popularity.get(id as usize).copied().unwrap_or(0), other));
+    // Distance, what it lacks in popularity, name; and the number to find the second by.
+    let mut found: Vec<(usize, u8, Vec<u8>, u32)> = Vec::new();
+    names.each_of(&candidates, |id, other| {
+        if let Some(distance) = distance(wanted, other, edits) {
+            found.push((distance, u8::MAX, other.to_vec(), id));
         }
-    }
+    })?;
+    catalogue.popularity(|range, popularity| {
+        for (_, lack, _, id) in found.iter_mut().filter(|(.., id)| range.contains(id)) {
+            *lack -= popularity[(*id - range.start) as usize];
+        }
+    })?;
     found.sort_unstable();
     found.dedup_by(|a, b| a.2 == b.2);
-    Ok(found.into_iter().take(most).map(|(_, _, name)| String::from_utf8_lossy(&name).into_owned()).collect())
+    Ok(found.into_iter().take(most).map(|(_, _, name, _)| String::from_utf8_lossy(&name).into_owned()).collect())
 }
 
 /// Edits between two names (insert, delete, change, swap neighbours), `None` beyond `most`.

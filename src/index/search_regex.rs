@@ -1,40 +1,30 @@
 //! Regular expressions: the words that any match must hold pick the packages, the expression then decides.
 
+use super::build::{IN_NAME, IN_SUMMARY};
 use super::catalogue::Catalogue;
 use super::error::Result;
-use super::search;
-use super::words;
+use super::search::{self, Piece};
 use regex::Regex;
-use regex_syntax::hir::{Hir, HirKind};
+use regex_syntax::hir::{Hir, HirKind, Look};
 
-const IN_NAME: u8 = 1;
-const IN_SUMMARY: u8 = 2;
 /// Shorter words are in too many packages to be worth looking up.
 const SHORTEST: usize = 3;
 
 /// Quality of every package: as a name's inside or a summary's.
 pub(super) fn qualities(catalogue: &Catalogue, pattern: &str, regex: &Regex) -> Result<Vec<u8>> {
     let need = regex_syntax::parse(pattern).map_or(Need::Nothing, |hir| need(&hir));
-    let places = evaluate(catalogue, &need)?;
-    let may = |id: u32, place: u8| places.as_ref().is_none_or(|places| places[id as usize] & place != 0);
+    let places = evaluate(catalogue, &need)?.unwrap_or_else(|| vec![u8::MAX; catalogue.len() as usize]);
     let mut quality = vec![0; catalogue.len() as usize];
-    catalogue.names()?.scan(|first, names| {
-        for index in 0..names.len() {
-            let id = first + index as u32;
-            if may(id, IN_NAME)
-                && let Some(quality) = quality.get_mut(id as usize)
-                && std::str::from_utf8(names.string(index)).is_ok_and(|name| regex.is_match(name))
-            {
-                *quality = search::NAME_INSIDE;
-            }
+    let may = |place: u32| search::marked(&places, 1 << place);
+    catalogue.names()?.each_of(&may(IN_NAME), |id, name| {
+        if std::str::from_utf8(name).is_ok_and(|name| regex.is_match(name)) {
+            quality[id as usize] = search::NAME_INSIDE;
         }
     })?;
-    let rest: Option<Vec<u8>> = places.as_ref().map(|places| {
-        places.iter().zip(&quality).map(|(place, done)| u8::from(place & IN_SUMMARY != 0 && *done == 0)).collect()
-    });
-    search::visit(catalogue, rest.as_deref(), |row| {
-        if quality[row.id as usize] == 0 && regex.is_match(&row.summary) {
-            quality[row.id as usize] = search::SUMMARY_INSIDE;
+    let rest: Vec<u32> = may(IN_SUMMARY).into_iter().filter(|id| quality[*id as usize] == 0).collect();
+    catalogue.each_of(&rest, |id, row| {
+        if regex.is_match(&row.summary()) {
+            quality[id as usize] = search::SUMMARY_INSIDE;
         }
         Ok(())
     })?;
@@ -44,33 +34,51 @@ pub(super) fn qualities(catalogue: &Catalogue, pattern: &str, regex: &Regex) -> 
 /// What the words of a text must hold for an expression to match it.
 enum Need {
     Nothing,
-    Piece(String),
+    Piece(Piece),
     All(Vec<Need>),
     Any(Vec<Need>),
 }
 
 fn need(hir: &Hir) -> Need {
+    between(hir, false, false)
+}
+
+/// What `hir` needs. `starts` and `ends`: it stands at a place where no word goes on to its left or right.
+fn between(hir: &Hir, starts: bool, ends: bool) -> Need {
     match hir.kind() {
         HirKind::Literal(literal) => {
             let text = String::from_utf8_lossy(&literal.0).to_lowercase();
-            let pieces: Vec<Need> = words::words(&text)
-                .filter(|piece| piece.len() >= SHORTEST)
-                .map(|piece| Need::Piece(piece.to_owned()))
-                .collect();
-            if pieces.is_empty() { Need::Nothing } else { Need::All(pieces) }
+            let long = search::pieces(&text, starts, ends).filter(|piece| piece.text.len() >= SHORTEST);
+            all(long.map(Need::Piece).collect())
         }
-        HirKind::Capture(capture) => need(&capture.sub),
+        HirKind::Capture(capture) => between(&capture.sub, starts, ends),
+        HirKind::Repetition(repetition) if repetition.min == 1 && repetition.max == Some(1) => {
+            between(&repetition.sub, starts, ends)
+        }
         HirKind::Repetition(repetition) if repetition.min > 0 => need(&repetition.sub),
         HirKind::Concat(parts) => {
-            let needs: Vec<Need> = parts.iter().map(need).filter(|need| !matches!(need, Need::Nothing)).collect();
-            if needs.is_empty() { Need::Nothing } else { Need::All(needs) }
+            let part = |at: usize| {
+                let before = if at == 0 { starts } else { is_edge(&parts[at - 1]) };
+                let behind = if at + 1 == parts.len() { ends } else { is_edge(&parts[at + 1]) };
+                between(&parts[at], before, behind)
+            };
+            all((0..parts.len()).map(part).filter(|need| !matches!(need, Need::Nothing)).collect())
         }
         HirKind::Alternation(parts) => {
-            let needs: Vec<Need> = parts.iter().map(need).collect();
+            let needs: Vec<Need> = parts.iter().map(|part| between(part, starts, ends)).collect();
             if needs.iter().any(|need| matches!(need, Need::Nothing)) { Need::Nothing } else { Need::Any(needs) }
         }
         _ => Need::Nothing,
     }
+}
+
+fn all(needs: Vec<Need>) -> Need {
+    if needs.is_empty() { Need::Nothing } else { Need::All(needs) }
+}
+
+/// Whether it is the beginning or the end of the text. Not a word's edge: `+` belongs to our words.
+fn is_edge(hir: &Hir) -> bool {
+    matches!(hir.kind(), HirKind::Look(Look::Start | Look::End))
 }
 
 /// Bits of the places that may match, for every package; `None` for anything.

@@ -32,6 +32,15 @@ pub fn pull_bytes<'a>(bytes: &'a [u8], at: &mut usize) -> Option<&'a [u8]> {
     Some(piece)
 }
 
+/// The text that bytes are; what is no UTF-8 is replaced.
+pub fn text(bytes: &[u8]) -> String {
+    // Quicker than the lossy way where nothing is lost, which is nearly always.
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}
+
 /// Appends a length and the bytes.
 pub fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     push(out, bytes.len() as u64);

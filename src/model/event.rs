@@ -5,6 +5,8 @@
 pub enum Event<'a> {
     /// A stage begins: `reading apt's lists`.
     Stage(&'a str),
+    /// Bytes of a download have come.
+    Fetching { what: &'a str, done_bytes: u64, total_bytes: Option<u64> },
     /// Another refresh holds the lock; this one waits.
     Waiting,
 }

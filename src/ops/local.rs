@@ -73,15 +73,19 @@ pub struct Owned {
     hashes: Vec<u64>,
     /// Each package, and where its hashes end.
     packages: Vec<(Source, String, String, usize)>,
+    pub problems: Vec<Problem>,
 }
 
 impl Owned {
     /// `seed` is the generation of the local index to come.
     pub fn read(world: &World, seed: u64) -> Result<Owned> {
-        let mut owned = Owned { seed, hashes: Vec::new(), packages: Vec::new() };
+        let mut owned = Owned { seed, hashes: Vec::new(), packages: Vec::new(), problems: Vec::new() };
+        let mut problems = Vec::new();
         for backend in &world.backends {
-            backend.read_owned(&mut |name, arch, path| owned.push(backend.source(), name, arch, path))?;
+            let mut each = |name: &str, arch: &str, path: &[u8]| owned.push(backend.source(), name, arch, path);
+            backend.read_owned(&mut each, &mut |problem| problems.push(problem))?;
         }
+        owned.problems = problems;
         Ok(owned)
     }
 

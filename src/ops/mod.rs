@@ -1,6 +1,7 @@
 //! Sequences that cross domains. They neither print nor ask: what happens on the way goes to an
 //! [`Observer`](crate::model::Observer), what came of it is returned.
 
+pub mod fetch;
 mod local;
 mod place;
 pub mod refresh;
@@ -8,5 +9,5 @@ mod relate;
 mod world;
 
 pub use place::Place;
-pub use refresh::{Outcome, Request, refresh};
+pub use refresh::{Outcome, Request, refresh, refresh_from};
 pub use world::World;

@@ -1,5 +1,6 @@
 //! Which machine is meant, and where its index lies.
 
+use crate::backends::aur::Aur;
 use crate::model::Source;
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
@@ -15,6 +16,8 @@ pub struct Place {
     pub dbpath: Option<PathBuf>,
     /// The family that these two belong to; otherwise all are read, and what is shown is the query's business.
     pub backend: Option<Source>,
+    /// The AUR, where it is a part of the index. Known to a refresh alone: it stands in the configuration.
+    pub aur: Option<Aur>,
 }
 
 impl Place {

@@ -1,7 +1,7 @@
 //! Builds the index, the whole of it or the local half, and publishes it.
 
 use super::local::Owned;
-use super::{World, local, relate};
+use super::{Place, World, local, relate};
 use crate::backends::Backend;
 use crate::index::build::{self, CatalogueMeta, Part};
 use crate::index::catalogue::Row;
@@ -32,9 +32,55 @@ pub struct Outcome {
 }
 
 /// Brings the index of `folder` up to date. One refresh at a time: a second waits for the first and then finds nothing to do.
-pub fn refresh(world: &World, folder: &Path, request: Request, observer: &dyn Observer) -> Result<Outcome> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+pub fn refresh(place: &Place, folder: &Path, request: Request, observer: &dyn Observer) -> Result<Outcome> {
+    refresh_from(&|| World::open(place), folder, request, observer)
+}
+
+/// The same for a world that is opened in the caller's own way, each time anew.
+pub fn refresh_from(
+    open: &dyn Fn() -> Result<World>,
+    folder: &Path,
+    request: Request,
+    observer: &dyn Observer,
+) -> Result<Outcome> {
+    if !folder.is_dir() {
+        // No folder is made where there is nothing to index.
+        open()?;
+        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    }
     let _lock = lock(folder, observer)?;
+    let mut tries = 1;
+    loop {
+        // Opened behind the lock and each time anew: its configuration may be what has changed.
+        match refresh_once(open, folder, request, observer) {
+            Err(error) if error.is::<Changed>() && tries < MOST_TRIES => tries += 1,
+            result => return result,
+        }
+    }
+}
+
+/// A source was replaced while the sources were read: what was read is of no one moment. The old index stays.
+#[derive(Debug)]
+struct Changed;
+
+/// A package manager at work changes its files for minutes; who waits for that is not kept waiting.
+const MOST_TRIES: usize = 5;
+
+impl std::fmt::Display for Changed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the package databases kept changing while they were read, {MOST_TRIES} times")
+    }
+}
+
+impl std::error::Error for Changed {}
+
+fn refresh_once(
+    open: &dyn Fn() -> Result<World>,
+    folder: &Path,
+    request: Request,
+    observer: &dyn Observer,
+) -> Result<Outcome> {
+    let world = &open()?;
     let old = Status::read(folder).ok();
     let stale = match &old {
         Some(_) if request.force => Staleness { catalogue: true, local: true },
@@ -42,6 +88,8 @@ pub fn refresh(world: &World, folder: &Path, request: Request, observer: &dyn Ob
         None => Staleness { catalogue: true, local: true },
     };
     if let (Some(status), false) = (&old, stale.any()) {
+        // One that was killed behind its last step has left what was the index before.
+        publish::sweep(folder, status);
         return Ok(Outcome { built: Staleness::default(), status: status.clone() });
     }
     // The local half alone needs the catalogue it was linked with.
@@ -50,7 +98,7 @@ pub fn refresh(world: &World, folder: &Path, request: Request, observer: &dyn Ob
     {
         return Ok(Outcome { built: stale, status });
     }
-    let status = refresh_all(world, folder, observer)?;
+    let status = refresh_all(open, folder, observer)?;
     Ok(Outcome { built: Staleness { catalogue: true, local: true }, status })
 }
 
@@ -66,7 +114,8 @@ fn inputs_changed(world: &World, status: &Status) -> Staleness {
     }
 }
 
-fn lock(folder: &Path, observer: &dyn Observer) -> Result<File> {
+/// Waits until nobody else writes in the folder.
+pub(super) fn lock(folder: &Path, observer: &dyn Observer) -> Result<File> {
     use rustix::fs::{FlockOperation, flock};
     let path = folder.join("lock");
     let file = File::options()
@@ -99,8 +148,9 @@ fn stamp(paths: &[PathBuf]) -> Vec<Input> {
     paths.iter().map(|path| Input::now(&path.display().to_string())).collect()
 }
 
-fn refresh_all(world: &World, folder: &Path, observer: &dyn Observer) -> Result<Status> {
+fn refresh_all(open: &dyn Fn() -> Result<World>, folder: &Path, observer: &dyn Observer) -> Result<Status> {
     let now = now();
+    let world = &open()?;
     let mut status = Status {
         catalogue_generation: generation(),
         catalogue_built: now,
@@ -109,6 +159,8 @@ fn refresh_all(world: &World, folder: &Path, observer: &dyn Observer) -> Result<
         local_inputs: stamp(&local_inputs(world)),
         ..Status::default()
     };
+    // Anew: what this one has read of the configuration is no older than the stamps.
+    let world = &open()?;
     observer.event(Event::Stage("reading the repositories"));
     let (parts, policies, gathered, owned) = read_all(world, status.local_generation)?;
     for part in &parts {
@@ -348,9 +400,14 @@ fn write_local(
     let local::Gathered { mut packages, problems } = gathered;
     packages.sort_by(|a, b| local::key(&a.row).cmp(&local::key(&b.row)));
     status.local_built = now();
-    status.problems.extend(problems.iter().map(|problem| stored(problem, false)));
     let edges = relate::edges(&packages, &world.backends);
+    let owned = (awaited.owned)()?;
+    status.problems.extend(problems.iter().chain(&owned.problems).map(|problem| stored(problem, false)));
     let policies = (awaited.policies)()?;
+    // All has been read.
+    if status.staleness().any() {
+        return Err(Changed.into());
+    }
     for family in &mut status.families {
         let policy = policies.iter().find(|(source, _)| *source as u8 == family.source).map(|(_, policy)| policy);
         // One answer of the engine does not make it the author of all the others.
@@ -372,7 +429,7 @@ fn write_local(
             family.counts = counts(&packages, source, catalogue)?;
         }
     }
-    let owners = (awaited.owned)()?.owners(&packages);
+    let owners = owned.owners(&packages);
     let name = status::local_name(status.local_generation);
     publish::file(folder, &name, crate::index::local::KIND, status.local_generation, |out| {
         crate::index::local::write(&packages, &edges, owners, out)

@@ -14,6 +14,9 @@ use std::path::{Path, PathBuf};
 pub struct World {
     pub backends: Vec<Box<dyn Backend>>,
     pub aur: Option<Aur>,
+    /// Whether the AUR belongs to the index unless the configuration says otherwise: this machine's own pacman has
+    /// repositories. What is read of other roots asks nobody on the network by itself.
+    pub suits_aur: bool,
 }
 
 impl World {
@@ -33,6 +36,7 @@ impl World {
         {
             backends.push(Box::new(apt));
         }
+        let mut suits_aur = false;
         if reads(Source::Pacman)
             && let Some(alpm) = Alpm::open(
                 &place.root,
@@ -41,14 +45,13 @@ impl World {
                 EngineCommand::find(alpm::ENGINE),
             )?
         {
+            suits_aur = place.root == Path::new("/") && !special && !alpm.conf().repositories.is_empty();
             backends.push(Box::new(alpm));
         }
         if backends.is_empty() {
             bail!("no package database below {}", place.root.display());
         }
-        let aur = std::env::var_os("OMG_AUR_FILE")
-            .map(|path| Aur { path: path.into(), url: crate::backends::aur::DEFAULT_URL.to_owned() });
-        Ok(World { backends, aur })
+        Ok(World { backends, aur: place.aur.clone(), suits_aur })
     }
 
     /// The backend of a source.

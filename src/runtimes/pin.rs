@@ -1,6 +1,6 @@
 //! Which version of which runtime is asked for, by which line of which file.
 //!
-//! The nearest folder wins. Within a folder the order is that of [`FILES`]: what is written for a version manager of
+//! The nearest folder wins. Within a folder the order is that of `FILES`: what is written for a version manager of
 //! many runtimes (`omg.toml`, `mise.toml`, `.mise.toml`, `.tool-versions`), then the runtime's own version file, then
 //! what a project's manifest says of itself (`package.json`, `pyproject.toml`, `go.mod`, `Gemfile`), which often is a range.
 //!
@@ -54,7 +54,7 @@ pub const MAX_FILE_BYTES: u64 = 64 * 1024;
 
 /// What a parser found in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(crate) struct Found {
     pub runtime: Runtime,
     pub version: String,
     pub line: u32,
@@ -81,11 +81,11 @@ impl Found {
 /// A range that excludes every broken release (`>=3.8,!=3.9.0,...`) is long; a longer text is no version.
 const MAX_VERSION_BYTES: usize = 256;
 
-struct VersionFile {
-    name: &'static str,
+pub(crate) struct VersionFile {
+    pub(crate) name: &'static str,
     /// The runtimes this file can speak of, as [`Runtime::bit`]s: where all are decided it need not be read.
     speaks_of: u16,
-    parse: fn(&str) -> Vec<Found>,
+    pub(crate) parse: fn(&str) -> Vec<Found>,
 }
 
 const ANY: u16 = (1 << Runtime::ALL.len()) - 1;
@@ -96,7 +96,7 @@ const fn file(name: &'static str, speaks_of: u16, parse: fn(&str) -> Vec<Found>)
 }
 
 /// Every file looked for, most preferred first. rustup itself prefers `rust-toolchain` to `rust-toolchain.toml`.
-const FILES: [VersionFile; 19] = [
+pub(crate) const FILES: [VersionFile; 19] = [
     file("omg.toml", ANY, tables::omg),
     file("mise.toml", ANY, tables::mise),
     file(".mise.toml", ANY, tables::mise),

@@ -24,7 +24,7 @@ pub enum Shell {
 }
 
 /// The script for `shell`. What an argument takes is read off its value name, or else its id: `NAME` and `TERM` any
-/// package, `INSTALLED` an installed one, `PATH` and `FILE` files, `DIR` folders; clap's own hints and lists of values
+/// package, `INSTALLED` (as the id, whatever the value's name) an installed one, `PATH` and `FILE` files, `DIR` folders; clap's own hints and lists of values
 /// count as well. Hidden commands and options are left out.
 pub fn script(shell: Shell, command: &mut Command) -> String {
     command.build();
@@ -134,6 +134,10 @@ fn takes(argument: &Arg) -> Takes {
         ValueHint::AnyPath | ValueHint::FilePath | ValueHint::ExecutablePath => return Takes::Files,
         ValueHint::DirPath => return Takes::Folders,
         _ => {}
+    }
+    // People read `NAME` for either; the id then tells which.
+    if argument.get_id() == "INSTALLED" {
+        return Takes::Installed;
     }
     let named = argument.get_value_names().and_then(|names| names.first()).map(|name| name.to_string());
     match named.unwrap_or_else(|| argument.get_id().as_str().to_uppercase()).as_str() {

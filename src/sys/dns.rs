@@ -69,7 +69,7 @@ impl Config {
     }
 
     /// The full names to try for `name`, in order.
-    fn candidates(&self, name: &str) -> Vec<String> {
+    pub(crate) fn candidates(&self, name: &str) -> Vec<String> {
         if let Some(absolute) = name.strip_suffix('.') {
             return vec![absolute.to_owned()];
         }
@@ -195,8 +195,8 @@ fn invalid(why: &'static str) -> Error {
     Error::new(ErrorKind::InvalidData, why)
 }
 
-struct Query {
-    bytes: Vec<u8>,
+pub(crate) struct Query {
+    pub(crate) bytes: Vec<u8>,
     /// In lower case, without a final dot.
     name: String,
     kind: u16,
@@ -205,7 +205,7 @@ struct Query {
 const HEADER_BYTES: usize = 12;
 
 impl Query {
-    fn new(name: &str, kind: u16) -> Result<Query> {
+    pub(crate) fn new(name: &str, kind: u16) -> Result<Query> {
         let name = name.trim_end_matches('.').to_ascii_lowercase();
         // From the system's randomness, through the keys of a hash: it only has to be hard to guess.
         let id = RandomState::new().hash_one(kind) as u16;
@@ -226,7 +226,7 @@ impl Query {
     }
 
     /// Whether `message` is a response to this very question.
-    fn answered_by(&self, message: &[u8]) -> bool {
+    pub(crate) fn answered_by(&self, message: &[u8]) -> bool {
         let question = |message: &[u8]| -> Option<(String, [u8; 4])> {
             let (name, next) = read_name(message, HEADER_BYTES)?;
             Some((name, message.get(next..next + 4)?.try_into().ok()?))
@@ -239,7 +239,7 @@ impl Query {
     }
 
     /// The addresses in a response to this question; none where the server says there are none.
-    fn addresses(&self, message: &[u8]) -> Result<Vec<IpAddr>> {
+    pub(crate) fn addresses(&self, message: &[u8]) -> Result<Vec<IpAddr>> {
         match message.get(3).map(|flags| flags & 0x0f) {
             Some(0) => {}
             Some(3) => return Ok(Vec::new()),

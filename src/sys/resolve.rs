@@ -121,7 +121,7 @@ impl Names {
 }
 
 /// The first word of each line, each once, in the order given, which is that of preference.
-fn addresses_of_getent(text: &str) -> Vec<IpAddr> {
+pub(crate) fn addresses_of_getent(text: &str) -> Vec<IpAddr> {
     let mut found = Vec::new();
     for address in text.lines().filter_map(|line| line.split_ascii_whitespace().next()?.parse::<IpAddr>().ok()) {
         if !found.contains(&address) {
@@ -132,7 +132,7 @@ fn addresses_of_getent(text: &str) -> Vec<IpAddr> {
 }
 
 /// `name` in lower case and without a final dot.
-fn addresses_of_hosts(text: &str, name: &str) -> Vec<IpAddr> {
+pub(crate) fn addresses_of_hosts(text: &str, name: &str) -> Vec<IpAddr> {
     let mut found = Vec::new();
     for line in text.lines() {
         let mut words = line.split('#').next().unwrap_or_default().split_ascii_whitespace();

@@ -1,7 +1,12 @@
 //! The only place that prints: data to stdout, talk to stderr. Colour and width only where a person looks.
 
+mod table;
+
+pub use table::{Cell, table};
+
 use crate::model::{Event, Observer};
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Where and how to print.
 pub struct Ui {
@@ -62,20 +67,41 @@ impl Ui {
         cut.into()
     }
 
-    /// Writes data to stdout. A reader that went away is no error: nobody wants the rest.
-    pub fn print(&self, data: &str) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        match out.write_all(data.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            result => result,
+    /// A text broken at its blanks where it would pass the terminal's edge, each line but the first behind `indent` blanks.
+    /// As it is where stdout is no terminal.
+    pub fn wrapped(&self, text: &str, indent: usize) -> String {
+        let Some(room) = self.width.map(|width| width.saturating_sub(indent)).filter(|room| *room >= 16) else {
+            return text.to_owned();
+        };
+        let (mut out, mut used) = (String::new(), 0);
+        for word in text.split(' ') {
+            let length = word.chars().count();
+            if used > 0 && used + 1 + length > room {
+                out.push('\n');
+                out.extend(std::iter::repeat_n(' ', indent));
+                used = 0;
+            } else if used > 0 {
+                out.push(' ');
+                used += 1;
+            }
+            out.push_str(word);
+            used += length;
         }
+        out
     }
 
-    /// The same as one JSON value on lines of its own.
-    pub fn print_json(&self, value: &impl serde::Serialize) -> io::Result<()> {
-        let mut text = serde_json::to_string_pretty(value)?;
-        text.push('\n');
-        self.print(&text)
+    /// Writes data to stdout. A reader that went away is no error: nobody wants the rest.
+    pub fn print(&self, data: &str) -> io::Result<()> {
+        self.print_line(data).map(drop)
+    }
+
+    /// The same, and says whether anybody is still reading.
+    pub fn print_line(&self, data: &str) -> io::Result<bool> {
+        let mut out = io::stdout().lock();
+        match out.write_all(data.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            result => result.map(|()| true),
+        }
     }
 
     /// A remark for the person at the terminal.
@@ -99,6 +125,11 @@ impl Ui {
         }
     }
 
+    /// Whether data goes to a terminal.
+    pub fn is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
     /// Whether somebody looks at stderr.
     pub fn watched(&self) -> bool {
         !self.quiet && io::stderr().is_terminal()
@@ -118,23 +149,39 @@ pub fn clean(text: &str) -> String {
 /// Shows the stages of a refresh on one line of a terminal.
 pub struct Stages {
     watched: bool,
+    /// Percent of a download, or MiB where its size is not known, as they stand on the line.
+    shown: AtomicU64,
 }
 
 impl Stages {
     pub fn new(ui: &Ui) -> Stages {
-        Stages { watched: ui.watched() }
+        Stages { watched: ui.watched(), shown: AtomicU64::new(u64::MAX) }
     }
 }
 
 impl Observer for Stages {
     fn event(&self, event: Event<'_>) {
-        let text = match event {
-            Event::Stage(stage) => stage,
-            Event::Waiting => "waiting for another refresh to end",
-        };
-        if self.watched {
-            drop(write!(io::stderr(), "\r\x1b[K{text}..."));
+        if !self.watched {
+            return;
         }
+        let text = match event {
+            Event::Stage(stage) => format!("{stage}..."),
+            Event::Waiting => "waiting for another refresh to end...".to_owned(),
+            Event::Fetching { what, done_bytes, total_bytes } => {
+                let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+                let total = total_bytes.filter(|total| *total > 0);
+                let now = total.map_or(done_bytes >> 20, |total| done_bytes.saturating_mul(100) / total);
+                // Told of every few kilobytes; a line drawn so often flickers.
+                if self.shown.swap(now, Ordering::Relaxed) == now {
+                    return;
+                }
+                match total {
+                    Some(total) => format!("{what}: {:.1} of {:.1} MiB, {now} %", mib(done_bytes), mib(total)),
+                    None => format!("{what}: {:.1} MiB", mib(done_bytes)),
+                }
+            }
+        };
+        drop(write!(io::stderr(), "\r\x1b[K{text}"));
     }
 }
 

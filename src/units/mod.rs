@@ -1,6 +1,6 @@
 //! What makes other programs run `omg refresh`: package manager hooks, systemd units, a cron line.
 //!
-//! [`all`] makes the texts, [`install`] and [`remove`] put them on a machine and take them off. Nothing here starts or
+//! [`all`] makes the texts, [`install()`] and [`remove`] put them on a machine and take them off. Nothing here starts or
 //! enables anything: that is [`ENABLE`], for the user to run. Every hook ends with 0 whatever omg does, and within about a
 //! minute, since a refresh that fails must never fail an installation.
 

@@ -2,5 +2,13 @@
 
 #![expect(clippy::print_stdout, reason = "a skipped test says so")]
 
+mod aur;
+mod batch;
+mod completions;
 mod machine;
+mod manual;
+mod pacman;
+mod pacman_root;
+mod pacman_wording;
+mod pacman_world;
 mod support;

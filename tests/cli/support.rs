@@ -60,3 +60,12 @@ pub fn has_apt(test: &str) -> bool {
     }
     has
 }
+
+/// Whether a program is on this machine; says so where not.
+pub fn has_program(test: &str, program: &str) -> bool {
+    let has = ["/usr/bin", "/bin"].iter().any(|folder| Path::new(folder).join(program).exists());
+    if !has {
+        println!("skipped {test}: no {program} here");
+    }
+    has
+}

@@ -97,7 +97,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let present = Present { name: "old".into(), version: "1-1".into(), groups: String::new() };
         write_small_world(folder.path(), &conf, &[present], &[offer]).unwrap();
-        let database = SyncDatabase::open(&folder.path().join("sync/core.db")).unwrap();
+        let database = SyncDatabase::open(&folder.path().join("sync/core.db"), None).unwrap();
         let found: Vec<_> = database.entries().map(|e| (e.name, e.version, e.groups_and_replaces())).collect();
         assert_eq!(found, [("new", "1:2-1", ("g", "old<2"))]);
         assert!(folder.path().join("local/old-1-1/desc").is_file());

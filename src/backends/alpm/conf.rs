@@ -81,6 +81,15 @@ impl Conf {
         conf
     }
 
+    /// The same for text that is not in a file.
+    pub(crate) fn parse(text: &str, root: &Path) -> Conf {
+        let mut reader = Reader { conf: Conf::default(), root, section: Section::None, depth: 0, files: 0 };
+        text.lines().enumerate().for_each(|(at, line)| reader.line(Path::new("pacman.conf"), at + 1, line));
+        let mut conf = reader.conf;
+        conf.finish();
+        conf
+    }
+
     /// Whether `IgnorePkg` or `IgnoreGroup` covers a package with these groups, one a line.
     pub fn ignores(&self, name: &str, groups: &str) -> bool {
         glob::any(&self.ignore_packages, name)

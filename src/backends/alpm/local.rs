@@ -3,13 +3,15 @@
 
 use super::desc::{self, Desc};
 use crate::model::Problem;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// `files` of the largest package there is takes 20 MB.
 const MAX_FILE_BYTES: u64 = 1 << 30;
+/// pacman ends each line, and each list with an empty one.
+const CUT_SHORT: &str = "truncated: its last line has no end";
 
 /// The folders of installed packages.
 #[derive(Clone, Debug)]
@@ -34,6 +36,11 @@ impl Folder {
     /// Its installed version.
     pub fn version(&self) -> &str {
         &self.entry[self.name_bytes + 1..]
+    }
+
+    /// The file with its paths.
+    pub fn files(&self) -> PathBuf {
+        self.path.join("files")
     }
 }
 
@@ -104,15 +111,18 @@ impl LocalDatabase {
         desc.read(text, folder.name());
         if text.is_empty() {
             wrong("empty: 0 bytes".to_owned());
+        } else if !text.ends_with('\n') {
+            wrong(CUT_SHORT.to_owned());
         } else if desc.name != folder.name() {
             wrong(format!("damaged: it does not say that it is {}", folder.name()));
         }
         desc
     }
 
-    /// Calls back with each path of a package, absolute and without a trailing slash.
+    /// Calls back with each path of a package, absolute and without a trailing slash. An empty file is that of a package
+    /// without any; one that is cut short is an error once its paths have been told.
     pub fn read_files(&self, folder: &Folder, buffer: &mut Vec<u8>, each: &mut dyn FnMut(&[u8])) -> Result<()> {
-        let path = folder.path.join("files");
+        let path = folder.files();
         buffer.clear();
         File::open(&path)
             .and_then(|file| file.take(MAX_FILE_BYTES).read_to_end(buffer))
@@ -123,12 +133,15 @@ impl LocalDatabase {
             absolute.extend_from_slice(line);
             each(&absolute);
         }
+        if buffer.last().is_some_and(|last| *last != b'\n') {
+            bail!("{CUT_SHORT}");
+        }
         Ok(())
     }
 }
 
 /// The lines below `%FILES%`, which are relative to the root; folders without their slash.
-fn file_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn file_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut inside = false;
     text.split(|byte| *byte == b'\n').filter_map(move |line| {
         if line == b"%FILES%" {

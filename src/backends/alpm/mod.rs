@@ -7,7 +7,7 @@ mod ask;
 pub mod conf;
 pub mod desc;
 pub mod glob;
-mod local;
+pub(crate) mod local;
 pub mod rules;
 pub mod sync;
 pub mod tar;
@@ -112,7 +112,7 @@ impl Alpm {
     pub fn policy_by_rules(&self, scope: Scope<'_>, reason: &str) -> Result<Policy> {
         let names = names_of(scope);
         let present = self.present(names.as_deref())?;
-        let choices = rules::choose(&self.conf, &present, &self.offers(names.as_deref()), names.as_deref());
+        let choices = rules::choose(&self.conf, &present, &self.offers(self.sync()), names.as_deref());
         Ok(Policy { authority: Authority::Rules(reason.to_owned()), choices })
     }
 
@@ -147,23 +147,15 @@ impl Alpm {
         Ok(folders.into_iter().map(one).collect())
     }
 
-    /// What the repositories offer, or of it what decides about `names`.
-    fn offers(&self, names: Option<&[&str]>) -> Vec<Offer<'_>> {
-        let wanted: Option<HashSet<&str>> = names.map(|names| names.iter().copied().collect());
+    /// What `databases` offer.
+    fn offers<'a>(&'a self, databases: &'a [Result<SyncDatabase>]) -> Vec<Offer<'a>> {
         let mut offers = Vec::new();
-        for (repository, database) in self.conf.repositories.iter().zip(self.sync()) {
+        for (repository, database) in self.conf.repositories.iter().zip(databases) {
             let Ok(database) = database else { continue };
-            for entry in database.entries() {
+            offers.extend(database.entries().map(|entry| {
                 let (groups, replaces) = entry.groups_and_replaces();
-                let decides = wanted.as_ref().is_none_or(|wanted| {
-                    let mut replaced = crate::model::relation::names(Source::Pacman, replaces);
-                    wanted.contains(entry.name) || replaced.any(|name| wanted.contains(name))
-                });
-                if decides {
-                    let (name, version) = (entry.name, entry.version);
-                    offers.push(Offer { repository: &repository.name, name, version, groups, replaces });
-                }
-            }
+                Offer { repository: &repository.name, name: entry.name, version: entry.version, groups, replaces }
+            }));
         }
         offers
     }
@@ -172,26 +164,29 @@ impl Alpm {
         self.database_path.join("sync").join(format!("{repository}.db"))
     }
 
-    /// The sync databases in the order of the configuration.
+    /// The sync databases in the order of the configuration, read once.
     fn sync(&self) -> &[Result<SyncDatabase>] {
-        self.sync.get_or_init(|| {
-            let paths: Vec<_> = self.conf.repositories.iter().map(|section| self.sync_path(&section.name)).collect();
-            let slots: Vec<OnceLock<Result<SyncDatabase>>> = paths.iter().map(|_| OnceLock::new()).collect();
-            let next = AtomicUsize::new(0);
-            let work = || {
-                while let Some((path, slot)) = {
-                    let at = next.fetch_add(1, atomic::Ordering::Relaxed);
-                    paths.get(at).zip(slots.get(at))
-                } {
-                    let _ = slot.set(SyncDatabase::open(path));
-                }
-            };
-            std::thread::scope(|scope| {
-                (1..READERS.min(paths.len())).for_each(|_| _ = scope.spawn(work));
-                work();
-            });
-            slots.into_iter().map(|slot| slot.into_inner().expect("every slot was worked on")).collect()
-        })
+        self.sync.get_or_init(|| self.read_sync(None))
+    }
+
+    /// The sync databases, or of them what decides about `only`.
+    fn read_sync(&self, only: Option<&HashSet<&str>>) -> Vec<Result<SyncDatabase>> {
+        let paths: Vec<_> = self.conf.repositories.iter().map(|section| self.sync_path(&section.name)).collect();
+        let slots: Vec<OnceLock<Result<SyncDatabase>>> = paths.iter().map(|_| OnceLock::new()).collect();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some((path, slot)) = {
+                let at = next.fetch_add(1, atomic::Ordering::Relaxed);
+                paths.get(at).zip(slots.get(at))
+            } {
+                let _ = slot.set(SyncDatabase::open(path, only));
+            }
+        };
+        std::thread::scope(|scope| {
+            (1..READERS.min(paths.len())).for_each(|_| _ = scope.spawn(work));
+            work();
+        });
+        slots.into_iter().map(|slot| slot.into_inner().expect("every slot was worked on")).collect()
     }
 
     /// The configuration decides about both: which repositories there are, and what is held.
@@ -283,11 +278,12 @@ impl Backend for Alpm {
         Ok(())
     }
 
-    fn read_owned(&self, each: &mut dyn FnMut(&str, &str, &[u8])) -> Result<()> {
+    fn read_owned(&self, each: &mut dyn FnMut(&str, &str, &[u8]), problem: &mut dyn FnMut(Problem)) -> Result<()> {
         let mut buffer = Vec::new();
         for folder in self.local.folders(&mut |_| {})? {
-            // One that is missing or unreadable owns nothing that could be named; the others answer.
-            let _ = self.local.read_files(&folder, &mut buffer, &mut |path| each(folder.name(), "", path));
+            if let Err(error) = self.local.read_files(&folder, &mut buffer, &mut |path| each(folder.name(), "", path)) {
+                problem(Problem { path: folder.files(), message: error.root_cause().to_string() });
+            }
         }
         Ok(())
     }
@@ -308,7 +304,10 @@ impl Backend for Alpm {
                 Ok(reply) => Ok(engine_policy(reply)),
                 Err(reason) => self.policy_by_rules(scope, &reason.to_string()),
             },
-            Some(names) => self.decide(&names, &self.offers(Some(&names))),
+            Some(names) => {
+                let wanted = names.iter().copied().collect();
+                self.decide(&names, &self.offers(&self.read_sync(Some(&wanted))))
+            }
         }
     }
 

@@ -3,8 +3,11 @@
 
 use super::desc::{self, Desc};
 use super::tar;
+use crate::model::{Source, relation};
 use crate::sys::unpack;
 use anyhow::{Context, Result, bail};
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
@@ -36,19 +39,19 @@ pub struct Entry<'a> {
 }
 
 impl SyncDatabase {
-    /// Reads a database. The error does not name the file.
-    pub fn open(path: &Path) -> Result<SyncDatabase> {
+    /// Reads a database, or of it the packages named and what would replace them. The error does not name the file.
+    pub fn open(path: &Path, only: Option<&HashSet<&str>>) -> Result<SyncDatabase> {
         let file = File::open(path)?;
         let size = file.metadata()?.len();
         if size == 0 {
             bail!("empty: 0 bytes");
         }
-        SyncDatabase::parse(unpack::unpack(file, size)?)
+        SyncDatabase::parse(unpack::unpack(file, size)?, only)
     }
 
     /// The same for bytes already unpacked.
-    pub fn parse(mut bytes: Vec<u8>) -> Result<SyncDatabase> {
-        let (mut packages, nameless) = locate(&bytes).context("damaged database")?;
+    pub fn parse(mut bytes: Vec<u8>, only: Option<&HashSet<&str>>) -> Result<SyncDatabase> {
+        let (mut packages, nameless) = locate(&bytes, only).context("damaged database")?;
         // Stable: of two versions of one name the first in the archive counts, as it does for pacman.
         packages.sort_by(|a, b| a.name.cmp(&b.name));
         packages.dedup_by(|later, first| {
@@ -116,33 +119,104 @@ impl<'a> Entry<'a> {
     }
 }
 
-fn locate(bytes: &[u8]) -> Result<(Vec<Located>, usize)> {
-    let mut packages: Vec<Located> = Vec::with_capacity(bytes.len() / 3000);
-    let mut nameless = 0;
-    tar::members(bytes, &mut |member| {
-        let path = member.path.strip_prefix(b"./").unwrap_or(&member.path);
-        let Ok(path) = std::str::from_utf8(path) else { return nameless += 1 };
+/// An entry whose folder names no package.
+struct Nameless;
+
+/// A file of a package's entry.
+struct Part<'a> {
+    /// `NAME-VERSION`; owned where the archive has it in two pieces.
+    entry: Cow<'a, str>,
+    /// Where in it the version begins.
+    version_at: usize,
+    /// 0 for `desc`, 1 for `depends`.
+    which: usize,
+    range: Range<usize>,
+}
+
+impl<'a> Part<'a> {
+    /// `None` for a file that is none of ours, [`Nameless`] for one whose folder names no package.
+    fn of(path: Cow<'a, [u8]>, range: Range<usize>) -> Option<Result<Part<'a>, Nameless>> {
+        let path = match path {
+            Cow::Borrowed(path) => std::str::from_utf8(path).map(Cow::Borrowed).ok(),
+            Cow::Owned(path) => String::from_utf8(path).map(Cow::Owned).ok(),
+        };
+        let Some(path) = path else { return Some(Err(Nameless)) };
+        let begin = if path.starts_with("./") { 2 } else { 0 };
         // A file beside the packages' folders is none of ours.
-        let Some((folder, file)) = path.split_once('/') else { return };
-        let part = match file {
+        let (folder, file) = path[begin..].split_once('/')?;
+        let which = match file {
             "desc" => 0,
             "depends" => 1,
-            _ => return,
+            _ => return None,
         };
-        let Some((name, version)) = desc::split_entry(folder) else { return nameless += 1 };
-        let range = member.offset..member.offset + member.data.len();
+        let end = begin + folder.len();
+        let Some((name, _)) = desc::split_entry(folder) else { return Some(Err(Nameless)) };
+        let version_at = name.len() + 1;
+        let entry = match path {
+            Cow::Borrowed(path) => Cow::Borrowed(&path[begin..end]),
+            Cow::Owned(path) => Cow::Owned(path[begin..end].to_owned()),
+        };
+        Some(Ok(Part { entry, version_at, which, range }))
+    }
+
+    fn name(&self) -> &str {
+        &self.entry[..self.version_at - 1]
+    }
+
+    fn version(&self) -> &str {
+        &self.entry[self.version_at..]
+    }
+}
+
+fn locate(bytes: &[u8], only: Option<&HashSet<&str>>) -> Result<(Vec<Located>, usize)> {
+    let mut parts: Vec<Part<'_>> = Vec::with_capacity(bytes.len() / 3000);
+    let mut nameless = 0;
+    tar::members(bytes, &mut |member| match Part::of(member.path, member.offset..member.offset + member.data.len()) {
+        Some(Ok(part)) => parts.push(part),
+        Some(Err(Nameless)) => nameless += 1,
+        None => {}
+    })?;
+    if let Some(only) = only {
+        let replacers = replacers(bytes, &parts, only);
+        parts.retain(|part| only.contains(part.name()) || replacers.contains(part.name()));
+    }
+    let mut packages: Vec<Located> = Vec::with_capacity(parts.len());
+    for part in parts {
         match packages.last_mut() {
-            Some(last) if last.name == name && last.version == version && last.parts[part].is_empty() => {
-                last.parts[part] = range;
+            // A content never starts at the archive's first byte: 0 is none yet.
+            Some(last)
+                if last.name == part.name() && last.version == part.version() && last.parts[part.which].start == 0 =>
+            {
+                last.parts[part.which] = part.range;
             }
             _ => {
-                let mut parts = [0..0, 0..0];
-                parts[part] = range;
-                packages.push(Located { name: name.to_owned(), version: version.to_owned(), parts });
+                let (name, version) = (part.name().to_owned(), part.version().to_owned());
+                let mut located = Located { name, version, parts: [0..0, 0..0] };
+                located.parts[part.which] = part.range;
+                packages.push(located);
             }
         }
-    })?;
+    }
     Ok((packages, nameless))
+}
+
+/// Names of the packages that would replace any of `only`. Few packages replace any: one search over the archive finds
+/// them much sooner than taking every one apart.
+fn replacers(bytes: &[u8], parts: &[Part<'_>], only: &HashSet<&str>) -> HashSet<String> {
+    let mut marks = memchr::memmem::find_iter(bytes, b"%REPLACES%\n").peekable();
+    let mut found = HashSet::new();
+    for part in parts {
+        while marks.next_if(|mark| *mark < part.range.start).is_some() {}
+        if marks.peek().is_none_or(|mark| *mark >= part.range.end) {
+            continue;
+        }
+        let text = String::from_utf8_lossy(&bytes[part.range.clone()]);
+        let replaces = desc::entries(&text).filter(|(key, _)| *key == "REPLACES");
+        if replaces.flat_map(|(_, value)| relation::names(Source::Pacman, value)).any(|name| only.contains(name)) {
+            found.insert(part.name().to_owned());
+        }
+    }
+    found
 }
 
 /// Descriptions in Latin-1 were common once. A question mark in place of each bad byte keeps the rest borrowed.
@@ -165,7 +239,7 @@ mod tests {
     }
 
     fn summaries(files: &[(&str, &str)]) -> Vec<(String, String, String, String)> {
-        let database = SyncDatabase::parse(archive(files)).unwrap();
+        let database = SyncDatabase::parse(archive(files), None).unwrap();
         let mut desc = Desc::default();
         let all = database.entries().map(|entry| {
             entry.read_into(&mut desc);
@@ -191,7 +265,7 @@ mod tests {
             ("nonsense/desc", one),
         ];
         assert_eq!(summaries(&files), [row("a", "1-1", "one", "y"), row("b", "1-1", "two", "x")]);
-        assert_eq!(SyncDatabase::parse(archive(&files)).unwrap().nameless, 1);
+        assert_eq!(SyncDatabase::parse(archive(&files), None).unwrap().nameless, 1);
     }
 
     #[test]
@@ -202,11 +276,44 @@ mod tests {
     }
 
     #[test]
+    fn some_packages_and_what_replaces_them() {
+        let files = [
+            ("a-1-1/desc", "%DESC%\na\n\n"),
+            ("b-1-1/depends", "%REPLACES%\nx\na<2\n\n"),
+            ("b-1-1/desc", "%GROUPS%\ng\n\n"),
+            ("c-1-1/desc", "%REPLACES%\nd\n\n"),
+            ("d-1-1/desc", "%DESC%\nof %REPLACES%\na\n\n"),
+        ];
+        let only = HashSet::from(["a", "none"]);
+        let database = SyncDatabase::parse(archive(&files), Some(&only)).unwrap();
+        let found: Vec<_> = database.entries().map(|entry| (entry.name, entry.groups_and_replaces())).collect();
+        assert_eq!(found, [("a", ("", "")), ("b", ("g", "x\na<2"))]);
+    }
+
+    #[test]
+    fn a_name_that_the_archive_has_in_two_pieces() {
+        let long = "n".repeat(120);
+        let mut header = ::tar::Header::new_ustar();
+        header.set_path(format!("{long}-1-1/desc")).unwrap();
+        header.set_size(0);
+        header.set_mode(0o644);
+        header.set_cksum();
+        let mut builder = ::tar::Builder::new(Vec::new());
+        builder.append(&header, &b""[..]).unwrap();
+        let bytes = builder.into_inner().unwrap();
+        for only in [None, Some(&HashSet::from([long.as_str()]))] {
+            let database = SyncDatabase::parse(bytes.clone(), only).unwrap();
+            assert_eq!(database.nameless, 0);
+            assert_eq!(database.entries().map(|entry| entry.name).collect::<Vec<_>>(), [long.as_str()]);
+        }
+    }
+
+    #[test]
     fn text_that_is_not_utf_8() {
         let mut bytes = archive(&[("a-1-1/desc", "%DESC%\nna?ve\n\n")]);
         let at = memchr::memchr(b'?', &bytes).unwrap();
         bytes[at] = 0xef;
-        let database = SyncDatabase::parse(bytes).unwrap();
+        let database = SyncDatabase::parse(bytes, None).unwrap();
         let mut desc = Desc::default();
         database.entries().next().unwrap().read_into(&mut desc);
         assert_eq!(desc.summary, "na?ve");
@@ -215,16 +322,16 @@ mod tests {
     #[test]
     fn groups_and_replaces_alone() {
         let files = [("a-1-1/desc", "%GROUPS%\ng\nh\n\n%DESC%\nx\n\n"), ("a-1-1/depends", "%REPLACES%\nold<2\n\n")];
-        let database = SyncDatabase::parse(archive(&files)).unwrap();
+        let database = SyncDatabase::parse(archive(&files), None).unwrap();
         assert_eq!(database.entries().next().unwrap().groups_and_replaces(), ("g\nh", "old<2"));
     }
 
     #[test]
     fn an_empty_file_is_an_error_and_an_empty_repository_is_not() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        assert!(SyncDatabase::open(file.path()).unwrap_err().to_string().contains("empty"));
+        assert!(SyncDatabase::open(file.path(), None).unwrap_err().to_string().contains("empty"));
         std::fs::write(file.path(), archive(&[])).unwrap();
-        assert_eq!(SyncDatabase::open(file.path()).unwrap().entries().count(), 0);
+        assert_eq!(SyncDatabase::open(file.path(), None).unwrap().entries().count(), 0);
     }
 
     #[test]
@@ -235,9 +342,9 @@ mod tests {
             let mut bent = whole.clone();
             bent[bit / 8] ^= 1 << (bit % 8);
             if bit % 8 == 0 {
-                assert!(SyncDatabase::parse(whole[..bit / 8].to_vec()).is_err() || bit / 8 >= 5 * 512);
+                assert!(SyncDatabase::parse(whole[..bit / 8].to_vec(), None).is_err() || bit / 8 >= 5 * 512);
             }
-            let Ok(database) = SyncDatabase::parse(bent) else { continue };
+            let Ok(database) = SyncDatabase::parse(bent, None) else { continue };
             for entry in database.entries() {
                 let mut desc = Desc::default();
                 entry.read_into(&mut desc);

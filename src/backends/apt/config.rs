@@ -181,7 +181,7 @@ impl Config {
     }
 
     /// Reads one file's text. As in apt, what stands before an error counts.
-    fn parse(&mut self, text: &str, depth: usize) -> Result<(), String> {
+    pub(crate) fn parse(&mut self, text: &str, depth: usize) -> Result<(), String> {
         let mut scopes: Vec<String> = Vec::new();
         let mut parent = String::new();
         let mut statement = String::new();

@@ -112,6 +112,11 @@ pub fn text(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// What shows that a file was cut short: its writers end each line. An empty one is none.
+pub fn cut_short(bytes: &[u8]) -> Option<&'static str> {
+    bytes.last().is_some_and(|last| *last != b'\n').then_some("truncated: its last line has no end")
+}
+
 /// `value` on one line: each line break with the blanks around it becomes a space.
 pub fn unfold(value: &str, into: &mut String) {
     for (number, line) in value.lines().map(str::trim_ascii).filter(|line| !line.is_empty()).enumerate() {

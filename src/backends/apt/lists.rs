@@ -1,6 +1,6 @@
 //! The lists under apt's lists folder that belong to a configured archive, and the catalogue they give.
 
-use super::control::{Stanzas, text};
+use super::control::{Stanzas, cut_short, text};
 use super::pins::Place;
 use super::record::{Record, Scratch};
 use super::release::Release;
@@ -102,9 +102,14 @@ impl World {
         }
         let names: Vec<String> = keys.iter().map(|(key, ..)| key.clone()).collect();
         let release = match Release::read(&stem, &names) {
-            Ok(release) => release,
-            Err(error) => {
-                self.problems.push(Problem { path: with_ending(&stem, "InRelease"), message: error.to_string() });
+            Ok(release) => {
+                if let (Some(path), Some(fault)) = (&release.path, release.fault) {
+                    self.problems.push(Problem { path: path.clone(), message: fault.to_owned() });
+                }
+                release
+            }
+            Err((path, error)) => {
+                self.problems.push(Problem { path, message: error.to_string() });
                 Release { sizes: vec![None; names.len()], ..Release::default() }
             }
         };
@@ -245,12 +250,19 @@ impl Lists {
                     continue;
                 }
             };
-            if let Some(stated) = list.stated_bytes.filter(|stated| stated > bytes) {
-                let message = format!("truncated: {bytes} of {stated} bytes");
+            let fault = match list.stated_bytes {
+                Some(stated) if stated > *bytes => Some(format!("truncated: {bytes} of {stated} bytes")),
+                Some(_) => None,
+                None => cut_short(text.as_bytes()).map(str::to_owned),
+            };
+            let mut problem = |message| sink.problem(Problem { path: list.path.clone(), message });
+            fault.into_iter().for_each(&mut problem);
+            let seen = repeated.then_some(&mut seen);
+            let nameless = read_list(text, list.repository, native, &translations, seen, sink);
+            if nameless > 0 {
+                let message = format!("damaged: {nameless} entries without name or version");
                 sink.problem(Problem { path: list.path.clone(), message });
             }
-            let seen = repeated.then_some(&mut seen);
-            read_list(text, list.repository, native, &translations, seen, sink);
         }
     }
 }
@@ -268,19 +280,22 @@ impl Content {
 /// Name, version and repository of what was already handed on.
 type Seen = HashSet<(String, String, RepositoryId)>;
 
-fn read_list(
+/// How many entries name no package is given back.
+pub(crate) fn read_list(
     content: &str,
     repository: RepositoryId,
     native: &str,
     translations: &HashMap<u128, &str>,
     mut seen: Option<&mut Seen>,
     sink: &mut dyn CatalogueSink,
-) {
+) -> usize {
     let (mut stanzas, mut stanza) = (Stanzas::new(content), Vec::new());
     let (mut record, mut scratch) = (Record::default(), Scratch::default());
+    let mut nameless = 0;
     while stanzas.read_into(&mut stanza) {
         record.set(&stanza);
         if record.name.is_empty() || record.version.is_empty() {
+            nameless += 1;
             continue;
         }
         if let Some(seen) = &mut seen {
@@ -308,6 +323,7 @@ fn read_list(
             });
         });
     }
+    nameless
 }
 
 /// apt takes names without case, as dpkg does.
@@ -316,7 +332,7 @@ pub fn lower_case(name: &str) -> std::borrow::Cow<'_, str> {
 }
 
 /// Long descriptions by the checksum that `Packages` names them with. The first language that has one wins.
-fn read_translations<'a>(content: &'a str, into: &mut HashMap<u128, &'a str>) {
+pub(crate) fn read_translations<'a>(content: &'a str, into: &mut HashMap<u128, &'a str>) {
     let (mut stanzas, mut stanza) = (Stanzas::new(content), Vec::new());
     while stanzas.read_into(&mut stanza) {
         let mut sum = None;

@@ -6,18 +6,18 @@
 //! the engine, and where that cannot be had, `pins` reads the preferences and `rules` draws the policy from it all.
 
 mod ask;
-mod config;
-mod control;
+pub(crate) mod config;
+pub(crate) mod control;
 mod entries;
-mod lists;
-mod owned;
-mod pins;
+pub(crate) mod lists;
+pub(crate) mod owned;
+pub(crate) mod pins;
 mod record;
-mod release;
+pub(crate) mod release;
 mod rules;
-mod sources;
-mod status;
-mod version;
+pub(crate) mod sources;
+pub(crate) mod status;
+pub(crate) mod version;
 
 use crate::backends::Backend;
 use crate::backends::engine::{EngineCommand, EngineError, Reply, Request};
@@ -62,7 +62,7 @@ impl Apt {
         let admin = status.parent().unwrap_or(Path::new("/")).to_path_buf();
         let extended_states = config.path("Dir::State::extended_states").unwrap_or_default();
         let places = status::Places { status, extended_states, admin };
-        let architectures = architectures(&config, &places)?;
+        let architectures = architectures(&config, &places);
         let native = architectures[0].clone();
         let (root, lists) = (root.into(), OnceLock::new());
         Ok(Some(Apt { root, config_file, engine, native, architectures, config, places, lists }))
@@ -177,8 +177,8 @@ impl Backend for Apt {
         status::read(&self.places, &self.native, &|name| never.iter().any(|regex| regex.is_match(name)), sink)
     }
 
-    fn read_owned(&self, each: &mut dyn FnMut(&str, &str, &[u8])) -> Result<()> {
-        owned::read(&self.places, &self.native, each)
+    fn read_owned(&self, each: &mut dyn FnMut(&str, &str, &[u8]), problem: &mut dyn FnMut(Problem)) -> Result<()> {
+        owned::read(&self.places, &self.native, each, problem)
     }
 
     fn files_of(&self, name: &str, arch: &str) -> Result<Option<Vec<Vec<u8>>>> {
@@ -188,7 +188,8 @@ impl Backend for Apt {
     fn policy(&self, scope: Scope<'_>) -> Result<Policy> {
         let lists = self.lists();
         let pins = Pins::read(&self.config);
-        let status = status::content(&self.places.status)?;
+        // That it cannot be read is told by whoever reads what is installed.
+        let status = status::content(&self.places.status).unwrap_or_default();
         let entries = entries::read(lists, &status, &self.native, Wanted::new(scope, pins.may_forbid()));
         Ok(self.decide(&lists.world, &pins, &entries))
     }
@@ -200,7 +201,8 @@ impl Backend for Apt {
             // The index does not know in which of a repository's lists a version stands.
             return self.policy(Scope::Only(names));
         }
-        let status = status::content(&self.places.status)?;
+        // That it cannot be read is told by whoever reads what is installed.
+        let status = status::content(&self.places.status).unwrap_or_default();
         let entries = entries::from_offers(&world, &status, &self.native, names, offers);
         Ok(self.decide(&world, &pins, &entries))
     }
@@ -216,7 +218,7 @@ impl Backend for Apt {
 }
 
 /// The native architecture, then the foreign ones. Where apt's configuration does not say, dpkg's database does.
-fn architectures(config: &Config, places: &status::Places) -> Result<Vec<String>> {
+fn architectures(config: &Config, places: &status::Places) -> Vec<String> {
     let mut all: Vec<String> = config.list("APT::Architectures").iter().map(ToString::to_string).collect();
     if all.is_empty() {
         let listed = std::fs::read_to_string(places.admin.join("arch")).unwrap_or_default();
@@ -225,31 +227,32 @@ fn architectures(config: &Config, places: &status::Places) -> Result<Vec<String>
     let native = match config.find("APT::Architecture") {
         "" => match all.first() {
             Some(first) => first.clone(),
-            None => native_of(&places.status)?,
+            None => native_of(&places.status),
         },
         configured => configured.to_string(),
     };
     all.retain(|architecture| *architecture != native);
     all.insert(0, native);
-    Ok(all)
+    all
 }
 
 /// The architecture of the installed dpkg itself.
-fn native_of(path: &Path) -> Result<String> {
-    let content = status::content(path)?;
+fn native_of(path: &Path) -> String {
+    // That it cannot be read is told by whoever reads what is installed.
+    let content = status::content(path).unwrap_or_default();
     let (mut stanzas, mut stanza) = (control::Stanzas::new(&content), Vec::new());
     let mut any = String::new();
     // Package, Architecture.
     while stanzas.skim_into(b"PA", &mut stanza) {
         let architecture = control::value(&stanza, "Architecture");
         if control::value(&stanza, "Package") == "dpkg" && !architecture.is_empty() {
-            return Ok(architecture.to_string());
+            return architecture.to_string();
         }
         if any.is_empty() && architecture != "all" {
             any = architecture.to_string();
         }
     }
-    Ok(any)
+    any
 }
 
 /// Languages of translated descriptions in apt's order. The user's own locale has no say: the index is for everybody.

@@ -3,8 +3,9 @@
 //! A diverted path is told under the name it was moved to, for every package but the one that diverted it. So the path
 //! itself is told for its owner alone, where `dpkg -S` names every package that has it in its list.
 
-use super::control::{Stanzas, value};
+use super::control::{Stanzas, cut_short, value};
 use super::status::{self, Places, Status, list_files};
+use crate::model::Problem;
 use anyhow::{Context, Result};
 use std::collections::HashMap;
 use std::fs::File;
@@ -59,33 +60,52 @@ pub fn diversions(path: &Path) -> Result<Diversions> {
     }
 }
 
-/// Calls back with name, architecture and path for every path of every package dpkg has a list of.
-pub fn read(places: &Places, native: &str, each: &mut dyn FnMut(&str, &str, &[u8])) -> Result<()> {
-    let moved = diversions(&places.diversions())?;
-    lists(places, native, &|_, _| true, &mut |name, arch, list| {
+/// Calls back with name, architecture and path for every path of every package dpkg has a list of. What cannot be read is a
+/// problem, but for the status file, which is one of [`super::status::read`].
+pub fn read(
+    places: &Places,
+    native: &str,
+    each: &mut dyn FnMut(&str, &str, &[u8]),
+    problem: &mut dyn FnMut(Problem),
+) -> Result<()> {
+    let moved = diversions(&places.diversions()).unwrap_or_else(|error| {
+        problem(Problem { path: places.diversions(), message: error.root_cause().to_string() });
+        Diversions::parse(b"")
+    });
+    if File::open(&places.status).is_err() {
+        return Ok(());
+    }
+    lists(places, native, &|_, _| true, &mut |name, arch, path, list| {
+        let list = list.unwrap_or_else(|error| {
+            problem(Problem { path: path.to_owned(), message: error.to_string() });
+            &[]
+        });
         paths(list, name, &moved, &mut |path| each(name, arch, path));
+        if let Some(fault) = cut_short(list) {
+            problem(Problem { path: path.to_owned(), message: fault.to_owned() });
+        }
     })
 }
 
 /// The paths of one package; `None` where dpkg has no list of it.
 pub fn of(places: &Places, native: &str, name: &str, arch: &str) -> Result<Option<Vec<Vec<u8>>>> {
     let moved = diversions(&places.diversions())?;
-    let mut found = None;
-    lists(places, native, &|this, its_arch| this == name && its_arch == arch, &mut |name, _, list| {
-        let mut of = Vec::new();
-        paths(list, name, &moved, &mut |path| of.push(path.to_vec()));
-        found = Some(of);
+    let mut found = Ok(None);
+    lists(places, native, &|this, its_arch| this == name && its_arch == arch, &mut |name, _, path, list| {
+        found = list.with_context(|| format!("cannot read {}", path.display())).map(|list| {
+            let mut of = Vec::new();
+            paths(list, name, &moved, &mut |path| of.push(path.to_vec()));
+            Some(of)
+        });
     })?;
-    Ok(found)
+    found
 }
 
-/// Calls back with name, architecture and list of every wanted package that dpkg has a list of.
-fn lists(
-    places: &Places,
-    native: &str,
-    wanted: &dyn Fn(&str, &str) -> bool,
-    each: &mut dyn FnMut(&str, &str, &[u8]),
-) -> Result<()> {
+/// Name, architecture, path of the list, and what stands in it.
+type EachList<'c> = &'c mut dyn FnMut(&str, &str, &Path, std::io::Result<&[u8]>);
+
+/// Calls back with the list of every wanted package that dpkg has one of.
+fn lists(places: &Places, native: &str, wanted: &dyn Fn(&str, &str) -> bool, each: EachList<'_>) -> Result<()> {
     let content = status::content(&places.status)?;
     let info = places.info();
     let (mut stanzas, mut stanza, mut list) = (Stanzas::new(&content), Vec::new(), Vec::new());
@@ -102,12 +122,11 @@ fn lists(
             list.clear();
             // `take` also spares two system calls: a file's own `read_to_end` asks for its size first.
             match File::open(&path).and_then(|file| file.take(MAX_LIST_BYTES).read_to_end(&mut list)) {
-                Ok(_) => {
-                    each(&lower, arch, &list);
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                read => {
+                    each(&lower, arch, &path, read.map(|_| &*list));
                     break;
                 }
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
             }
         }
     }

@@ -112,7 +112,7 @@ impl Pins {
         self.parse(&text(&bytes))
     }
 
-    fn parse(&mut self, content: &str) -> Result<(), String> {
+    pub(crate) fn parse(&mut self, content: &str) -> Result<(), String> {
         let (mut stanzas, mut stanza) = (Stanzas::with_comments(content), Vec::new());
         while stanzas.read_into(&mut stanza) {
             let names = value(&stanza, "Package");

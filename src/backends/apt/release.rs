@@ -1,7 +1,7 @@
 //! Release and InRelease files: what they say of their archive, and how large its lists are. Signatures are not checked
 //! here: apt did before it put the file where we read it.
 
-use super::control::{Stanzas, text, value};
+use super::control::{Stanzas, cut_short, text, value};
 use std::path::{Path, PathBuf};
 
 /// The head of a Release file. All empty where there is none.
@@ -19,11 +19,14 @@ pub struct Release {
     pub head: String,
     /// Sizes of the lists asked for, as stated in the order asked.
     pub sizes: Vec<Option<u64>>,
+    /// What shows that the file is not whole.
+    pub fault: Option<&'static str>,
 }
 
 impl Release {
     /// Reads `InRelease`, or else `Release`; `stem` is their common path. `lists` are names of lists as the file has them.
-    pub fn read(stem: &Path, lists: &[String]) -> std::io::Result<Release> {
+    /// The error comes with the path of the file that is there and cannot be read.
+    pub fn read(stem: &Path, lists: &[String]) -> Result<Release, (PathBuf, std::io::Error)> {
         let base = stem.as_os_str();
         for name in ["InRelease", "Release"] {
             let mut path = base.to_os_string();
@@ -31,19 +34,20 @@ impl Release {
             match std::fs::read(&path) {
                 Ok(bytes) => {
                     let mut release = Release::parse(&text(&bytes), lists);
+                    release.fault = fault(&bytes);
                     release.path = Some(path.into());
                     return Ok(release);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err((path.into(), error)),
             }
         }
         Ok(Release { sizes: vec![None; lists.len()], ..Release::default() })
     }
 
-    fn parse(content: &str, lists: &[String]) -> Release {
+    pub(crate) fn parse(content: &str, lists: &[String]) -> Release {
         // A clear-signed file has its own header in front of the text; the signature comes last and does no harm.
-        let body = match content.strip_prefix("-----BEGIN PGP SIGNED MESSAGE-----") {
+        let body = match content.strip_prefix(SIGNED) {
             Some(signed) => signed.split_once("\n\n").or_else(|| signed.split_once("\r\n\r\n")).map_or("", |(_, b)| b),
             None => content,
         };
@@ -66,6 +70,7 @@ impl Release {
             but_automatic_upgrades: yes("ButAutomaticUpgrades"),
             head: stanza.iter().map(|(name, value)| format!("{name}: {value}\n")).collect(),
             sizes: lists.iter().map(|list| stated_size(body, list)).collect(),
+            fault: None,
         }
     }
 
@@ -80,6 +85,19 @@ impl Release {
         }
     }
 }
+
+pub(crate) fn fault(bytes: &[u8]) -> Option<&'static str> {
+    let is_signed = bytes.starts_with(SIGNED.as_bytes());
+    if bytes.is_empty() {
+        Some("empty: 0 bytes")
+    } else if is_signed && memchr::memmem::rfind(bytes, b"\n-----END PGP SIGNATURE-----").is_none() {
+        Some("truncated: it ends before its signature does")
+    } else {
+        cut_short(bytes).filter(|_| !is_signed)
+    }
+}
+
+const SIGNED: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
 
 /// `HASH SIZE NAME` in any of the checksum tables.
 fn stated_size(body: &str, list: &str) -> Option<u64> {

@@ -57,9 +57,18 @@ pub struct Defaults {
 /// As apt, reads a file up to its first error.
 fn read_file(file: &Path, defaults: &Defaults, archives: &mut Vec<Archive>) -> Result<(), String> {
     let bytes = std::fs::read(file).map_err(|error| format!("cannot be read: {error}"))?;
-    let content = text(&bytes);
-    if file.extension().is_some_and(|extension| extension == "sources") {
-        let (mut stanzas, mut stanza) = (Stanzas::with_comments(&content), Vec::new());
+    let is_deb822 = file.extension().is_some_and(|extension| extension == "sources");
+    parse(&text(&bytes), is_deb822, defaults, archives)
+}
+
+pub(crate) fn parse(
+    content: &str,
+    is_deb822: bool,
+    defaults: &Defaults,
+    archives: &mut Vec<Archive>,
+) -> Result<(), String> {
+    if is_deb822 {
+        let (mut stanzas, mut stanza) = (Stanzas::with_comments(content), Vec::new());
         let mut number = 0;
         while stanzas.read_into(&mut stanza) {
             number += 1;
@@ -132,7 +141,11 @@ fn read_stanza(
     defaults: &Defaults,
     archives: &mut Vec<Archive>,
 ) -> Result<(), String> {
-    let words = |name: &str| value(stanza, name).split_ascii_whitespace().map(str::to_string).collect::<Vec<_>>();
+    // A comment may stand between the lines of a field.
+    let words = |name: &str| {
+        let lines = value(stanza, name).lines().filter(|line| !line.starts_with('#'));
+        lines.flat_map(str::split_ascii_whitespace).map(str::to_string).collect::<Vec<_>>()
+    };
     if value(stanza, "Types").is_empty() {
         return Err("type".into());
     }
@@ -288,6 +301,13 @@ mod tests {
             [("http://h/a/", "s"), ("http://h/a/", "s-updates"), ("http://h/b/", "s"), ("http://h/b/", "s-updates")]
         );
         assert_eq!(archives[0].sections[0].architectures, ["amd64", "i386", "all"]);
+    }
+
+    #[test]
+    fn a_comment_between_the_lines_of_a_field_is_none_of_its_words() {
+        let text = "Types: deb\nURIs: http://h\nSuites: a\n# http://no\n b\nComponents: main\n";
+        let (archives, _) = read_text("x.sources", text);
+        assert_eq!(archives.iter().map(|archive| archive.suite.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     }
 
     #[test]

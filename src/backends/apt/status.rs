@@ -1,6 +1,6 @@
 //! What is on the machine: dpkg's status file, apt's `extended_states`, and which packages may never be orphans.
 
-use super::control::{Stanzas, text, value};
+use super::control::{Stanzas, cut_short, text, value};
 use super::record::{Record, Scratch};
 use crate::model::{Field, InstallState, Installed, LocalSink, Problem, Reason};
 use std::collections::HashSet;
@@ -65,7 +65,19 @@ pub fn read(
     keep: &dyn Fn(&str) -> bool,
     sink: &mut dyn LocalSink,
 ) -> anyhow::Result<()> {
-    let bytes = crate::sys::unpack::read(&places.status)?;
+    // Without it nothing is installed, which is said; the other family still answers.
+    let bytes = match crate::sys::unpack::read(&places.status) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let message = format!("cannot be read: {}", error.root_cause());
+            sink.problem(Problem { path: places.status.clone(), message });
+            return Ok(());
+        }
+    };
+    let empty = bytes.is_empty().then_some("empty: 0 bytes");
+    if let Some(fault) = empty.or_else(|| cut_short(&bytes)) {
+        sink.problem(Problem { path: places.status.clone(), message: fault.to_owned() });
+    }
     let content = text(&bytes);
     let automatic = Automatic::read(&places.extended_states, native, sink)?;
     let info = places.info();
@@ -124,6 +136,9 @@ impl Automatic {
                 return Ok(automatic);
             }
         };
+        if let Some(fault) = cut_short(&bytes) {
+            sink.problem(Problem { path: path.to_path_buf(), message: fault.to_owned() });
+        }
         let content = text(&bytes);
         let (mut stanzas, mut stanza) = (Stanzas::new(&content), Vec::new());
         while stanzas.read_into(&mut stanza) {

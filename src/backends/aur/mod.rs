@@ -3,7 +3,7 @@
 //! It has no database on the machine, so it is no [`Backend`](super::Backend): a kept copy of its server's list of
 //! packages is read into the catalogue, and its versions are in pacman's order. Building is not done here.
 
-mod metadata;
+pub(crate) mod metadata;
 mod scan;
 pub mod srcinfo;
 
@@ -23,7 +23,7 @@ pub const FILE_NAME: &str = "packages-meta-ext-v1.json.gz";
 const MAX_FILE_BYTES: u64 = 256 << 20;
 
 /// The AUR as its list of packages at `url` shows it, kept at `path`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Aur {
     pub path: PathBuf,
     pub url: String,

@@ -211,7 +211,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim).filter(|value| !value.is_empty())
 }
 
-fn described(url: &str, headers: &HeaderMap) -> Kept {
+pub(crate) fn described(url: &str, headers: &HeaderMap) -> Kept {
     let text = |name| header(headers, name).filter(|value| value.len() <= 1024).map(str::to_owned);
     let last_modified = text("last-modified");
     Kept {
@@ -226,7 +226,7 @@ fn described(url: &str, headers: &HeaderMap) -> Kept {
 }
 
 /// Whether a partial answer goes on where `have` bytes of `begun` end.
-fn continues(begun: &Kept, have: u64, headers: &HeaderMap) -> bool {
+pub(crate) fn continues(begun: &Kept, have: u64, headers: &HeaderMap) -> bool {
     let range = header(headers, "content-range").and_then(|value| value.strip_prefix("bytes "));
     let Some((range, total)) = range.and_then(|range| range.split_once('/')) else { return false };
     let Some((start, end)) = range.split_once('-') else { return false };
@@ -235,7 +235,7 @@ fn continues(begun: &Kept, have: u64, headers: &HeaderMap) -> bool {
     // A server that ignores If-Range may still tell that this is another file.
     let same = |now: Option<&str>, then: &Option<String>| now.is_none() || now == then.as_deref();
     number(start) == Some(have)
-        && end.is_some_and(|end| end >= have && total.is_none_or(|total| end + 1 == total))
+        && end.is_some_and(|end| end >= have && total.is_none_or(|total| end.checked_add(1) == Some(total)))
         && (total.is_none() || begun.total.is_none() || total == begun.total)
         && same(header(headers, "etag"), &begun.etag)
         && same(header(headers, "last-modified"), &begun.last_modified)
@@ -348,7 +348,7 @@ fn copy(url: &str, encoded: &str, part: &mut Part, dest: &Path, options: &Option
 }
 
 /// Undoes percent-encoding; a `%` that begins none stands for itself.
-fn decoded(text: &str) -> Vec<u8> {
+pub(crate) fn decoded(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
     let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
     while at < bytes.len() {

@@ -37,6 +37,10 @@ impl Kept {
     pub fn read(path: &Path, url: &str) -> Option<Kept> {
         let mut text = String::new();
         File::open(Kept::beside(path)).ok()?.take(MAX_BYTES).read_to_string(&mut text).ok()?;
+        Some(Kept::parse(&text)).filter(|kept| kept.url == url)
+    }
+
+    pub(crate) fn parse(text: &str) -> Kept {
         let mut kept = Kept::default();
         for (key, value) in text.lines().filter_map(|line| line.split_once(": ")) {
             match key {
@@ -49,7 +53,7 @@ impl Kept {
                 _ => {}
             }
         }
-        (kept.url == url).then_some(kept)
+        kept
     }
 
     /// The same, if it is about the very file that is there now.
@@ -60,17 +64,7 @@ impl Kept {
 
     pub fn write(&self, path: &Path) -> Result<()> {
         let beside = Kept::beside(path);
-        let mut text = format!("url: {}\n", self.url);
-        let mut line = |key: &str, value: Option<&str>| {
-            if let Some(value) = value.filter(|value| !value.contains('\n')) {
-                text.push_str(&format!("{key}: {value}\n"));
-            }
-        };
-        line("etag", self.etag.as_deref());
-        line("last-modified", self.last_modified.as_deref());
-        line("exact-date", self.exact_date.then_some("yes"));
-        line("total", self.total.map(|total| total.to_string()).as_deref());
-        line("file", self.file.as_deref());
+        let text = self.text();
         let folder = beside.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut new =
             tempfile::NamedTempFile::new_in(folder).with_context(|| format!("cannot write in {}", folder.display()))?;
@@ -82,6 +76,21 @@ impl Kept {
                 Ok(())
             })
             .with_context(|| format!("cannot write {}", beside.display()))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!("url: {}\n", self.url);
+        let mut line = |key: &str, value: Option<&str>| {
+            if let Some(value) = value.filter(|value| !value.contains('\n')) {
+                text.push_str(&format!("{key}: {value}\n"));
+            }
+        };
+        line("etag", self.etag.as_deref());
+        line("last-modified", self.last_modified.as_deref());
+        line("exact-date", self.exact_date.then_some("yes"));
+        line("total", self.total.map(|total| total.to_string()).as_deref());
+        line("file", self.file.as_deref());
+        text
     }
 
     /// What `If-Range` may hold: words that change whenever a byte of the file does.

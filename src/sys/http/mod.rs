@@ -1,12 +1,12 @@
-//! Fetching over HTTP: who to ask, through which proxy, trusting which certificates. [`download`] keeps files.
+//! Fetching over HTTP: who to ask, through which proxy, trusting which certificates. [`download()`] keeps files.
 //!
 //! TLS is always verified, against the machine's own certificates and no others. Nothing is decoded on the way: bytes are
 //! kept as they were sent. A plain `http` address behind an HTTP proxy goes through a CONNECT tunnel, which some proxies
 //! allow for port 443 alone.
 
-mod address;
-mod download;
-mod kept;
+pub(crate) mod address;
+pub(crate) mod download;
+pub(crate) mod kept;
 mod proxy;
 
 pub use download::{Options, Outcome, Progress, download};

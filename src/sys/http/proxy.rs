@@ -44,7 +44,7 @@ impl Proxies {
         }
     }
 
-    pub(super) fn of(&self, address: &Address) -> Result<Option<Proxy>> {
+    pub(crate) fn of(&self, address: &Address) -> Result<Option<Proxy>> {
         let proxy = if address.is_https() { &self.https } else { &self.http };
         let Some(proxy) = proxy else { return Ok(None) };
         let host = address.host().trim_end_matches('.').to_ascii_lowercase();

@@ -1,0 +1,27 @@
+//! `omg completions`: the script that teaches a shell omg's words.
+
+use crate::context::Ctx;
+use crate::error::Exit;
+use crate::shell::completions::{Shell, script};
+use anyhow::Result;
+use clap::{Arg, ArgMatches, Command, value_parser};
+
+const WHERE: &str = "\
+Put the script where the shell looks for it:
+  bash  omg completions bash > ~/.local/share/bash-completion/completions/omg
+  zsh   omg completions zsh > DIR/_omg, where DIR is in $fpath
+  fish  omg completions fish > ~/.config/fish/completions/omg.fish
+Package names are completed from the index, from the first letter on.";
+
+pub fn command() -> Command {
+    Command::new("completions")
+        .about("Print the completion script of a shell")
+        .arg(Arg::new("SHELL").required(true).value_parser(value_parser!(Shell)).help("Which shell"))
+        .after_help(WHERE)
+}
+
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+    let shell = *matches.get_one::<Shell>("SHELL").expect("required");
+    ctx.ui.print(&script(shell, &mut crate::cli::whole()))?;
+    Ok(Exit::Found)
+}

@@ -1,0 +1,131 @@
+//! omg's own settings: `/etc/omg/config.toml`, and the user's file over it. Specified in omg-config(5).
+//!
+//! Read by a refresh and by `omg doctor`, never by a query: what a query needs of them is in the index. Each key is known, or
+//! an error that names file and line, since a setting that is misspelt and passed over is worse than none.
+
+use crate::error::{Exit, Hinted};
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// The file below a root's `etc` and below a user's configuration folder.
+const NAME: &str = "omg/config.toml";
+const MAX_BYTES: u64 = 1 << 20;
+
+/// All settings; what is `None` is as it comes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub aur: AurSettings,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AurSettings {
+    pub enabled: Option<bool>,
+    pub url: Option<String>,
+}
+
+impl Config {
+    /// The settings for a root: its own, and for this machine the user's over them.
+    pub fn read(root: &Path) -> Result<Config> {
+        let mut all = Config::default();
+        for file in files(root) {
+            if let Some(Config { aur }) = read_file(&file)? {
+                all.aur.enabled = aur.enabled.or(all.aur.enabled);
+                all.aur.url = aur.url.or(all.aur.url);
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// The files that are looked for; later ones count more.
+pub fn files(root: &Path) -> Vec<PathBuf> {
+    let mut files = vec![root.join("etc").join(NAME)];
+    if root == Path::new("/") {
+        let own = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let folder = own("XDG_CONFIG_HOME").or_else(|| own("HOME").map(|home| home.join(".config")));
+        files.extend(folder.map(|folder| folder.join(NAME)));
+    }
+    files
+}
+
+fn read_file(path: &Path) -> Result<Option<Config>> {
+    let describe = || format!("cannot read {}", path.display());
+    match std::fs::metadata(path) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+        Ok(stat) if stat.len() > MAX_BYTES || !stat.is_file() => bail!("{}: no configuration file", path.display()),
+        other => other.with_context(describe)?,
+    };
+    let text = std::fs::read_to_string(path).with_context(describe)?;
+    let config: Config = toml::from_str(&text).map_err(|error| {
+        let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+        fault(path, line, error.message())
+    })?;
+    if let Some(url) = &config.aur.url
+        && !["https://", "http://", "file:///"].iter().any(|scheme| url.starts_with(scheme))
+    {
+        let line = 1 + text.lines().position(|line| line.contains(url.as_str())).unwrap_or(0);
+        return Err(fault(path, line, "`url` is no address that begins with https://, http:// or file:///"));
+    }
+    Ok(Some(config))
+}
+
+fn fault(path: &Path, line: usize, message: &str) -> anyhow::Error {
+    let message = format!("{}:{line}: {}", path.display(), message.replace('\n', " "));
+    Hinted::new(Exit::Failed, message, "omg-config(5) lists what may stand there: `omg man config | man -l -`").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, String> {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("etc/omg")).unwrap();
+        std::fs::write(root.path().join("etc/omg/config.toml"), text).unwrap();
+        Config::read(root.path())
+            .map_err(|error| format!("{error:#}").replace(&format!("{}", root.path().display()), "ROOT"))
+    }
+
+    #[test]
+    fn settings_and_none() {
+        assert_eq!(read(""), Ok(Config::default()));
+        assert_eq!(read("# nothing\n[aur]\n"), Ok(Config::default()));
+        let aur = AurSettings { enabled: Some(true), url: Some("https://a/b".into()) };
+        assert_eq!(read("[aur]\nenabled = true\nurl = \"https://a/b\"\n"), Ok(Config { aur }));
+        assert_eq!(Config::read(Path::new("/nowhere")).ok(), Some(Config::default()));
+    }
+
+    #[test]
+    fn a_fault_is_named_with_file_and_line() {
+        for (text, line, what) in [
+            ("[aur]\nenabled = true\nurls = \"x\"\n", 3, "unknown field `urls`, expected `enabled` or `url`"),
+            ("\n[aurs]\n", 2, "unknown field `aurs`"),
+            ("[aur]\nenabled = \"yes\"\n", 2, "expected a boolean"),
+            ("[aur\n", 1, ""),
+            ("[aur]\n\nurl = \"ftp://x\"\n", 3, "no address"),
+            ("[aur]\nenabled = true\nenabled = false\n", 3, "duplicate key"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(
+                error.starts_with(&format!("ROOT/etc/omg/config.toml:{line}: ")) && error.contains(what),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_text_makes_it_panic() {
+        let text = "[aur]\nenabled = true\nurl = \"https://ü/\"\n";
+        for at in 0..text.len() {
+            for byte in [0, b'"', b'\n', b'[', b'=', 0xff] {
+                let mut bytes = text.as_bytes().to_vec();
+                bytes[at] = byte;
+                let _ = read(&String::from_utf8_lossy(&bytes));
+            }
+        }
+    }
+}
