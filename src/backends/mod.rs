@@ -9,7 +9,7 @@ pub mod aur;
 pub mod embedded;
 pub mod engine;
 
-use crate::model::{CatalogueSink, LocalSink, OrphanRule, Policy, Problem, Scope, Source};
+use crate::model::{CatalogueSink, LocalSink, Offer, OrphanRule, Policy, Problem, Scope, Source};
 use anyhow::Result;
 use std::cmp::Ordering;
 use std::path::PathBuf;
@@ -44,6 +44,11 @@ pub trait Backend: Send + Sync {
 
     /// What the distribution would install: the engine's word where it can be had, else our own rules.
     fn policy(&self, scope: Scope<'_>) -> Result<Policy>;
+
+    /// The same about `names` from what the caller already knows the repositories to offer, so that none of their
+    /// databases has to be read. `offers` must hold every version of each of `names` in every repository, and every
+    /// package whose `Replaces` mention one of them.
+    fn policy_among(&self, names: &[(&str, &str)], offers: &[Offer<'_>]) -> Result<Policy>;
 
     /// When a dependency counts as an orphan.
     fn orphan_rule(&self) -> OrphanRule;

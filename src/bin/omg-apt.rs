@@ -2,7 +2,8 @@
 //! [`omg::backends::engine`]. It reads the machine it runs on and changes no package; apt's library may renew its own
 //! cache file, as it does whenever apt runs.
 
-use omg::backends::apt::{ENGINE_CONFIG, ENGINE_LIST, ENGINE_REPOSITORY, plain_list};
+use anyhow::Context;
+use omg::backends::apt::{key, plain_list};
 use omg::backends::engine::{Answer, Request, serve};
 use rust_apt::cache::{Cache, PackageSort};
 use rust_apt::config::Config;
@@ -27,10 +28,17 @@ fn answer<W: Write>(request: &Request, answer: &mut Answer<W>) -> anyhow::Result
     if request.root != Path::new("/") {
         anyhow::bail!("apt's library is asked about the running machine alone");
     }
-    use_configuration(request.values(ENGINE_CONFIG).last());
-    let native = Config::new().find("APT::Architecture", "");
-    let paths = request.values(ENGINE_LIST).map(|path| plain_list(path).to_owned());
-    let names: Vec<&str> = request.values(ENGINE_REPOSITORY).collect();
+    use_configuration(request.values(key::CONFIG).last());
+    let config = Config::new();
+    for option in request.values(key::OPTION) {
+        let (name, value) = option.split_once(' ').with_context(|| format!("not an option: {option:?}"))?;
+        // What it has in its files may be a list, which a value does not replace.
+        config.clear(name);
+        config.set(name, value);
+    }
+    let native = config.find("APT::Architecture", "");
+    let paths = request.values(key::LIST).map(|path| plain_list(path).to_owned());
+    let names: Vec<&str> = request.values(key::REPOSITORY).collect();
     let lists: HashMap<String, usize> = paths.enumerate().map(|(at, path)| (path, at)).collect();
     let cache = Cache::new::<&str>(&[]).map_err(|errors| anyhow::anyhow!("{errors}"))?;
     let mut choose = |package: &Package<'_>| {

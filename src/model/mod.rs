@@ -11,4 +11,4 @@ pub use field::Field;
 pub use package::{
     Available, CatalogueSink, InstallState, Installed, LocalSink, Problem, Reason, Repository, RepositoryId, Source,
 };
-pub use policy::{Authority, Choice, OrphanRule, Policy, Scope};
+pub use policy::{Authority, Choice, Offer, OrphanRule, Policy, Scope};

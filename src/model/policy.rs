@@ -1,5 +1,7 @@
 //! Which version of a package the distribution itself would install.
 
+use super::Field;
+
 /// Who decided. Shown by `omg doctor`, so that omg's own rules are never taken for the native library's word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Authority {
@@ -15,6 +17,18 @@ pub enum Scope<'a> {
     All,
     /// `(name, arch)` as in [`Available`](super::Available); the answer covers just these.
     Only(&'a [(&'a str, &'a str)]),
+}
+
+/// One version of one package in one repository, as the index knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Offer<'a> {
+    pub name: &'a str,
+    /// As in [`Available::arch`](super::Available::arch).
+    pub arch: &'a str,
+    pub version: &'a str,
+    /// Name of the repository.
+    pub repository: &'a str,
+    pub fields: &'a [(Field, String)],
 }
 
 /// The distribution's decision about one package.

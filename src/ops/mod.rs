@@ -9,5 +9,5 @@ mod relate;
 mod world;
 
 pub use place::Place;
-pub use refresh::{Outcome, Request, refresh};
+pub use refresh::{Outcome, Request, refresh, refresh_from};
 pub use world::World;

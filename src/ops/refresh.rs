@@ -1,14 +1,17 @@
 //! Builds the index, the whole of it or the local half, and publishes it.
 
+use super::local::Owned;
 use super::{Place, World, local, relate};
-use crate::index::build::{self, Part};
+use crate::backends::Backend;
+use crate::index::build::{self, CatalogueMeta, Part};
+use crate::index::catalogue::Row;
+use crate::index::details::VersionDetails;
 use crate::index::local::NewLocal;
-use crate::index::owner::OwnersBuilder;
 use crate::index::status::{self, Counts, Family, Input, StoredProblem};
 use crate::index::{Catalogue, Local, LocalRow, Staleness, Status, catalogue, publish};
-use crate::model::{Authority, Choice, Event, Observer, Policy, Problem, Reason, Scope, Source};
+use crate::model::{Authority, Choice, Event, Field, Observer, Offer, Policy, Problem, Reason, Scope, Source};
 use anyhow::{Context, Result};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -30,16 +33,26 @@ pub struct Outcome {
 
 /// Brings the index of `folder` up to date. One refresh at a time: a second waits for the first and then finds nothing to do.
 pub fn refresh(place: &Place, folder: &Path, request: Request, observer: &dyn Observer) -> Result<Outcome> {
+    refresh_from(&|| World::open(place), folder, request, observer)
+}
+
+/// The same for a world that is opened in the caller's own way, each time anew.
+pub fn refresh_from(
+    open: &dyn Fn() -> Result<World>,
+    folder: &Path,
+    request: Request,
+    observer: &dyn Observer,
+) -> Result<Outcome> {
     if !folder.is_dir() {
         // No folder is made where there is nothing to index.
-        World::open(place)?;
+        open()?;
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
     let _lock = lock(folder, observer)?;
     let mut tries = 1;
     loop {
         // Opened behind the lock and each time anew: its configuration may be what has changed.
-        match refresh_once(place, folder, request, observer) {
+        match refresh_once(open, folder, request, observer) {
             Err(error) if error.is::<Changed>() && tries < MOST_TRIES => tries += 1,
             result => return result,
         }
@@ -61,8 +74,13 @@ impl std::fmt::Display for Changed {
 
 impl std::error::Error for Changed {}
 
-fn refresh_once(place: &Place, folder: &Path, request: Request, observer: &dyn Observer) -> Result<Outcome> {
-    let world = &World::open(place)?;
+fn refresh_once(
+    open: &dyn Fn() -> Result<World>,
+    folder: &Path,
+    request: Request,
+    observer: &dyn Observer,
+) -> Result<Outcome> {
+    let world = &open()?;
     let old = Status::read(folder).ok();
     let stale = match &old {
         Some(_) if request.force => Staleness { catalogue: true, local: true },
@@ -80,7 +98,7 @@ fn refresh_once(place: &Place, folder: &Path, request: Request, observer: &dyn O
     {
         return Ok(Outcome { built: stale, status });
     }
-    let status = refresh_all(place, folder, observer)?;
+    let status = refresh_all(open, folder, observer)?;
     Ok(Outcome { built: Staleness { catalogue: true, local: true }, status })
 }
 
@@ -130,20 +148,21 @@ fn stamp(paths: &[PathBuf]) -> Vec<Input> {
     paths.iter().map(|path| Input::now(&path.display().to_string())).collect()
 }
 
-fn refresh_all(place: &Place, folder: &Path, observer: &dyn Observer) -> Result<Status> {
+fn refresh_all(open: &dyn Fn() -> Result<World>, folder: &Path, observer: &dyn Observer) -> Result<Status> {
     let now = now();
-    let world = &World::open(place)?;
+    let world = &open()?;
     let mut status = Status {
         catalogue_generation: generation(),
         catalogue_built: now,
         catalogue_inputs: stamp(&catalogue_inputs(world)),
+        local_generation: generation(),
+        local_inputs: stamp(&local_inputs(world)),
         ..Status::default()
     };
-    let local_inputs = stamp(&local_inputs(world));
     // Anew: what this one has read of the configuration is no older than the stamps.
-    let world = &World::open(place)?;
+    let world = &open()?;
     observer.event(Event::Stage("reading the repositories"));
-    let (parts, policies, gathered) = read_all(world)?;
+    let (parts, policies, gathered, owned) = read_all(world, status.local_generation)?;
     for part in &parts {
         status.problems.extend(part.problems.iter().map(|problem| stored(problem, true)));
     }
@@ -181,21 +200,19 @@ fn refresh_all(place: &Place, folder: &Path, observer: &dyn Observer) -> Result<
         });
     }
     let catalogue = Catalogue::open(&folder.join(name))?;
-    let choices = policies
-        .into_iter()
-        .flat_map(|(source, policy)| {
-            policy.choices.into_iter().map(move |c| ((source, c.name.clone(), c.arch.clone()), c))
-        })
-        .collect();
-    write_local(world, folder, &catalogue, gathered, &choices, Vec::new(), local_inputs, &mut status, observer)?;
+    let awaited = Awaited { policies: Box::new(|| Ok(policies)), owned: Box::new(|| Ok(owned)) };
+    write_local(world, folder, &catalogue, gathered, &|_| true, awaited, &mut status, observer)?;
     Ok(status)
 }
 
-type Read = (Vec<Part>, Vec<(Source, Policy)>, local::Gathered);
+type Policies = Vec<(Source, Policy)>;
+
+type Read = (Vec<Part>, Policies, local::Gathered, Owned);
 
 /// Everything at once: each repository family, the AUR, each policy and the local databases in threads of their own.
-fn read_all(world: &World) -> Result<Read> {
+fn read_all(world: &World, local_generation: u64) -> Result<Read> {
     std::thread::scope(|scope| {
+        let owned = scope.spawn(move || Owned::read(world, local_generation));
         let policies: Vec<_> = world
             .backends
             .iter()
@@ -230,7 +247,7 @@ fn read_all(world: &World) -> Result<Read> {
                 Ok((source, policy?))
             })
             .collect::<Result<_>>()?;
-        Ok((parts, policies, gathered))
+        Ok((parts, policies, gathered, owned.join().expect("a reader does not panic")?))
     })
 }
 
@@ -239,48 +256,120 @@ fn refresh_local(world: &World, folder: &Path, mut status: Status, observer: &dy
     let Ok(catalogue) = Catalogue::open(&folder.join(status::catalogue_name(status.catalogue_generation))) else {
         return Ok(None);
     };
-    let inputs = stamp(&local_inputs(world));
-    observer.event(Event::Stage("reading what is installed"));
-    let gathered = local::gather(world)?;
     let Ok(old) = old_rows(folder, &status) else { return Ok(None) };
-    let mut choices = HashMap::new();
-    let mut changed: Vec<(Source, String, String)> = Vec::new();
-    let repositories = catalogue.meta()?.repositories.clone();
-    let mut seen = HashMap::new();
-    for package in &gathered.packages {
-        let row = &package.row;
-        let key = (row.source, row.name.clone(), row.arch.clone());
-        match old.get(&key) {
-            Some(before) if (&before.version, before.state, before.held) == (&row.version, row.state, row.held) => {
-                choices.insert(key.clone(), choice_of(before, &repositories));
-            }
-            _ => changed.push(key.clone()),
-        }
-        seen.insert(key, ());
-    }
-    changed.extend(old.keys().filter(|key| !seen.contains_key(*key)).cloned());
-    for backend in &world.backends {
-        let asked: Vec<(&str, &str)> = changed
+    status.local_generation = generation();
+    status.local_inputs = stamp(&local_inputs(world));
+    observer.event(Event::Stage("reading what is installed"));
+    std::thread::scope(|scope| {
+        let generation = status.local_generation;
+        let owned = scope.spawn(move || Owned::read(world, generation));
+        let mut gathered = local::gather(world)?;
+        let changed = keep_unchanged(&mut gathered.packages, old);
+        status.problems.retain(|(_, _, of_catalogue)| *of_catalogue);
+        let is_new: HashSet<(Source, &str, &str)> =
+            changed.iter().map(|(s, n, a)| (*s, n.as_str(), a.as_str())).collect();
+        let is_new = |row: &LocalRow| is_new.contains(&(row.source, row.name.as_str(), row.arch.as_str()));
+        let questions: Vec<Question<'_>> = world
+            .backends
             .iter()
-            .filter(|(source, _, _)| *source == backend.source())
-            .map(|(_, name, arch)| (name.as_str(), arch.as_str()))
-            .collect();
-        if !asked.is_empty() {
-            let policy = backend.policy(Scope::Only(&asked))?;
-            choices.extend(policy.choices.into_iter().map(|c| ((backend.source(), c.name.clone(), c.arch.clone()), c)));
-        }
-    }
-    let gone = old
-        .into_iter()
-        .filter(|(key, row)| !seen.contains_key(key) && row.catalogue.is_some())
-        .map(|(_, row)| NewLocal { row: LocalRow { state: None, ..row }, fields: Vec::new() })
-        .collect();
-    status.problems.retain(|(_, _, of_catalogue)| *of_catalogue);
-    write_local(world, folder, &catalogue, gathered, &choices, gone, inputs, &mut status, observer)?;
+            .map(|backend| Question::new(&**backend, &catalogue, &changed))
+            .collect::<Result<_>>()?;
+        // The engines work in processes of their own; meanwhile there is enough to do here.
+        std::thread::scope(|scope| {
+            let asked = questions.iter().filter(|question| !question.names.is_empty());
+            let policies: Vec<_> =
+                asked.map(|question| (question.backend.source(), scope.spawn(|| question.ask()))).collect();
+            let decided = || {
+                policies
+                    .into_iter()
+                    .map(|(source, policy)| Ok((source, policy.join().expect("a policy does not panic")?)))
+                    .collect()
+            };
+            let read = || owned.join().expect("a reader does not panic");
+            let awaited = Awaited { policies: Box::new(decided), owned: Box::new(read) };
+            write_local(world, folder, &catalogue, gathered, &is_new, awaited, &mut status, observer)
+        })
+    })?;
     Ok(Some(status))
 }
 
-fn old_rows(folder: &Path, status: &Status) -> Result<HashMap<(Source, String, String), LocalRow>> {
+/// What has not changed keeps what the catalogue knows of it and what the policy said. The others are returned.
+fn keep_unchanged(packages: &mut Vec<NewLocal>, mut old: HashMap<Key, LocalRow>) -> Vec<Key> {
+    let mut changed = Vec::new();
+    for package in packages.iter_mut() {
+        let row = &mut package.row;
+        let key = (row.source, row.name.clone(), row.arch.clone());
+        match old.remove(&key) {
+            Some(before) if (&before.version, before.state, before.held) == (&row.version, row.state, row.held) => {
+                local::keep_link(row, before);
+            }
+            _ => changed.push(key),
+        }
+    }
+    // Of what is gone the row stays, since the catalogue says what the policy was when there was still a package.
+    for (key, row) in old.into_iter().filter(|(_, row)| row.catalogue.is_some()) {
+        if row.state.is_some() {
+            changed.push(key);
+        }
+        packages.push(NewLocal { row: LocalRow { state: None, ..row }, fields: Vec::new() });
+    }
+    changed
+}
+
+type Key = (Source, String, String);
+
+/// What the policy about some packages is, with what the catalogue knows of them.
+struct Question<'a> {
+    backend: &'a dyn Backend,
+    names: Vec<(&'a str, &'a str)>,
+    packages: Vec<(Row, Vec<VersionDetails>)>,
+    meta: &'a CatalogueMeta,
+}
+
+impl<'a> Question<'a> {
+    fn new(backend: &'a dyn Backend, catalogue: &'a Catalogue, changed: &'a [Key]) -> Result<Question<'a>> {
+        let (source, meta) = (backend.source(), catalogue.meta()?);
+        let names: Vec<(&str, &str)> =
+            changed.iter().filter(|(s, _, _)| *s == source).map(|(_, n, a)| (n.as_str(), a.as_str())).collect();
+        let mut ids = BTreeSet::new();
+        for (name, _) in &names {
+            ids.extend(catalogue.find(name)?);
+            if source == Source::Pacman {
+                let relations = catalogue.dependants(name)?.into_iter();
+                ids.extend(relations.filter(|(_, field)| *field == Field::Replaces).map(|(id, _)| id));
+            }
+        }
+        let mut packages = Vec::new();
+        for id in ids {
+            let row = catalogue.row(id)?;
+            if row.source == source {
+                let versions = catalogue.details(&row)?;
+                packages.push((row, versions));
+            }
+        }
+        Ok(Question { backend, names, packages, meta })
+    }
+
+    fn ask(&self) -> Result<Policy> {
+        let mut offers = Vec::new();
+        for (row, versions) in &self.packages {
+            let arch = match row.arch {
+                0 => "",
+                arch => self.meta.architectures.get(usize::from(arch)).map_or("", String::as_str),
+            };
+            for version in versions {
+                for origin in &version.origins {
+                    let repository = self.meta.repositories.get(usize::from(*origin)).map_or("", |(_, name, ..)| name);
+                    let (name, fields) = (row.name.as_str(), version.fields.as_slice());
+                    offers.push(Offer { name, arch, version: &version.version, repository, fields });
+                }
+            }
+        }
+        self.backend.policy_among(&self.names, &offers)
+    }
+}
+
+fn old_rows(folder: &Path, status: &Status) -> Result<HashMap<Key, LocalRow>> {
     let local = Local::open(&folder.join(status::local_name(status.local_generation)))?;
     let mut rows = HashMap::new();
     local.scan(|_, row| {
@@ -290,16 +379,10 @@ fn old_rows(folder: &Path, status: &Status) -> Result<HashMap<(Source, String, S
     Ok(rows)
 }
 
-fn choice_of(row: &LocalRow, repositories: &[(u8, String, String, bool)]) -> Choice {
-    let repository = row.repository.and_then(|id| repositories.get(usize::from(id)));
-    let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-    Choice {
-        name: row.name.clone(),
-        arch: row.arch.clone(),
-        candidate: some(&row.candidate),
-        repository: repository.map(|(_, name, _, _)| name.clone()).unwrap_or_default(),
-        replaced_by: some(&row.replaced_by),
-    }
+/// What may still be under way when the rest is ready.
+struct Awaited<'a> {
+    policies: Box<dyn FnOnce() -> Result<Policies> + 'a>,
+    owned: Box<dyn FnOnce() -> Result<Owned> + 'a>,
 }
 
 #[expect(clippy::too_many_arguments, reason = "the last common step of two callers, each argument another thing")]
@@ -308,59 +391,50 @@ fn write_local(
     folder: &Path,
     catalogue: &Catalogue,
     gathered: local::Gathered,
-    choices: &HashMap<(Source, String, String), Choice>,
-    gone: Vec<NewLocal>,
-    inputs: Vec<Input>,
+    is_new: &dyn Fn(&LocalRow) -> bool,
+    awaited: Awaited<'_>,
     status: &mut Status,
     observer: &dyn Observer,
 ) -> Result<()> {
     observer.event(Event::Stage("writing what is installed"));
-    let local::Gathered { mut packages, mut problems } = gathered;
-    packages.extend(gone);
+    let local::Gathered { mut packages, problems } = gathered;
     packages.sort_by(|a, b| local::key(&a.row).cmp(&local::key(&b.row)));
-    local::link(&mut packages, catalogue, choices, world)?;
-    let edges = relate::edges(&packages, &world.backends);
-    world.backends.iter().for_each(|backend| relate::mark_orphans(&mut packages, &edges, &**backend));
-    status.local_generation = generation();
     status.local_built = now();
-    status.local_inputs = inputs;
-    let owners = owners(world, &packages, status.local_generation, &mut problems)?;
-    status.problems.extend(problems.iter().map(|problem| stored(problem, false)));
+    let edges = relate::edges(&packages, &world.backends);
+    let owned = (awaited.owned)()?;
+    status.problems.extend(problems.iter().chain(&owned.problems).map(|problem| stored(problem, false)));
+    let policies = (awaited.policies)()?;
     // All has been read.
     if status.staleness().any() {
         return Err(Changed.into());
     }
     for family in &mut status.families {
+        let policy = policies.iter().find(|(source, _)| *source as u8 == family.source).map(|(_, policy)| policy);
+        // One answer of the engine does not make it the author of all the others.
+        if let Some(Policy { authority: Authority::Rules(reason), .. }) = policy {
+            (family.engine, family.policy) = (false, reason.clone());
+        }
+    }
+    let choices = policies
+        .into_iter()
+        .flat_map(|(source, policy)| {
+            policy.choices.into_iter().map(move |c| ((source, c.name.clone(), c.arch.clone()), c))
+        })
+        .collect();
+    let new = packages.iter_mut().map(|package| &mut package.row).filter(|row| is_new(row));
+    local::link(new, catalogue, &choices, world)?;
+    world.backends.iter().for_each(|backend| relate::mark_orphans(&mut packages, &edges, &**backend));
+    for family in &mut status.families {
         if let Some(source) = family.source() {
             family.counts = counts(&packages, source, catalogue)?;
         }
     }
+    let owners = owned.owners(&packages);
     let name = status::local_name(status.local_generation);
     publish::file(folder, &name, crate::index::local::KIND, status.local_generation, |out| {
         crate::index::local::write(&packages, &edges, owners, out)
     })?;
     publish::status(folder, status)
-}
-
-fn owners(world: &World, packages: &[NewLocal], generation: u64, problems: &mut Vec<Problem>) -> Result<OwnersBuilder> {
-    let mut owners = OwnersBuilder::new(generation);
-    for backend in &world.backends {
-        let source = backend.source();
-        let rank = |name: &str, arch: &str| {
-            packages.binary_search_by(|package| local::key(&package.row).cmp(&(name, source, arch))).ok()
-        };
-        let mut last = (String::new(), String::new(), None);
-        let mut each = |name: &str, arch: &str, path: &[u8]| {
-            if last.0 != name || last.1 != arch {
-                last = (name.into(), arch.into(), rank(name, arch));
-            }
-            if let Some(rank) = last.2 {
-                owners.push(path, rank as u32);
-            }
-        };
-        backend.read_owned(&mut each, &mut |problem| problems.push(problem))?;
-    }
-    Ok(owners)
 }
 
 fn counts(packages: &[NewLocal], source: Source, catalogue: &Catalogue) -> Result<Counts> {

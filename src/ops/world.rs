@@ -2,8 +2,8 @@
 
 use super::Place;
 use crate::backends::Backend;
-use crate::backends::alpm::Alpm;
-use crate::backends::apt::Apt;
+use crate::backends::alpm::{self, Alpm};
+use crate::backends::apt::{self, Apt};
 use crate::backends::aur::Aur;
 use crate::backends::engine::EngineCommand;
 use crate::model::Source;
@@ -32,14 +32,18 @@ impl World {
         let environment = std::env::var_os("APT_CONFIG").map(PathBuf::from).filter(|_| place.root == Path::new("/"));
         let apt_config = own(Source::Apt).or(environment.as_deref());
         if reads(Source::Apt)
-            && let Some(apt) = Apt::open(&place.root, apt_config, EngineCommand::find("omg-apt").ok())?
+            && let Some(apt) = Apt::open(&place.root, apt_config, EngineCommand::find(apt::ENGINE))?
         {
             backends.push(Box::new(apt));
         }
         let mut suits_aur = false;
         if reads(Source::Pacman)
-            && let Some(alpm) =
-                Alpm::open(&place.root, own(Source::Pacman), place.dbpath.as_deref(), EngineCommand::find("omg-alpm"))?
+            && let Some(alpm) = Alpm::open(
+                &place.root,
+                own(Source::Pacman),
+                place.dbpath.as_deref(),
+                EngineCommand::find(alpm::ENGINE),
+            )?
         {
             suits_aur = place.root == Path::new("/") && !special && !alpm.conf().repositories.is_empty();
             backends.push(Box::new(alpm));

@@ -18,8 +18,8 @@ pub use ask::key;
 use crate::backends::Backend;
 use crate::backends::engine::{EngineCommand, EngineError, Reply, Request};
 use crate::model::{
-    Authority, Available, CatalogueSink, InstallState, Installed, LocalSink, OrphanRule, Policy, Problem, Reason,
-    Repository, Scope, Source,
+    self, Authority, Available, CatalogueSink, Field, InstallState, Installed, LocalSink, OrphanRule, Policy, Problem,
+    Reason, Repository, Scope, Source,
 };
 use anyhow::{Context, Result, bail};
 use conf::Conf;
@@ -96,10 +96,8 @@ impl Alpm {
         &self.conf
     }
 
-    /// The policy about some packages from what the caller already knows the repositories to offer, so that no sync
-    /// database has to be unpacked. `offers` must hold every version of each of `names` in every repository, and every
-    /// package whose replacements mention one of them.
-    pub fn policy_among(&self, names: &[&str], offers: &[Offer<'_>]) -> Result<Policy> {
+    /// The policy about some packages. `offers` as for [`Backend::policy_among`].
+    fn decide(&self, names: &[&str], offers: &[Offer<'_>]) -> Result<Policy> {
         let present = self.present(Some(names))?;
         match self.ask_about(names, &present, offers) {
             Ok(reply) => Ok(engine_policy(reply)),
@@ -308,9 +306,24 @@ impl Backend for Alpm {
             },
             Some(names) => {
                 let wanted = names.iter().copied().collect();
-                self.policy_among(&names, &self.offers(&self.read_sync(Some(&wanted))))
+                self.decide(&names, &self.offers(&self.read_sync(Some(&wanted))))
             }
         }
+    }
+
+    fn policy_among(&self, names: &[(&str, &str)], offers: &[model::Offer<'_>]) -> Result<Policy> {
+        let names = names_of(Scope::Only(names)).unwrap_or_default();
+        let offers: Vec<Offer<'_>> = offers
+            .iter()
+            .map(|offer| {
+                let field = |wanted: Field| {
+                    offer.fields.iter().find(|(field, _)| *field == wanted).map_or("", |(_, text)| text.as_str())
+                };
+                let (groups, replaces) = (field(Field::Groups), field(Field::Replaces));
+                Offer { repository: offer.repository, name: offer.name, version: offer.version, groups, replaces }
+            })
+            .collect();
+        self.decide(&names, &offers)
     }
 
     fn orphan_rule(&self) -> OrphanRule {

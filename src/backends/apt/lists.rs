@@ -7,8 +7,11 @@ use super::release::Release;
 use super::sources::{Archive, release_uri};
 use crate::model::{Available, CatalogueSink, Problem, Repository, RepositoryId, Source};
 use crate::sys::unpack;
+use anyhow::Result;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{self, AtomicUsize};
 
 /// The configured archives as they lie on the disk.
 #[derive(Clone, Debug)]
@@ -19,7 +22,7 @@ pub struct World {
     /// Named as `CatalogueSink` is told; several lists (architectures) may be of one.
     pub repositories: Vec<Repository>,
     /// Heads of the Release files, one for each archive; empty ones where there is no file.
-    releases: Vec<Release>,
+    pub releases: Vec<Release>,
     /// Every path that was looked for first under its plain name: what a change would show at.
     pub inputs: Vec<PathBuf>,
     pub problems: Vec<Problem>,
@@ -33,7 +36,7 @@ pub struct List {
     /// What the Release file states as its unpacked size.
     pub stated_bytes: Option<u64>,
     /// Index into [`World::releases`].
-    release: usize,
+    pub release: usize,
     host: String,
     component: String,
     /// Empty for an archive without components.
@@ -41,6 +44,11 @@ pub struct List {
 }
 
 impl List {
+    /// The architecture of the list, which may be `all`; empty for an archive without components.
+    pub fn architecture(&self) -> &str {
+        &self.architecture
+    }
+
     /// What pins know the list by.
     pub fn place<'a>(&'a self, world: &'a World) -> Place<'a> {
         let architecture = Some(self.architecture.as_str()).filter(|architecture| !architecture.is_empty());
@@ -166,16 +174,61 @@ impl World {
         (self.repositories.len() - 1) as RepositoryId
     }
 
+    /// Whether no two lists (of several architectures) are of one repository.
+    pub fn has_one_list_each(&self) -> bool {
+        let mut seen = HashSet::new();
+        self.lists.iter().all(|list| seen.insert(list.repository))
+    }
+}
+
+/// The lists and what they say, read once for whoever wants to know.
+pub struct Lists {
+    pub world: World,
+    /// The content of each list.
+    pub contents: Vec<Result<Content>>,
+}
+
+/// A list, unpacked.
+pub struct Content {
+    pub text: String,
+    /// Before what is no UTF-8 was replaced.
+    bytes: u64,
+}
+
+/// Unpacking is much of the work; more readers than this only compete with the other families'.
+const READERS: usize = 2;
+
+impl Lists {
+    pub fn read(world: World) -> Lists {
+        let slots: Vec<OnceLock<Result<Content>>> = world.lists.iter().map(|_| OnceLock::new()).collect();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some((list, slot)) = {
+                let at = next.fetch_add(1, atomic::Ordering::Relaxed);
+                world.lists.get(at).zip(slots.get(at))
+            } {
+                let _ = slot.set(unpack::read(&list.path).map(Content::new));
+            }
+        };
+        std::thread::scope(|scope| {
+            (1..READERS.min(world.lists.len())).for_each(|_| _ = scope.spawn(work));
+            work();
+        });
+        let contents = slots.into_iter().map(|slot| slot.into_inner().expect("every slot was worked on")).collect();
+        Lists { world, contents }
+    }
+
     /// Hands every package of every list to the sink, in apt's order.
     pub fn read_catalogue(&self, native: &str, sink: &mut dyn CatalogueSink) {
-        for problem in &self.problems {
+        let world = &self.world;
+        for problem in &world.problems {
             sink.problem(problem.clone());
         }
-        for repository in &self.repositories {
+        for repository in &world.repositories {
             sink.repository(repository.clone());
         }
         let mut packed: Vec<Vec<u8>> = Vec::new();
-        for path in &self.translations {
+        for path in &world.translations {
             match unpack::read(path) {
                 Ok(bytes) => packed.push(bytes),
                 Err(error) => sink.problem(problem(path, &error)),
@@ -187,35 +240,38 @@ impl World {
             read_translations(text, &mut translations);
         }
         // An architecture-independent package stands in the lists of each architecture, and in the one for `all`.
-        let repeated = self
-            .lists
-            .iter()
-            .any(|list| self.lists.iter().filter(|other| other.repository == list.repository).nth(1).is_some());
+        let repeated = !world.has_one_list_each();
         let mut seen = HashSet::new();
-        for list in &self.lists {
-            let bytes = match unpack::read(&list.path) {
-                Ok(bytes) => bytes,
+        for (list, content) in world.lists.iter().zip(&self.contents) {
+            let Content { text, bytes } = match content {
+                Ok(content) => content,
                 Err(error) => {
-                    sink.problem(problem(&list.path, &error));
+                    sink.problem(problem(&list.path, error));
                     continue;
                 }
             };
             let fault = match list.stated_bytes {
-                Some(stated) if stated > bytes.len() as u64 => {
-                    Some(format!("truncated: {} of {stated} bytes", bytes.len()))
-                }
+                Some(stated) if stated > *bytes => Some(format!("truncated: {bytes} of {stated} bytes")),
                 Some(_) => None,
-                None => cut_short(&bytes).map(str::to_owned),
+                None => cut_short(text.as_bytes()).map(str::to_owned),
             };
-            let mut problem = |message| sink.problem(Problem { path: list.path.clone(), message });
-            fault.into_iter().for_each(&mut problem);
             let seen = repeated.then_some(&mut seen);
-            let nameless = read_list(&text(&bytes), list.repository, native, &translations, seen, sink);
-            if nameless > 0 {
-                let message = format!("damaged: {nameless} entries without name or version");
+            let nameless = read_list(text, list.repository, native, &translations, seen, sink);
+            let nameless = (nameless > 0).then(|| format!("damaged: {nameless} entries without name or version"));
+            if let Some(message) = fault.or(nameless) {
                 sink.problem(Problem { path: list.path.clone(), message });
             }
         }
+    }
+}
+
+impl Content {
+    /// As [`text`] without a copy.
+    fn new(bytes: Vec<u8>) -> Content {
+        let length = bytes.len() as u64;
+        let text =
+            String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        Content { text, bytes: length }
     }
 }
 
@@ -401,7 +457,7 @@ mod tests {
         let sections = ["a", "b", "c"].map(section).to_vec();
         let archives = [Archive { uri: "http://h/".into(), suite: "s".into(), sections }];
         let mut told = Told(Vec::new(), Vec::new());
-        World::find(folder.path(), &archives).read_catalogue("amd64", &mut told);
+        Lists::read(World::find(folder.path(), &archives)).read_catalogue("amd64", &mut told);
         assert_eq!(told.0.iter().filter(|name| *name == "c").count(), 3);
         let named: Vec<_> = told.1.iter().map(|p| p.path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(named, ["h_dists_s_a_binary-amd64_Packages.zst", "h_dists_s_b_binary-amd64_Packages"]);

@@ -2,10 +2,13 @@
 //! engine to ask it, else omg's rules.
 //!
 //! `control` is the syntax most of the files share, `config` and `sources` say where to look, `lists` reads what the
-//! archives offer and `status` what is installed. `pins` reads the preferences and `rules` draws the policy from it all.
+//! archives offer and `status` what is installed. `entries` is what of both decides about candidates, `ask` puts it to
+//! the engine, and where that cannot be had, `pins` reads the preferences and `rules` draws the policy from it all.
 
+mod ask;
 pub(crate) mod config;
 pub(crate) mod control;
+mod entries;
 pub(crate) mod lists;
 pub(crate) mod owned;
 pub(crate) mod pins;
@@ -17,36 +20,39 @@ pub(crate) mod status;
 pub mod version;
 
 use crate::backends::Backend;
-use crate::backends::engine::{EngineCommand, Reply, Request};
-use crate::model::{Authority, CatalogueSink, LocalSink, OrphanRule, Policy, Problem, Scope, Source};
-use anyhow::{Context, Result};
+use crate::backends::engine::{EngineCommand, EngineError, Reply, Request};
+use crate::model::{Authority, CatalogueSink, LocalSink, Offer, OrphanRule, Policy, Problem, Scope, Source};
+use anyhow::{Context, Result, ensure};
+pub use ask::key;
 use config::Config;
+use entries::{Entry, Wanted};
 pub use lists::plain_list;
+use pins::Pins;
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-/// Settings of the engine's [`Request`]: the file that `APT_CONFIG` is to name, and for each list in omg's order its
-/// path and the name of its repository.
-pub const ENGINE_CONFIG: &str = "config";
-pub const ENGINE_LIST: &str = "list";
-pub const ENGINE_REPOSITORY: &str = "repository";
+/// What this crate's engine for apt is called.
+pub const ENGINE: &str = "omg-apt";
 
 /// One root that dpkg keeps.
 pub struct Apt {
     root: PathBuf,
     config_file: Option<PathBuf>,
-    engine: Option<EngineCommand>,
+    engine: Result<EngineCommand, EngineError>,
     config: Config,
     native: String,
     /// The native one first.
     architectures: Vec<String>,
     places: status::Places,
+    /// Read once: the catalogue and the policy both want them.
+    lists: OnceLock<lists::Lists>,
 }
 
 impl Apt {
     /// Opens `root`; `None` where dpkg has no status file. `config` is what `APT_CONFIG` would name, for another apt
     /// configuration than the root's own. `engine` is asked for the policy of the running machine.
-    pub fn open(root: &Path, config: Option<&Path>, engine: Option<EngineCommand>) -> Result<Option<Apt>> {
+    pub fn open(root: &Path, config: Option<&Path>, engine: Result<EngineCommand, EngineError>) -> Result<Option<Apt>> {
         let config_file = config.map(Path::to_path_buf);
         let config = Config::read(root, config);
         let Some(status) = config.path("Dir::State::status") else { return Ok(None) };
@@ -58,7 +64,8 @@ impl Apt {
         let places = status::Places { status, extended_states, admin };
         let architectures = architectures(&config, &places);
         let native = architectures[0].clone();
-        Ok(Some(Apt { root: root.into(), config_file, engine, native, architectures, config, places }))
+        let (root, lists) = (root.into(), OnceLock::new());
+        Ok(Some(Apt { root, config_file, engine, native, architectures, config, places, lists }))
     }
 
     /// Whether apt keeps packages for the sake of `Recommends` and of `Suggests`: two edges of its orphan search.
@@ -84,22 +91,41 @@ impl Apt {
 }
 
 impl Apt {
+    fn lists(&self) -> &lists::Lists {
+        self.lists.get_or_init(|| lists::Lists::read(self.world()))
+    }
+
+    /// The policy about the packages of `entries`.
+    fn decide(&self, world: &lists::World, pins: &Pins, entries: &[Entry<'_>]) -> Policy {
+        let mut reason = match self.ask(world, entries) {
+            Ok(reply) => return Policy { authority: Authority::Engine(reply.library), choices: reply.choices },
+            Err(reason) => format!("{reason:#}"),
+        };
+        let default_release = self.config.find("APT::Default-Release");
+        let question = rules::Question { world, native: &self.native, pins, default_release };
+        let (choices, fault) = rules::choose(&question, entries);
+        if let Some(fault) = fault {
+            reason.push_str(&format!("; apt would refuse: {fault}"));
+        }
+        if self.config.is_set("APT::Get::Phase-Policy", false) {
+            reason.push_str("; phased updates are taken as released");
+        }
+        Policy { authority: Authority::Rules(reason), choices }
+    }
+
     /// The engine's answer, or why there is none.
-    fn ask(&self, world: &lists::World, scope: Scope<'_>) -> Result<Reply, String> {
-        if self.root != Path::new("/") {
-            return Err("apt's library is asked about the running machine alone".into());
-        }
-        let Some(engine) = &self.engine else { return Err("no omg-apt to ask apt's library".into()) };
-        let mut request = Request::new(&self.root, scope);
-        let utf8 = |path: &Path| path.to_str().map(str::to_string).ok_or("a path that is not UTF-8");
+    fn ask(&self, world: &lists::World, entries: &[Entry<'_>]) -> Result<Reply> {
+        ensure!(self.root == Path::new("/"), "apt's library is asked about the running machine alone");
+        ensure!(self.config.find("RootDir").is_empty(), "apt's library is not asked about another RootDir");
+        let engine = self.engine.clone()?;
+        let folder = tempfile::Builder::new().prefix("omg-").tempdir().context("cannot make a temporary folder")?;
+        ask::write_small_world(folder.path(), world, entries)?;
+        let mut request = Request::new(&self.root, Scope::All);
         if let Some(file) = &self.config_file {
-            request.set(ENGINE_CONFIG, utf8(file)?);
+            request.set(key::CONFIG, file.to_str().with_context(|| format!("{} is not UTF-8", file.display()))?);
         }
-        for list in &world.lists {
-            request.set(ENGINE_LIST, utf8(&list.path)?);
-            request.set(ENGINE_REPOSITORY, world.repositories[usize::from(list.repository)].name.as_str());
-        }
-        engine.ask(&request).map_err(|error| error.to_string())
+        ask::describe(&mut request, folder.path(), world, &self.architectures, entries.len())?;
+        Ok(engine.ask(&request)?)
     }
 }
 
@@ -130,7 +156,7 @@ impl Backend for Apt {
     }
 
     fn read_catalogue(&self, sink: &mut dyn CatalogueSink) -> Result<()> {
-        self.world().read_catalogue(&self.native, sink);
+        self.lists().read_catalogue(&self.native, sink);
         for problem in pins::Pins::read(&self.config).problems {
             sink.problem(problem);
         }
@@ -160,27 +186,25 @@ impl Backend for Apt {
     }
 
     fn policy(&self, scope: Scope<'_>) -> Result<Policy> {
+        let lists = self.lists();
+        let pins = Pins::read(&self.config);
+        // That it cannot be read is told by whoever reads what is installed.
+        let status = status::content(&self.places.status).unwrap_or_default();
+        let entries = entries::read(lists, &status, &self.native, Wanted::new(scope, pins.may_forbid()));
+        Ok(self.decide(&lists.world, &pins, &entries))
+    }
+
+    fn policy_among(&self, names: &[(&str, &str)], offers: &[Offer<'_>]) -> Result<Policy> {
         let world = self.world();
-        let mut reason = match self.ask(&world, scope) {
-            Ok(reply) => return Ok(Policy { authority: Authority::Engine(reply.library), choices: reply.choices }),
-            Err(reason) => reason,
-        };
-        let pins = pins::Pins::read(&self.config);
-        let question = rules::Question {
-            world: &world,
-            status: &self.places.status,
-            native: &self.native,
-            pins: &pins,
-            default_release: self.config.find("APT::Default-Release"),
-        };
-        let (choices, fault) = rules::choose(&question, scope)?;
-        if let Some(fault) = fault {
-            reason.push_str(&format!("; apt would refuse: {fault}"));
+        let pins = Pins::read(&self.config);
+        if pins.tell_architectures_apart() && !world.has_one_list_each() {
+            // The index does not know in which of a repository's lists a version stands.
+            return self.policy(Scope::Only(names));
         }
-        if self.config.is_set("APT::Get::Phase-Policy", false) {
-            reason.push_str("; phased updates are taken as released");
-        }
-        Ok(Policy { authority: Authority::Rules(reason), choices })
+        // That it cannot be read is told by whoever reads what is installed.
+        let status = status::content(&self.places.status).unwrap_or_default();
+        let entries = entries::from_offers(&world, &status, &self.native, names, offers);
+        Ok(self.decide(&world, &pins, &entries))
     }
 
     fn orphan_rule(&self) -> OrphanRule {
@@ -213,13 +237,13 @@ fn architectures(config: &Config, places: &status::Places) -> Vec<String> {
 }
 
 /// The architecture of the installed dpkg itself.
-fn native_of(status: &Path) -> String {
+fn native_of(path: &Path) -> String {
     // That it cannot be read is told by whoever reads what is installed.
-    let bytes = crate::sys::unpack::read(status).unwrap_or_default();
-    let content = control::text(&bytes);
+    let content = status::content(path).unwrap_or_default();
     let (mut stanzas, mut stanza) = (control::Stanzas::new(&content), Vec::new());
     let mut any = String::new();
-    while stanzas.read_into(&mut stanza) {
+    // Package, Architecture.
+    while stanzas.skim_into(b"PA", &mut stanza) {
         let architecture = control::value(&stanza, "Architecture");
         if control::value(&stanza, "Package") == "dpkg" && !architecture.is_empty() {
             return architecture.to_string();

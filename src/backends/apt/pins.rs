@@ -96,6 +96,17 @@ impl Pins {
         pins
     }
 
+    /// Whether some version or archive may be forbidden altogether.
+    pub fn may_forbid(&self) -> bool {
+        self.all.iter().any(|pin| pin.priority <= 0)
+    }
+
+    /// Whether it matters for which architecture a list is.
+    pub fn tell_architectures_apart(&self) -> bool {
+        let of_release = |pin: &Pin| matches!(&pin.what, What::Release(wanted) if wanted.architecture.is_some());
+        self.all.iter().any(of_release)
+    }
+
     fn read_file(&mut self, file: &Path) -> Result<(), String> {
         let bytes = std::fs::read(file).map_err(|error| format!("cannot be read: {error}"))?;
         self.parse(&text(&bytes))

@@ -15,6 +15,8 @@ pub struct Release {
     pub version: String,
     pub not_automatic: bool,
     pub but_automatic_upgrades: bool,
+    /// The text of every field but the checksums, which are nine tenths of the file.
+    pub head: String,
     /// Sizes of the lists asked for, as stated in the order asked.
     pub sizes: Vec<Option<u64>>,
     /// What shows that the file is not whole.
@@ -49,10 +51,12 @@ impl Release {
             Some(signed) => signed.split_once("\n\n").or_else(|| signed.split_once("\r\n\r\n")).map_or("", |(_, b)| b),
             None => content,
         };
-        // The checksums are nine tenths of the file; the fields we want stand in front of them.
-        let head = ["\nMD5Sum:", "\nSHA1:", "\nSHA256:"].iter().filter_map(|sums| body.find(sums)).min();
+        let body = body.split_once("\n-----BEGIN PGP SIGNATURE-----").map_or(body, |(body, _)| body);
         let mut stanza = Vec::new();
-        Stanzas::new(&body[..head.unwrap_or(body.len())]).read_into(&mut stanza);
+        Stanzas::new(body).read_into(&mut stanza);
+        let is_sum =
+            |name: &str| ["MD5Sum", "SHA1", "SHA256", "SHA512"].iter().any(|sum| sum.eq_ignore_ascii_case(name));
+        stanza.retain(|(name, _)| !is_sum(name));
         let field = |name: &str| value(&stanza, name).to_string();
         let yes = |name: &str| super::config::boolean(value(&stanza, name)) == Some(true);
         Release {
@@ -64,6 +68,7 @@ impl Release {
             version: field("Version"),
             not_automatic: yes("NotAutomatic"),
             but_automatic_upgrades: yes("ButAutomaticUpgrades"),
+            head: stanza.iter().map(|(name, value)| format!("{name}: {value}\n")).collect(),
             sizes: lists.iter().map(|list| stated_size(body, list)).collect(),
             fault: None,
         }

@@ -4,40 +4,20 @@
 //! Two builds of one version are one version here, as their pins can differ only where two archives offer the same
 //! version with other contents. Phased updates are left aside, which apt does too unless it is told otherwise.
 
-use super::control::{Stanzas, text, value};
-use super::lists::{World, lower_case};
+use super::entries::Entry;
+use super::lists::World;
 use super::pins::{NEVER, Name, Pin, Pins, Place, VersionIs, What};
 use super::status::Status;
 use super::version::compare;
-use crate::model::{Choice, Scope};
-use crate::sys::unpack;
-use anyhow::Result;
-use std::borrow::Cow;
-use std::collections::HashSet;
-use std::path::Path;
+use crate::model::Choice;
 
-/// What the rules need to know besides the lists.
+/// What the rules need to know besides the entries.
 pub struct Question<'a> {
     pub world: &'a World,
-    pub status: &'a Path,
     pub native: &'a str,
     pub pins: &'a Pins,
     /// `APT::Default-Release`; empty for none.
     pub default_release: &'a str,
-}
-
-/// One version in one list.
-struct Entry<'a> {
-    name: Cow<'a, str>,
-    /// Empty for the native one.
-    arch: &'a str,
-    version: &'a str,
-    source: &'a str,
-    list: usize,
-    /// Only in the status file: the installed version.
-    current: bool,
-    /// `Multi-Arch: allowed`
-    allowed: bool,
 }
 
 /// One version of a package with the entries that have it.
@@ -51,7 +31,6 @@ struct Weights<'q> {
     lists: Vec<i32>,
     pins: Vec<(&'q Name, i32, Means<'q>)>,
     native: &'q str,
-    wants_source: bool,
 }
 
 enum Means<'q> {
@@ -60,75 +39,22 @@ enum Means<'q> {
     Lists(Vec<bool>),
 }
 
-/// The choices, and what apt itself would refuse to work with.
-pub fn choose(question: &Question<'_>, scope: Scope<'_>) -> Result<(Vec<Choice>, Option<String>)> {
-    let world = question.world;
+/// The choices about the packages of `entries` (in the order of [`super::entries::read`]), and what apt itself would
+/// refuse to work with.
+pub fn choose(question: &Question<'_>, entries: &[Entry<'_>]) -> (Vec<Choice>, Option<String>) {
     let (weights, fault) = Weights::new(question);
-    let mut packed = Vec::with_capacity(world.lists.len() + 1);
-    for list in &world.lists {
-        // What cannot be read is told as the catalogue's problem, as the status file is as the machine's; here it offers
-        // nothing.
-        packed.push(unpack::read(&list.path).unwrap_or_default());
-    }
-    packed.push(unpack::read(question.status).unwrap_or_default());
-    let texts: Vec<_> = packed.iter().map(|bytes| text(bytes)).collect();
-    let asked: Option<HashSet<(&str, &str)>> = match scope {
-        Scope::All => None,
-        Scope::Only(names) => Some(names.iter().copied().collect()),
-    };
-    let mut entries = Vec::new();
-    for (list, content) in texts.iter().enumerate() {
-        read(
-            content,
-            list,
-            list == world.lists.len(),
-            question.native,
-            weights.wants_source,
-            asked.as_ref(),
-            &mut entries,
-        );
-    }
-    // Stable: within a package the entries stay in the order of the lists, the status file last.
-    entries.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| a.arch.cmp(b.arch)));
     let packages = entries.chunk_by(|a, b| a.name == b.name && a.arch == b.arch);
-    let choices = packages.map(|package| weights.choice(package, world)).collect();
-    Ok((choices, fault))
+    (packages.map(|package| weights.choice(package, question.world)).collect(), fault)
 }
 
-fn read<'a>(
-    content: &'a str,
-    list: usize,
-    is_status: bool,
-    native: &str,
-    wants_source: bool,
-    asked: Option<&HashSet<(&str, &str)>>,
-    into: &mut Vec<Entry<'a>>,
-) {
-    let (mut stanzas, mut stanza) = (Stanzas::new(content), Vec::new());
-    while stanzas.read_into(&mut stanza) {
-        let name = lower_case(value(&stanza, "Package"));
-        let version = value(&stanza, "Version");
-        if name.is_empty() || version.is_empty() {
-            continue;
-        }
-        let arch = match value(&stanza, "Architecture") {
-            "all" => "",
-            arch if arch == native => "",
-            arch => arch,
-        };
-        if asked.is_some_and(|asked| !asked.contains(&(&*name, arch))) {
-            continue;
-        }
-        let current = is_status
-            && !matches!(Status::parse(value(&stanza, "Status")).state, "" | "not-installed" | "config-files");
-        let source = match if wants_source { value(&stanza, "Source") } else { "" } {
-            "" => "",
-            // The source's version may stand behind its name.
-            source => source.split_ascii_whitespace().next().unwrap_or(""),
-        };
-        let allowed = !arch.is_empty() && value(&stanza, "Multi-Arch") == "allowed";
-        into.push(Entry { name, arch, version, source, list, current, allowed });
-    }
+/// Whether the entry is what is on the machine.
+fn is_current(entry: &Entry<'_>) -> bool {
+    !matches!(Status::parse(entry.status).state, "" | "not-installed" | "config-files")
+}
+
+/// The name of the source package; its version may stand behind it.
+fn source_name<'e>(entry: &'e Entry<'_>) -> &'e str {
+    entry.source.split_ascii_whitespace().next().unwrap_or(&entry.name)
 }
 
 impl<'q> Weights<'q> {
@@ -170,8 +96,7 @@ impl<'q> Weights<'q> {
             };
             pins.push((name, *priority, means));
         }
-        let wants_source = pins.iter().any(|(name, ..)| name.of_source);
-        (Weights { lists, pins, native: question.native, wants_source }, fault)
+        (Weights { lists, pins, native: question.native }, fault)
     }
 
     /// The candidate among the entries of one package.
@@ -185,9 +110,9 @@ impl<'q> Weights<'q> {
             }
         }
         versions.sort_by(|a, b| compare(b.version, a.version));
-        let current = package.iter().find(|entry| entry.current).map(|entry| entry.version);
+        let current = package.iter().find(|entry| is_current(entry)).map(|entry| entry.version);
         let architecture = if first.arch.is_empty() { self.native } else { first.arch };
-        let allowed = package.iter().any(|entry| entry.allowed);
+        let allowed = package.iter().any(|entry| entry.multi_arch == "allowed");
         let mut best = None;
         let mut highest = -1;
         for version in &versions {
@@ -213,7 +138,7 @@ impl<'q> Weights<'q> {
     fn of_version(&self, version: &Version<'_, '_>, architecture: &str, allowed: bool) -> i32 {
         let pinned = self.pins.iter().find(|(name, _, means)| {
             let entry = version.entries[0];
-            let known_by = if name.of_source && !entry.source.is_empty() { entry.source } else { &entry.name };
+            let known_by = if name.of_source { source_name(entry) } else { &entry.name };
             let is_meant = match means {
                 Means::Version(wanted) => wanted.matches(version.version),
                 Means::Lists(wanted) => version.entries.iter().any(|entry| wanted[entry.list]),
@@ -227,7 +152,7 @@ impl<'q> Weights<'q> {
             }
         }
         let status = self.lists.len() - 1;
-        let of_entry = |entry: &&Entry<'_>| match entry.list == status && !entry.current {
+        let of_entry = |entry: &&Entry<'_>| match entry.list == status && !is_current(entry) {
             // Known of a package that is gone: never to be installed from there.
             true => -1,
             false => self.lists[entry.list],

@@ -52,6 +52,12 @@ impl Places {
     }
 }
 
+/// The text of the status file.
+pub fn content(status: &Path) -> anyhow::Result<String> {
+    let bytes = crate::sys::unpack::read(status)?;
+    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
+
 /// Reads the status file and hands every package to the sink.
 pub fn read(
     places: &Places,
@@ -88,7 +94,8 @@ pub fn read(
         }
         let name = super::lists::lower_case(record.name);
         let arch = record.foreign_arch(native);
-        let date = list_file(&info, &record).and_then(|path| path.metadata().ok()?.modified().ok());
+        let mut lists = list_files(&info, record.name, record.architecture, record.is_multi_arch_same());
+        let date = lists.find_map(|path| path.metadata().ok()).and_then(|metadata| metadata.modified().ok());
         let date = date.and_then(|time| Some(time.duration_since(UNIX_EPOCH).ok()?.as_secs().to_string()));
         let more = date.as_deref().map(|date| (Field::InstallDate, date));
         let required = value(&stanza, "Priority") == "required";
@@ -153,15 +160,18 @@ impl Automatic {
     }
 }
 
-/// dpkg's list of a package's paths; the architecture is part of its name for packages that may be there more than once.
-pub fn list_file(info: &Path, record: &Record<'_>) -> Option<PathBuf> {
-    if record.name.contains('/') || record.architecture.contains('/') {
-        return None;
-    }
-    let plain = info.join(format!("{}.list", record.name));
-    let qualified = info.join(format!("{}:{}.list", record.name, record.architecture));
-    let [first, second] = if record.is_multi_arch_same() { [qualified, plain] } else { [plain, qualified] };
-    if first.exists() { Some(first) } else { Some(second).filter(|path| path.exists()) }
+/// Where dpkg's list of a package's paths may be, the likelier place first: the architecture is part of its name for
+/// packages that may be there more than once.
+pub fn list_files(
+    info: &Path,
+    name: &str,
+    architecture: &str,
+    is_multi_arch_same: bool,
+) -> impl Iterator<Item = PathBuf> {
+    let is_plain = !name.contains('/') && !architecture.contains('/');
+    let names = [format!("{name}.list"), format!("{name}:{architecture}.list")];
+    let order = if is_multi_arch_same { [1, 0] } else { [0, 1] };
+    order.into_iter().filter(move |_| is_plain).map(move |at| info.join(&names[at]))
 }
 
 #[cfg(test)]
