@@ -18,11 +18,10 @@ use std::io::{BufRead, Read};
 const MAX_LINE_BYTES: usize = 1 << 20;
 
 const EXAMPLE: &str = "\
-Each line asks what a command line would: the verb, and its arguments.
+A line asks what a command line would: the command, and its arguments.
   {\"query\": \"owner\", \"args\": [\"/bin/ls\"], \"id\": 1}
-Each answer is a line, written at once: the id that was given, the exit code the command would have ended with, whether the
-index is stale, the answer as with --json (null where there is none), and errors.
-  {\"id\":1,\"exit\":0,\"stale\":false,\"answer\":[{\"path\":...}],\"errors\":[]}";
+It is answered at once by a line; the answer is what --json prints.
+  {\"id\":1,\"exit\":0,\"stale\":false,\"answer\":[{...}],\"errors\":[]}";
 
 pub fn command() -> Command {
     Command::new("batch").about("Answer queries that come as JSON lines on standard input").after_help(EXAMPLE)

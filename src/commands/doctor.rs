@@ -5,6 +5,7 @@ use crate::backends::aur;
 use crate::config::Config;
 use crate::context::Ctx;
 use crate::error::Exit;
+use crate::index::status::Input;
 use crate::index::{self, Catalogue, Local, Status, status};
 use crate::ops::{World, fetch};
 use crate::ui::{Style, Ui, clean};
@@ -40,10 +41,16 @@ pub fn run(ctx: &Ctx, _: &ArgMatches) -> Result<Reply> {
                 check(&folder, &status, &mut findings);
             }
             Err(index::Error::Missing(_)) => {}
-            Err(error) => findings.push(finding("bad", error.to_string(), "omg refresh --force")),
+            Err(error) => {
+                let hint = match &error {
+                    index::Error::Untrusted { path, .. } => format!("rm {}; omg refresh", path.display()),
+                    _ => "omg refresh --force".to_owned(),
+                };
+                findings.push(finding("bad", error.to_string(), hint));
+            }
         }
     }
-    if !any {
+    if !any && findings.is_empty() {
         findings.push(finding("bad", "there is no index that can be read", "omg refresh"));
     }
     settings(ctx, &mut findings);
@@ -99,16 +106,16 @@ fn check(folder: &Path, status: &Status, findings: &mut Vec<Finding>) {
     let stale = status.staleness();
     match (stale.catalogue, stale.local) {
         (false, false) => findings.push(finding("good", format!("the index in {at} is up to date"), "")),
-        (true, _) => findings.push(finding(
-            "bad",
-            format!("the index in {at} is older than the repositories' lists"),
-            "omg refresh",
-        )),
-        (false, true) => findings.push(finding(
-            "bad",
-            format!("the index in {at} is older than the installed packages"),
-            "omg refresh",
-        )),
+        (catalogue, _) => {
+            let inputs = if catalogue { &status.catalogue_inputs } else { &status.local_inputs };
+            let changed = inputs.iter().find(|input| Input::now(&input.path) != **input);
+            let source = changed.map_or("its sources", |input| input.path.as_str());
+            findings.push(finding(
+                "bad",
+                format!("the index in {at} is stale: {source} has changed since"),
+                "omg refresh",
+            ));
+        }
     }
     let catalogue = folder.join(status::catalogue_name(status.catalogue_generation));
     let local = folder.join(status::local_name(status.local_generation));
@@ -133,6 +140,9 @@ fn check(folder: &Path, status: &Status, findings: &mut Vec<Finding>) {
         let hint = match of_catalogue {
             _ if path.contains("://") => "omg refresh, when the network is there",
             _ if path.ends_with(aur::FILE_NAME) => "omg refresh --force",
+            _ if message.contains("Permission denied") => "sudo omg refresh --force",
+            true if path.contains("/apt/") => "sudo apt update",
+            true if path.contains("/pacman/") => "sudo pacman -Syy",
             true => "fetch the lists again (`sudo apt update` or `sudo pacman -Syy`)",
             false => "",
         };

@@ -4,7 +4,7 @@ use super::reply::{Remark, Reply};
 use super::{full_name, source, unknown};
 use crate::context::Ctx;
 use crate::index::details::VersionDetails;
-use crate::index::{Index, LocalRow, Row};
+use crate::index::{Index, LocalRow, Row, build::RELATIONS};
 use crate::model::{Field, InstallState, Reason, Source};
 use crate::ui::{Style, Ui, clean};
 use anyhow::Result;
@@ -53,11 +53,31 @@ struct Page {
     held: bool,
     upgradable: bool,
     security: bool,
+    /// Installed packages that ask for it by a real dependency, and by a weaker one.
+    required_by: Vec<String>,
+    optional_for: Vec<String>,
     origins: Vec<Origin>,
     /// What else its page says, by the names that omg(1) lists.
     fields: BTreeMap<&'static str, String>,
     #[serde(skip)]
     shown: Vec<(Field, String)>,
+}
+
+impl Page {
+    /// With what among the installed packages asks for it, if it is one of them.
+    fn asked_by(mut self, index: &Index, rank: Option<u32>) -> Result<Page> {
+        let Some(rank) = rank else { return Ok(self) };
+        for (from, kind) in index.local.asked_by(rank)? {
+            let row = index.local.row(from)?;
+            let real = matches!(RELATIONS.get(usize::from(kind)), Some(Field::Depends | Field::PreDepends));
+            let list = if real { &mut self.required_by } else { &mut self.optional_for };
+            let name = full_name(&row.name, &row.arch);
+            if list.last() != Some(&name) {
+                list.push(name);
+            }
+        }
+        Ok(self)
+    }
 }
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
@@ -82,7 +102,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
 
 fn of(ctx: &Ctx, index: &Index, typed: &str) -> Result<Vec<Page>> {
     let (name, arch) = typed.split_once(':').map_or((typed, None), |(name, arch)| (name, Some(arch)));
-    let mut local: Vec<LocalRow> = super::installed(ctx, index, typed)?.into_iter().map(|(_, row)| row).collect();
+    let mut local: Vec<(u32, LocalRow)> = super::installed(ctx, index, typed)?;
     let mut pages = Vec::new();
     for id in index.catalogue.find(name)? {
         let row = index.catalogue.row(id)?;
@@ -90,12 +110,13 @@ fn of(ctx: &Ctx, index: &Index, typed: &str) -> Result<Vec<Page>> {
         {
             continue;
         }
-        let here = local.iter().position(|local| local.catalogue == Some(id)).map(|place| local.swap_remove(place));
-        let absent = gone(index, &row)?;
-        pages.push(known(index, row, here.or(absent))?);
+        let here = local.iter().position(|(_, local)| local.catalogue == Some(id));
+        let (rank, here) = here.map(|place| local.swap_remove(place)).unzip();
+        let absent = if here.is_none() { gone(index, &row)? } else { None };
+        pages.push(known(index, row, here.or(absent))?.asked_by(index, rank)?);
     }
-    for row in local {
-        pages.push(only_here(index, row)?);
+    for (rank, row) in local {
+        pages.push(only_here(index, row)?.asked_by(index, Some(rank))?);
     }
     Ok(pages)
 }
@@ -137,6 +158,8 @@ fn known(index: &Index, row: Row, local: Option<LocalRow>) -> Result<Page> {
         held: here.is_some_and(|local| local.held),
         upgradable: here.is_some_and(|local| local.upgradable),
         security: here.is_some_and(|local| local.security),
+        required_by: Vec::new(),
+        optional_for: Vec::new(),
         origins,
         fields: named(&shown),
         shown,
@@ -154,6 +177,8 @@ fn only_here(index: &Index, row: LocalRow) -> Result<Page> {
         held: row.held,
         upgradable: row.upgradable,
         security: row.security,
+        required_by: Vec::new(),
+        optional_for: Vec::new(),
         origins: Vec::new(),
         version: Some(row.candidate).filter(|version| !version.is_empty()),
         installed_version: Some(row.version),
@@ -210,6 +235,11 @@ fn text(ui: &Ui, page: &Page) -> String {
     line("Description", None, &page.description);
     for (field, value) in page.shown.iter().filter(|(field, _)| *field != Field::LongDescription) {
         line(field.label(), None, &shown(*field, value));
+    }
+    for (label, names) in [("Required by", &page.required_by), ("Optional for", &page.optional_for)] {
+        if !names.is_empty() {
+            line(label, None, &names.join("  "));
+        }
     }
     let offered: Vec<String> = page.origins.iter().map(Origin::text).collect();
     if !offered.is_empty() {

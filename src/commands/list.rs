@@ -1,6 +1,6 @@
 //! `omg list`, and `omg explicit` and `omg outdated` for two of its sets.
 
-use super::reply::Reply;
+use super::reply::{Remark, Reply};
 use super::{found, full_name, repository, source};
 use crate::context::Ctx;
 use crate::error::Exit;
@@ -45,6 +45,19 @@ impl Set {
                 Set::Upgradable => row.upgradable,
                 Set::Held => row.held,
             }
+    }
+
+    /// Said where nothing is listed.
+    fn none(self) -> &'static str {
+        match self {
+            Set::All => "nothing is installed",
+            Set::Explicit => "nothing was installed on purpose",
+            Set::Dependencies => "nothing was installed as a dependency",
+            Set::Orphans => "there are no orphans",
+            Set::Foreign => "every package is in some repository",
+            Set::Upgradable => "everything is up to date",
+            Set::Held => "nothing is held",
+        }
     }
 
     /// The count that the status file has already. It has none of all that is upgradable: held packages are not counted.
@@ -135,8 +148,9 @@ fn list(ctx: &Ctx, set: Set, count: bool) -> Result<Reply> {
         return Ok(counted(rows.len(), index.status.problems.is_empty()));
     }
     let exit = found(&index, !rows.is_empty());
+    let none = rows.is_empty().then(|| Remark::Note(set.none().to_owned()));
     let listed: Vec<Listed> = rows.into_iter().map(|row| listed(&index, set, row)).collect::<Result<_>>()?;
-    Ok(Reply::new(listed, move |ui, listed: &Vec<Listed>| text(ui, set, listed), exit))
+    Ok(Reply::new(listed, move |ui, listed: &Vec<Listed>| text(ui, set, listed), exit).with(none))
 }
 
 fn counted(number: usize, whole: bool) -> Reply {

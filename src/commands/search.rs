@@ -97,8 +97,11 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
 pub(crate) fn compile(terms: &[String]) -> Result<Vec<regex::Regex>> {
     let compile = |term: &String| {
         regex::RegexBuilder::new(term).case_insensitive(true).size_limit(4 << 20).build().map_err(|error| {
-            Hinted::new(Exit::Usage, format!("bad regular expression: {error}"), "without --regex terms are plain text")
-                .into()
+            // It draws the place over several lines; the last says what is wrong.
+            let text = error.to_string();
+            let what = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            let message = format!("bad regular expression {term:?}: {what}");
+            Hinted::new(Exit::Usage, message, "without --regex terms are plain text").into()
         })
     };
     terms.iter().map(compile).collect()

@@ -32,6 +32,8 @@ struct Chain {
 struct Answer {
     name: String,
     reason: Reason,
+    /// Never taken for an orphan, whatever needs it: essential, protected, or kept by the configuration.
+    kept: bool,
     chains: Vec<Chain>,
 }
 
@@ -45,7 +47,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let mut answers = Vec::new();
     for (rank, row) in rows {
         let chains = if row.reason == Reason::Explicit { Vec::new() } else { chains(&index, rank)? };
-        answers.push(Answer { name: full_name(&row.name, &row.arch), reason: row.reason, chains });
+        answers.push(Answer { name: full_name(&row.name, &row.arch), reason: row.reason, kept: row.keep, chains });
     }
     let exit = super::found(&index, true);
     Ok(Reply::new(answers, |ui, answers: &Vec<Answer>| answers.iter().map(|answer| text(ui, answer)).collect(), exit))
@@ -136,6 +138,7 @@ fn text(ui: &Ui, answer: &Answer) -> String {
     let name = ui.styled(Style::Name, &answer.name);
     match (answer.reason, answer.chains.is_empty()) {
         (Reason::Explicit, _) => format!("{name} was installed on purpose\n"),
+        (_, true) if answer.kept => format!("{name} is kept whether anything needs it or not, as part of the system\n"),
         (_, true) => format!("{name} came as a dependency, and nothing installed on purpose needs it any more\n"),
         _ => answer.chains.iter().map(|chain| line(ui, chain)).collect(),
     }

@@ -10,7 +10,7 @@ pub struct Cell {
 
 impl Cell {
     pub fn plain(text: impl AsRef<str>) -> Cell {
-        Cell { style: None, text: clean(text.as_ref()) }
+        Cell { style: None, text: clean(text.as_ref()).replace('\n', "?") }
     }
 
     pub fn styled(style: Style, text: impl AsRef<str>) -> Cell {
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(table(&ui(None), &rows()), "a 1.0 first\nbcd second, which is rather long\ne 2\n");
         assert_eq!(table(&ui(Some(80)), &rows()), "a   1.0 first\nbcd     second, which is rather long\ne   2\n");
         assert_eq!(table(&ui(Some(32)), &rows()), "a   1.0 first\nbcd     second, which is rather…\ne   2\n");
-        assert_eq!(table(&ui(Some(24)), &rows()), "a   1.0 first\nbcd\n    second, which is ra…\ne   2\n");
+        assert_eq!(table(&ui(Some(24)), &rows()), "a 1.0 first\nbcd\n    second, which is ra…\ne 2\n");
     }
 
     #[test]

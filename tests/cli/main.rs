@@ -5,6 +5,7 @@
 mod aur;
 mod batch;
 mod completions;
+mod doctor;
 mod machine;
 mod manual;
 mod pacman;
@@ -12,3 +13,4 @@ mod pacman_root;
 mod pacman_wording;
 mod pacman_world;
 mod support;
+mod terminal;
