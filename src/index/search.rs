@@ -214,7 +214,7 @@ fn each_word_with(words: &Dictionary, piece: &str, mut each: impl FnMut(u32, &[u
             if last.replace(index) != Some(index) {
                 each(first + index as u32, word);
             }
-            let word_end = word.as_ptr() as usize - text.as_ptr() as usize + word.len();
+            let word_end = (word.as_ptr() as usize).saturating_sub(text.as_ptr() as usize) + word.len();
             at = word_end.max(at + found + 1);
         }
     })
