@@ -117,9 +117,9 @@ fn reverse(ctx: &Ctx, index: &Index, name: &str) -> Result<Reply> {
     }
     dependants.sort_by(|a, b| a.name.cmp(&b.name));
     let exit = super::found(index, !dependants.is_empty());
-    let row = |d: &Dependant| {
-        let through = d.through.as_ref().map_or(String::new(), |name| format!(" through {name}"));
-        [d.kind.to_owned(), d.name.clone() + &through]
+    let row = |d: &Dependant| match &d.through {
+        Some(through) => [d.kind.to_owned(), format!("{} through {through}", d.name)],
+        None => [d.kind.to_owned(), d.name.clone()],
     };
     Ok(Reply::new(dependants, move |ui, all: &Vec<Dependant>| kinds_first(ui, all.iter().map(row)), exit))
 }

@@ -5,7 +5,7 @@ use super::text;
 use crate::index::block::{BLOCK, PAYLOAD};
 use crate::index::build::{self, Part};
 use crate::index::local::{self, Edge, NewLocal};
-use crate::index::owner::OwnersBuilder;
+use crate::index::owner::{OwnersBuilder, hash};
 use crate::index::search::{Query, nearest, search as find};
 use crate::index::{Catalogue, Index, Local, LocalRow, Result, Status, catalogue, details, publish, status};
 use crate::model::{Available, CatalogueSink, Field, InstallState, Reason, Repository, Source};
@@ -59,11 +59,11 @@ fn write(folder: &Path, names: &[String; 3]) -> anyhow::Result<()> {
         });
     }
     publish::file(folder, &names[1], catalogue::KIND, GENERATION, |out| build::write(vec![part], &[], out))?;
-    let mut owners = OwnersBuilder::new(GENERATION);
+    let mut owners = OwnersBuilder::default();
     let rows: Vec<NewLocal> = (0..100)
         .map(|number| {
-            owners.push(format!("/usr/lib/{number}").as_bytes(), number);
-            owners.push(b"/usr/lib", number);
+            owners.push(hash(format!("/usr/lib/{number}").as_bytes(), GENERATION), number);
+            owners.push(hash(b"/usr/lib", GENERATION), number);
             NewLocal { row: row(number), fields: vec![(Field::Depends, "x".to_owned())] }
         })
         .collect();

@@ -9,6 +9,7 @@ use crate::backends::alpm::{glob, tar as archive, vercmp};
 use crate::backends::aur::{metadata, srcinfo as source};
 use crate::model::{CatalogueSink, Repository, Source, relation};
 use crate::sys::unpack::unpack;
+use std::collections::HashMap;
 use std::path::Path;
 
 pub fn conf(data: &[u8]) {
@@ -52,7 +53,14 @@ pub fn tar(data: &[u8]) {
 /// As it lies on the disk, packed or not.
 pub fn sync(data: &[u8]) {
     let Ok(bytes) = unpack(data, data.len() as u64) else { return };
-    let Ok(database) = SyncDatabase::parse(bytes, None) else { return };
+    let Ok(database) = SyncDatabase::parse(bytes.clone(), None) else { return };
+    // Of what is asked for, all that the whole database has.
+    let only = database.entries().map(|entry| entry.name).step_by(2).collect();
+    let some = SyncDatabase::parse(bytes, Some(&only)).expect("the same archive");
+    let found: HashMap<_, _> = some.entries().map(|entry| (entry.name, entry.version)).collect();
+    for entry in database.entries().step_by(2) {
+        assert_eq!(found.get(entry.name), Some(&entry.version));
+    }
     let mut last = String::new();
     let mut desc = Desc::default();
     for entry in database.entries() {

@@ -4,11 +4,12 @@
 
 use super::block::BlockWriter;
 use super::details::{DetailsBuilder, Page, fields, push_field};
-use super::intern::Interner;
+use super::intern::{Interner, Xxh3, beginning};
 use super::postings::Postings;
 use super::rows::{MAX_ROW, RowsBuilder};
 use super::{dictionary, varint, words};
 use crate::model::{Available, CatalogueSink, Choice, Field, Problem, Repository, RepositoryId, Source, relation};
+use std::collections::HashMap;
 use std::io::Write;
 
 /// Where in a package a word stands: the low bits of a number in the words' lists.
@@ -59,7 +60,7 @@ struct Span {
 /// One version in one repository.
 #[derive(Clone, Copy)]
 struct Entry {
-    /// The name's first eight bytes as a number, so that most comparisons of a sort touch no text.
+    /// [`beginning`] of the name.
     key: u64,
     name: Span,
     version: Span,
@@ -118,9 +119,6 @@ impl CatalogueSink for Part {
                 }
             },
         };
-        let mut key = [0; 8];
-        let prefix = &package.name.as_bytes()[..package.name.len().min(8)];
-        key[..prefix.len()].copy_from_slice(prefix);
         let name = self.keep(package.name.as_bytes());
         let version = self.keep(package.version.as_bytes());
         let summary = self.keep(package.summary.as_bytes());
@@ -128,7 +126,7 @@ impl CatalogueSink for Part {
         package.fields.iter().for_each(|(field, text)| push_field(&mut self.blob, *field, text.as_bytes()));
         let fields = Span { start, len: self.blob.len() as u32 - start };
         self.entries.push(Entry {
-            key: u64::from_be_bytes(key),
+            key: beginning(package.name.as_bytes()),
             name,
             version,
             summary,
@@ -275,26 +273,23 @@ fn join<'p>(parts: &'p [Part], choices: &[(Source, Vec<Choice>)]) -> (Joined<'p>
     (joined, architectures)
 }
 
-/// Finds each package's candidate by walking the sorted choices along the sorted packages.
+/// Finds each package's candidate.
 fn choose(joined: &mut Joined<'_>, architectures: &[String], choices: &[(Source, Vec<Choice>)]) {
-    let mut sorted: [Vec<&Choice>; 3] = Default::default();
+    let mut chosen: HashMap<(Source, &[u8], &[u8]), &Choice, Xxh3> = HashMap::default();
     for (source, choices) in choices {
-        sorted[*source as usize] = choices.iter().collect();
-        sorted[*source as usize].sort_unstable_by(|a, b| (&a.name, &a.arch).cmp(&(&b.name, &b.arch)));
+        chosen.reserve(choices.len());
+        chosen.extend(choices.iter().map(|c| ((*source, c.name.as_bytes(), c.arch.as_bytes()), c)));
     }
     joined.candidates = (0..joined.packages.len())
         .map(|package| {
             let first = &joined.entries(package)[0];
             let base = joined.packages[package].start;
-            let key = (joined.name(first), architectures[usize::from(first.arch)].as_bytes());
-            let list = &sorted[joined.source(first) as usize];
-            let Ok(found) = list.binary_search_by(|c| (c.name.as_bytes(), c.arch.as_bytes()).cmp(&key)) else {
-                return (base, 0);
-            };
-            let Some(candidate) = &list[found].candidate else { return (base, NO_CANDIDATE) };
+            let key = (joined.source(first), joined.name(first), architectures[usize::from(first.arch)].as_bytes());
+            let Some(choice) = chosen.get(&key) else { return (base, 0) };
+            let Some(candidate) = &choice.candidate else { return (base, NO_CANDIDATE) };
             let matches = |entry: &Entry| joined.text(entry, entry.version) == candidate.as_bytes();
             let in_repository =
-                |entry: &Entry| joined.repositories[usize::from(entry.repository)].name == list[found].repository;
+                |entry: &Entry| joined.repositories[usize::from(entry.repository)].name == choice.repository;
             let entries = joined.entries(package);
             let place = entries
                 .iter()

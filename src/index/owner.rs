@@ -16,28 +16,24 @@ const SLOTS: usize = PAYLOAD / 8;
 /// Filled to two thirds on the average, a block of 511 slots overflows once in 10^12.
 const AVERAGE: usize = 340;
 
-fn hash(path: &[u8], seed: u64) -> u64 {
+/// What a path is known by in the table of a file; `seed` is the file's generation.
+pub fn hash(path: &[u8], seed: u64) -> u64 {
     xxh3_64_with_seed(path, seed)
 }
 
 /// Gathers paths with the ranks of their packages.
+#[derive(Default)]
 pub struct OwnersBuilder {
-    seed: u64,
     /// Hash over rank.
     entries: Vec<u64>,
 }
 
 impl OwnersBuilder {
-    /// `seed` is the file's generation.
-    pub fn new(seed: u64) -> OwnersBuilder {
-        OwnersBuilder { seed, entries: Vec::new() }
-    }
-
-    /// A path without a trailing slash. Ranks beyond the 19 bits there are for them are nobody's: no machine has so many.
-    pub fn push(&mut self, path: &[u8], rank: u32) {
+    /// The [`hash`] of a path without a trailing slash. Ranks beyond the 19 bits there are for them are nobody's: no
+    /// machine has so many.
+    pub fn push(&mut self, hash: u64, rank: u32) {
         if u64::from(rank) < SHARED {
-            let entry = hash(path, self.seed) >> VALUE_BITS << VALUE_BITS | u64::from(rank);
-            self.entries.push(entry);
+            self.entries.push(hash >> VALUE_BITS << VALUE_BITS | u64::from(rank));
         }
     }
 

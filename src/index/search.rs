@@ -206,12 +206,14 @@ fn each_word_with(words: &Dictionary, piece: &str, mut each: impl FnMut(u32, &[u
     let finder = memmem::Finder::new(piece);
     words.scan(|first, strings| {
         let (text, start) = strings.text();
-        let mut at = 0;
+        let (mut at, mut last) = (0, None);
         while let Some(found) = text.get(at..).and_then(|rest| finder.find(rest)) {
             let index = strings.index_at(start + at + found);
             let word = strings.string(index);
-            each(first + index as u32, word);
-            // Once a word: go on behind it.
+            // Once a word: go on behind it. Nothing at all is found between two words, too.
+            if last.replace(index) != Some(index) {
+                each(first + index as u32, word);
+            }
             let word_end = word.as_ptr() as usize - text.as_ptr() as usize + word.len();
             at = word_end.max(at + found + 1);
         }

@@ -4,6 +4,7 @@ use super::World;
 use crate::backends::Backend;
 use crate::index::details::DetailsAt;
 use crate::index::local::NewLocal;
+use crate::index::owner::{self, OwnersBuilder};
 use crate::index::{Catalogue, LocalRow};
 use crate::model::{Choice, Field, InstallState, Installed, LocalSink, Problem, RepositoryId, Source};
 use anyhow::Result;
@@ -63,6 +64,53 @@ pub fn gather(world: &World) -> Result<Gathered> {
     }
     gathered.packages.sort_by(|a, b| key(&a.row).cmp(&key(&b.row)));
     Ok(gathered)
+}
+
+/// The paths of every package, hashed as the table of their owners has them. To be read while others find out which
+/// packages there are.
+pub struct Owned {
+    seed: u64,
+    hashes: Vec<u64>,
+    /// Each package, and where its hashes end.
+    packages: Vec<(Source, String, String, usize)>,
+    pub problems: Vec<Problem>,
+}
+
+impl Owned {
+    /// `seed` is the generation of the local index to come.
+    pub fn read(world: &World, seed: u64) -> Result<Owned> {
+        let mut owned = Owned { seed, hashes: Vec::new(), packages: Vec::new(), problems: Vec::new() };
+        let mut problems = Vec::new();
+        for backend in &world.backends {
+            let mut each = |name: &str, arch: &str, path: &[u8]| owned.push(backend.source(), name, arch, path);
+            backend.read_owned(&mut each, &mut |problem| problems.push(problem))?;
+        }
+        owned.problems = problems;
+        Ok(owned)
+    }
+
+    fn push(&mut self, source: Source, name: &str, arch: &str, path: &[u8]) {
+        self.hashes.push(owner::hash(path, self.seed));
+        let end = self.hashes.len();
+        match self.packages.last_mut() {
+            Some((s, n, a, last)) if *s == source && n == name && a == arch => *last = end,
+            _ => self.packages.push((source, name.into(), arch.into(), end)),
+        }
+    }
+
+    /// Whose they are among `packages`, which are sorted; of others there is nothing to say.
+    pub fn owners(&self, packages: &[NewLocal]) -> OwnersBuilder {
+        let mut owners = OwnersBuilder::default();
+        let mut start = 0;
+        for (source, name, arch, end) in &self.packages {
+            let rank = packages.binary_search_by(|package| key(&package.row).cmp(&(name, *source, arch)));
+            if let Ok(rank) = rank {
+                self.hashes[start..*end].iter().for_each(|hash| owners.push(*hash, rank as u32));
+            }
+            start = *end;
+        }
+        owners
+    }
 }
 
 pub fn key(row: &LocalRow) -> (&str, Source, &str) {

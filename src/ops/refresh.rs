@@ -1,12 +1,12 @@
 //! Builds the index, the whole of it or the local half, and publishes it.
 
+use super::local::Owned;
 use super::{Place, World, local, relate};
 use crate::backends::Backend;
 use crate::index::build::{self, CatalogueMeta, Part};
 use crate::index::catalogue::Row;
 use crate::index::details::VersionDetails;
 use crate::index::local::NewLocal;
-use crate::index::owner::OwnersBuilder;
 use crate::index::status::{self, Counts, Family, Input, StoredProblem};
 use crate::index::{Catalogue, Local, LocalRow, Staleness, Status, catalogue, publish};
 use crate::model::{Authority, Choice, Event, Field, Observer, Offer, Policy, Problem, Reason, Scope, Source};
@@ -155,13 +155,14 @@ fn refresh_all(open: &dyn Fn() -> Result<World>, folder: &Path, observer: &dyn O
         catalogue_generation: generation(),
         catalogue_built: now,
         catalogue_inputs: stamp(&catalogue_inputs(world)),
+        local_generation: generation(),
+        local_inputs: stamp(&local_inputs(world)),
         ..Status::default()
     };
-    let local_inputs = stamp(&local_inputs(world));
     // Anew: what this one has read of the configuration is no older than the stamps.
     let world = &open()?;
     observer.event(Event::Stage("reading the repositories"));
-    let (parts, policies, gathered) = read_all(world)?;
+    let (parts, policies, gathered, owned) = read_all(world, status.local_generation)?;
     for part in &parts {
         status.problems.extend(part.problems.iter().map(|problem| stored(problem, true)));
     }
@@ -199,17 +200,19 @@ fn refresh_all(open: &dyn Fn() -> Result<World>, folder: &Path, observer: &dyn O
         });
     }
     let catalogue = Catalogue::open(&folder.join(name))?;
-    status.local_inputs = local_inputs;
-    let decide = || Ok(policies);
-    write_local(world, folder, &catalogue, gathered, &|_| true, decide, &mut status, observer)?;
+    let awaited = Awaited { policies: Box::new(|| Ok(policies)), owned: Box::new(|| Ok(owned)) };
+    write_local(world, folder, &catalogue, gathered, &|_| true, awaited, &mut status, observer)?;
     Ok(status)
 }
 
-type Read = (Vec<Part>, Vec<(Source, Policy)>, local::Gathered);
+type Policies = Vec<(Source, Policy)>;
+
+type Read = (Vec<Part>, Policies, local::Gathered, Owned);
 
 /// Everything at once: each repository family, the AUR, each policy and the local databases in threads of their own.
-fn read_all(world: &World) -> Result<Read> {
+fn read_all(world: &World, local_generation: u64) -> Result<Read> {
     std::thread::scope(|scope| {
+        let owned = scope.spawn(move || Owned::read(world, local_generation));
         let policies: Vec<_> = world
             .backends
             .iter()
@@ -244,7 +247,7 @@ fn read_all(world: &World) -> Result<Read> {
                 Ok((source, policy?))
             })
             .collect::<Result<_>>()?;
-        Ok((parts, policies, gathered))
+        Ok((parts, policies, gathered, owned.join().expect("a reader does not panic")?))
     })
 }
 
@@ -253,13 +256,47 @@ fn refresh_local(world: &World, folder: &Path, mut status: Status, observer: &dy
     let Ok(catalogue) = Catalogue::open(&folder.join(status::catalogue_name(status.catalogue_generation))) else {
         return Ok(None);
     };
+    let Ok(old) = old_rows(folder, &status) else { return Ok(None) };
+    status.local_generation = generation();
     status.local_inputs = stamp(&local_inputs(world));
     observer.event(Event::Stage("reading what is installed"));
-    let mut gathered = local::gather(world)?;
-    let Ok(mut old) = old_rows(folder, &status) else { return Ok(None) };
-    // What has not changed keeps what the catalogue knows of it and what the policy said.
-    let mut changed: Vec<Key> = Vec::new();
-    for package in &mut gathered.packages {
+    std::thread::scope(|scope| {
+        let generation = status.local_generation;
+        let owned = scope.spawn(move || Owned::read(world, generation));
+        let mut gathered = local::gather(world)?;
+        let changed = keep_unchanged(&mut gathered.packages, old);
+        status.problems.retain(|(_, _, of_catalogue)| *of_catalogue);
+        let is_new: HashSet<(Source, &str, &str)> =
+            changed.iter().map(|(s, n, a)| (*s, n.as_str(), a.as_str())).collect();
+        let is_new = |row: &LocalRow| is_new.contains(&(row.source, row.name.as_str(), row.arch.as_str()));
+        let questions: Vec<Question<'_>> = world
+            .backends
+            .iter()
+            .map(|backend| Question::new(&**backend, &catalogue, &changed))
+            .collect::<Result<_>>()?;
+        // The engines work in processes of their own; meanwhile there is enough to do here.
+        std::thread::scope(|scope| {
+            let asked = questions.iter().filter(|question| !question.names.is_empty());
+            let policies: Vec<_> =
+                asked.map(|question| (question.backend.source(), scope.spawn(|| question.ask()))).collect();
+            let decided = || {
+                policies
+                    .into_iter()
+                    .map(|(source, policy)| Ok((source, policy.join().expect("a policy does not panic")?)))
+                    .collect()
+            };
+            let read = || owned.join().expect("a reader does not panic");
+            let awaited = Awaited { policies: Box::new(decided), owned: Box::new(read) };
+            write_local(world, folder, &catalogue, gathered, &is_new, awaited, &mut status, observer)
+        })
+    })?;
+    Ok(Some(status))
+}
+
+/// What has not changed keeps what the catalogue knows of it and what the policy said. The others are returned.
+fn keep_unchanged(packages: &mut Vec<NewLocal>, mut old: HashMap<Key, LocalRow>) -> Vec<Key> {
+    let mut changed = Vec::new();
+    for package in packages.iter_mut() {
         let row = &mut package.row;
         let key = (row.source, row.name.clone(), row.arch.clone());
         match old.remove(&key) {
@@ -274,27 +311,9 @@ fn refresh_local(world: &World, folder: &Path, mut status: Status, observer: &dy
         if row.state.is_some() {
             changed.push(key);
         }
-        gathered.packages.push(NewLocal { row: LocalRow { state: None, ..row }, fields: Vec::new() });
+        packages.push(NewLocal { row: LocalRow { state: None, ..row }, fields: Vec::new() });
     }
-    status.problems.retain(|(_, _, of_catalogue)| *of_catalogue);
-    let is_new: HashSet<(Source, &str, &str)> = changed.iter().map(|(s, n, a)| (*s, n.as_str(), a.as_str())).collect();
-    let is_new = |row: &LocalRow| is_new.contains(&(row.source, row.name.as_str(), row.arch.as_str()));
-    let questions: Vec<Question<'_>> =
-        world.backends.iter().map(|backend| Question::new(&**backend, &catalogue, &changed)).collect::<Result<_>>()?;
-    // The engines work in processes of their own; meanwhile there is enough to do here.
-    std::thread::scope(|scope| {
-        let asked = questions.iter().filter(|question| !question.names.is_empty());
-        let policies: Vec<_> =
-            asked.map(|question| (question.backend.source(), scope.spawn(|| question.ask()))).collect();
-        let decide = || {
-            policies
-                .into_iter()
-                .map(|(source, policy)| Ok((source, policy.join().expect("a policy does not panic")?)))
-                .collect()
-        };
-        write_local(world, folder, &catalogue, gathered, &is_new, decide, &mut status, observer)
-    })?;
-    Ok(Some(status))
+    changed
 }
 
 type Key = (Source, String, String);
@@ -350,7 +369,7 @@ impl<'a> Question<'a> {
     }
 }
 
-fn old_rows(folder: &Path, status: &Status) -> Result<HashMap<(Source, String, String), LocalRow>> {
+fn old_rows(folder: &Path, status: &Status) -> Result<HashMap<Key, LocalRow>> {
     let local = Local::open(&folder.join(status::local_name(status.local_generation)))?;
     let mut rows = HashMap::new();
     local.scan(|_, row| {
@@ -360,6 +379,12 @@ fn old_rows(folder: &Path, status: &Status) -> Result<HashMap<(Source, String, S
     Ok(rows)
 }
 
+/// What may still be under way when the rest is ready.
+struct Awaited<'a> {
+    policies: Box<dyn FnOnce() -> Result<Policies> + 'a>,
+    owned: Box<dyn FnOnce() -> Result<Owned> + 'a>,
+}
+
 #[expect(clippy::too_many_arguments, reason = "the last common step of two callers, each argument another thing")]
 fn write_local(
     world: &World,
@@ -367,23 +392,18 @@ fn write_local(
     catalogue: &Catalogue,
     gathered: local::Gathered,
     is_new: &dyn Fn(&LocalRow) -> bool,
-    decide: impl FnOnce() -> Result<Vec<(Source, Policy)>>,
+    awaited: Awaited<'_>,
     status: &mut Status,
     observer: &dyn Observer,
 ) -> Result<()> {
     observer.event(Event::Stage("writing what is installed"));
-    let local::Gathered { mut packages, mut problems } = gathered;
+    let local::Gathered { mut packages, problems } = gathered;
     packages.sort_by(|a, b| local::key(&a.row).cmp(&local::key(&b.row)));
-    status.local_generation = generation();
     status.local_built = now();
-    let (edges, owners) = std::thread::scope(|scope| {
-        let owners = scope.spawn(|| owners(world, &packages, status.local_generation, &mut problems));
-        let edges = relate::edges(&packages, &world.backends);
-        (edges, owners.join().expect("a reader does not panic"))
-    });
-    let owners = owners?;
-    status.problems.extend(problems.iter().map(|problem| stored(problem, false)));
-    let policies = decide()?;
+    let edges = relate::edges(&packages, &world.backends);
+    let owned = (awaited.owned)()?;
+    status.problems.extend(problems.iter().chain(&owned.problems).map(|problem| stored(problem, false)));
+    let policies = (awaited.policies)()?;
     // All has been read.
     if status.staleness().any() {
         return Err(Changed.into());
@@ -409,32 +429,12 @@ fn write_local(
             family.counts = counts(&packages, source, catalogue)?;
         }
     }
+    let owners = owned.owners(&packages);
     let name = status::local_name(status.local_generation);
     publish::file(folder, &name, crate::index::local::KIND, status.local_generation, |out| {
         crate::index::local::write(&packages, &edges, owners, out)
     })?;
     publish::status(folder, status)
-}
-
-fn owners(world: &World, packages: &[NewLocal], generation: u64, problems: &mut Vec<Problem>) -> Result<OwnersBuilder> {
-    let mut owners = OwnersBuilder::new(generation);
-    for backend in &world.backends {
-        let source = backend.source();
-        let rank = |name: &str, arch: &str| {
-            packages.binary_search_by(|package| local::key(&package.row).cmp(&(name, source, arch))).ok()
-        };
-        let mut last = (String::new(), String::new(), None);
-        let mut each = |name: &str, arch: &str, path: &[u8]| {
-            if last.0 != name || last.1 != arch {
-                last = (name.into(), arch.into(), rank(name, arch));
-            }
-            if let Some(rank) = last.2 {
-                owners.push(path, rank as u32);
-            }
-        };
-        backend.read_owned(&mut each, &mut |problem| problems.push(problem))?;
-    }
-    Ok(owners)
 }
 
 fn counts(packages: &[NewLocal], source: Source, catalogue: &Catalogue) -> Result<Counts> {

@@ -189,7 +189,7 @@ impl Machine {
         let newer_here = of == Of::Sync && known.repository.is_empty();
         for (key, value) in block {
             let computed = ["Required By", "Optional For", "Install Script"].contains(&key.as_str());
-            if !computed && !(newer_here && ["Version", "Repository"].contains(&key.as_str())) {
+            if !(computed || newer_here && ["Version", "Repository"].contains(&key.as_str())) {
                 assert_eq!(ours.get(key), Some(value), "{}: {key} of {}", self.world.name, known.name);
             }
         }

@@ -255,12 +255,10 @@ impl Lists {
                 Some(_) => None,
                 None => cut_short(text.as_bytes()).map(str::to_owned),
             };
-            let mut problem = |message| sink.problem(Problem { path: list.path.clone(), message });
-            fault.into_iter().for_each(&mut problem);
             let seen = repeated.then_some(&mut seen);
             let nameless = read_list(text, list.repository, native, &translations, seen, sink);
-            if nameless > 0 {
-                let message = format!("damaged: {nameless} entries without name or version");
+            let nameless = (nameless > 0).then(|| format!("damaged: {nameless} entries without name or version"));
+            if let Some(message) = fault.or(nameless) {
                 sink.problem(Problem { path: list.path.clone(), message });
             }
         }

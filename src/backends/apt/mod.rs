@@ -17,7 +17,7 @@ pub(crate) mod release;
 mod rules;
 pub(crate) mod sources;
 pub(crate) mod status;
-pub(crate) mod version;
+pub mod version;
 
 use crate::backends::Backend;
 use crate::backends::engine::{EngineCommand, EngineError, Reply, Request};

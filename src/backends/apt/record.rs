@@ -2,6 +2,7 @@
 
 use super::control::{Stanza, unfold};
 use crate::model::Field;
+use memchr::memchr;
 
 /// Most fields a record hands on: each at most once, and the derived ones.
 const MAX_FIELDS: usize = 40;
@@ -146,7 +147,8 @@ impl<'a> Record<'a> {
 
     /// The first line of the description.
     pub fn summary(&self) -> &'a str {
-        self.description.lines().next().unwrap_or("").trim_ascii_end()
+        let end = memchr(b'\n', self.description.as_bytes()).unwrap_or(self.description.len());
+        self.description[..end].trim_ascii_end()
     }
 
     /// The description's other lines as they stand in the file; empty where there are none.
@@ -168,8 +170,11 @@ impl<'a> Record<'a> {
         // Values that have to be written anew, by their ends in the scratch text.
         let mut written = [(Field::Base, 0usize); MAX_FIELDS];
         let mut count = 0;
-        for &(field, value) in &self.plain {
-            if value.contains('\n') {
+        // Which of the plain values are written anew.
+        let mut folded = 0u64;
+        for (at, &(field, value)) in self.plain.iter().enumerate() {
+            if memchr(b'\n', value.as_bytes()).is_some() {
+                folded |= 1 << at;
                 unfold(value, text);
                 written[count] = (field, text.len());
                 count += 1;
@@ -203,7 +208,7 @@ impl<'a> Record<'a> {
         if let Some(version) = base_version.filter(|&version| version != self.version) {
             put(Field::BaseVersion, version);
         }
-        for &(field, value) in self.plain.iter().filter(|(_, value)| !value.contains('\n')) {
+        for (_, &(field, value)) in self.plain.iter().enumerate().filter(|(at, _)| folded & (1 << at) == 0) {
             put(field, value);
         }
         let mut from = 0;

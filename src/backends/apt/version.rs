@@ -88,4 +88,33 @@ mod tests {
     fn numbers_longer_than_any_machine_word() {
         assert_eq!(compare("1.99999999999999999999999999", "1.100000000000000000000000000"), Ordering::Less);
     }
+
+    /// The facts that dpkg's own suite checks (`Dpkg_Version.t`), each in both directions.
+    #[test]
+    fn the_facts_of_dpkgs_own_suite() {
+        let facts = "
+            1.0-1 < 2.0-2, 2.2~rc-4 < 2.2-1, 2.2-1 > 2.2~rc-4, 1.0000-1 = 1.0-1, 1 = 0:1, 0 = 0:0-0, 2:2.5 > 1:7.5
+            1:0foo > 0foo, 0:0foo = 0foo, 0foo = 0foo, 0foo-0 = 0foo, 0foo = 0foo-0, 0foo > 0fo, 0foo-0 < 0foo+
+            0foo~1 < 0foo, 0foo~foo+Bar < 0foo~foo+bar, 0foo~~ < 0foo~, 1~ < 1
+            12345+that-really-is-some-ver-0 < 12345+that-really-is-some-ver-10, 0foo-0 < 0foo-01
+            0foo.bar > 0foobar, 0foo.bar > 0foo1bar, 0foo.bar > 0foo0bar, 0foo1bar-1 < 0foobar-1
+            0foo2.0 > 0foo2, 0foo2.0.0 < 0foo2.10.0, 0foo2.0 < 0foo2.0.0, 0foo2.0 < 0foo2.10, 0foo2.1 < 0foo2.10
+            1.09 = 1.9, 1.0.8+nmu1 > 1.0.8, 3.11 > 3.10+nmu1, 0.9j-20080306-4 > 0.9i-20070324-2
+            1.2.0~b7-1 > 1.2.0~b6-1, 1.011-1 > 1.06-2, 0.0.9+dfsg1-1 > 0.0.8+dfsg1-3
+            4.6.99+svn6582-1 > 4.6.99+svn6496-1, 53 > 52, 0.9.9~pre122-1 > 0.9.9~pre111-1
+            2:2.3.2-2+lenny2 > 2:2.3.2-2, 1:3.8.1-1 > 3.8.GA-1, 1.0.1+gpl-1 > 1.0.1-2, 1a < 1000a";
+        let mut checked = 0;
+        for fact in facts.split([',', '\n']).map(str::trim).filter(|fact| !fact.is_empty()) {
+            let [a, sign, b] = fact.split(' ').collect::<Vec<_>>()[..] else { panic!("{fact}") };
+            let expected = match sign {
+                "<" => Ordering::Less,
+                "=" => Ordering::Equal,
+                _ => Ordering::Greater,
+            };
+            assert_eq!(compare(a, b), expected, "{fact}");
+            assert_eq!(compare(b, a), expected.reverse(), "{fact}, the other way round");
+            checked += 2;
+        }
+        assert_eq!(checked, 86);
+    }
 }
