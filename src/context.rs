@@ -48,7 +48,7 @@ impl Ctx {
         let mut stale = None;
         let mut failed = None;
         for folder in self.place.folders() {
-            match Status::read(&folder) {
+            match self.place.status(&folder) {
                 Ok(status) if !status.staleness().any() => return Ok((folder, status)),
                 Ok(status) => stale = stale.or(Some((folder, status))),
                 Err(error) => failed = failed.or(Some(error)),
@@ -121,7 +121,7 @@ impl Ctx {
             let place = Place { aur: fetch::aur(suits_aur, &folder, &config), ..self.place.clone() };
             let failure = match fetches {
                 true => fetch::fetch(&place, &folder, &stages),
-                false => Ok(Status::read(&folder).ok().and_then(|status| fetch::remembered(&status))),
+                false => Ok(place.status(&folder).ok().and_then(|status| fetch::remembered(&status))),
             };
             let done = failure.and_then(|failure| {
                 let outcome = refresh(&place, &folder, request, &stages)?;

@@ -60,7 +60,7 @@ fn status(place: &Place) -> (Option<(Status, bool)>, bool) {
     let mut best: Option<(Status, bool)> = None;
     let mut unreadable = false;
     for folder in place.folders() {
-        match Status::read(&folder) {
+        match place.status(&folder) {
             Ok(status) => {
                 let stale = status.staleness().any();
                 if !stale || best.is_none() {

@@ -35,7 +35,7 @@ pub fn run(ctx: &Ctx, _: &ArgMatches) -> Result<Reply> {
     let mut findings = Vec::new();
     let mut any = false;
     for folder in ctx.place.folders() {
-        match Status::read(&folder) {
+        match ctx.place.status(&folder) {
             Ok(status) => {
                 any = true;
                 check(&folder, &status, &mut findings);

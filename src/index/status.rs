@@ -90,6 +90,8 @@ pub type StoredProblem = (String, String, bool);
 /// Everything the status file holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct Status {
+    /// Which machine this is about: a folder given for one root may be asked about another.
+    pub place: String,
     pub catalogue_generation: u64,
     pub local_generation: u64,
     /// Seconds since 1970.

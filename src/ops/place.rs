@@ -1,6 +1,7 @@
 //! Which machine is meant, and where its index lies.
 
 use crate::backends::aur::Aur;
+use crate::index::{self, Status};
 use crate::model::Source;
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
@@ -39,7 +40,14 @@ impl Place {
         folders
     }
 
-    fn key(&self) -> String {
+    /// The status of an index folder. One of another place counts as missing.
+    pub fn status(&self, folder: &Path) -> index::Result<Status> {
+        let status = Status::read(folder)?;
+        if status.place == self.key() { Ok(status) } else { Err(index::Error::Missing(folder.to_path_buf())) }
+    }
+
+    /// Tells places apart: `index` is the machine that runs this.
+    pub fn key(&self) -> String {
         if self.root == Path::new("/") && self.config.is_none() && self.dbpath.is_none() {
             return "index".into();
         }

@@ -81,7 +81,8 @@ fn refresh_once(
     observer: &dyn Observer,
 ) -> Result<Outcome> {
     let world = &open()?;
-    let old = Status::read(folder).ok();
+    // One of another place is as good as none.
+    let old = Status::read(folder).ok().filter(|status| status.place == world.place);
     let stale = match &old {
         Some(_) if request.force => Staleness { catalogue: true, local: true },
         Some(status) => inputs_changed(world, status),
@@ -152,6 +153,7 @@ fn refresh_all(open: &dyn Fn() -> Result<World>, folder: &Path, observer: &dyn O
     let now = now();
     let world = &open()?;
     let mut status = Status {
+        place: world.place.clone(),
         catalogue_generation: generation(),
         catalogue_built: now,
         catalogue_inputs: stamp(&catalogue_inputs(world)),

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 /// Everything a refresh reads.
 pub struct World {
+    /// [`Place::key`].
+    pub place: String,
     pub backends: Vec<Box<dyn Backend>>,
     pub aur: Option<Aur>,
     /// Whether the AUR belongs to the index unless the configuration says otherwise: this machine's own pacman has
@@ -51,7 +53,7 @@ impl World {
         if backends.is_empty() {
             bail!("no package database below {}", place.root.display());
         }
-        Ok(World { backends, aur: place.aur.clone(), suits_aur })
+        Ok(World { place: place.key(), backends, aur: place.aur.clone(), suits_aur })
     }
 
     /// The backend of a source.

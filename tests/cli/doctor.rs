@@ -73,3 +73,24 @@ fn a_source_that_cannot_be_read_is_named_with_what_fetches_it() {
     assert_eq!(root.omg(&["refresh"]).status.code(), Some(0));
     assert_eq!(bad(&root), []);
 }
+
+#[test]
+fn an_index_folder_answers_for_no_other_root() {
+    let (one, other) = (PacmanRoot::new(), PacmanRoot::new());
+    let folder = one.path("shared-index");
+    let count = |root: &str| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_omg"))
+            .args(["--root", root, "list", "--count"])
+            .env("OMG_INDEX_DIR", &folder)
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let root = |of: &PacmanRoot| of.path("root").display().to_string();
+    assert_eq!(count(&root(&one)), (Some(0), "5\n".to_owned()));
+    std::fs::remove_dir_all(other.path("root/var/lib/pacman/local/old-lib-1-1")).unwrap();
+    assert_eq!(count(&root(&other)), (Some(0), "4\n".to_owned()));
+    assert_eq!(count(&root(&one)), (Some(0), "5\n".to_owned()));
+    let nowhere = one.path("nowhere").display().to_string();
+    assert_eq!(count(&nowhere), (Some(3), String::new()));
+}
