@@ -160,11 +160,10 @@ impl Machine {
         for some in asked.chunks(20_000) {
             let mut last = String::new();
             for line in self.lines("apt-cache", &[&["rdepends"], some].concat()) {
-                match line.strip_prefix(' ') {
-                    Some(other) => {
-                        let other = other.trim_start_matches([' ', '|']);
-                        theirs.entry(last.clone()).or_default().insert(other.to_owned());
-                    }
+                match line.strip_prefix("  ").or_else(|| line.strip_prefix(" |")) {
+                    // Further in stands who else provides what is asked for.
+                    Some(other) if other.starts_with(' ') => {}
+                    Some(other) => _ = theirs.entry(last.clone()).or_default().insert(other.to_owned()),
                     None if line == "Reverse Depends:" => {}
                     None => last = line.split(':').next().unwrap().to_owned(),
                 }
@@ -180,15 +179,38 @@ impl Machine {
                 theirs_lines.insert(format!("{name} < {other}"));
             }
         }
-        same("dependants", &ours_lines, &theirs_lines);
+        // To apt `NAME:any` is another name.
+        let more: Vec<(&str, &str)> =
+            ours_lines.difference(&theirs_lines).map(|line| line.split_once(" < ").unwrap()).collect();
+        let any: BTreeSet<String> = self
+            .pages(&more.iter().map(|(_, other)| *other).collect())
+            .iter()
+            .flat_map(|(other, page)| {
+                let asks = more.iter().filter(move |(name, by)| by == other && page.contains(&format!("{name}:any")));
+                asks.map(move |(name, _)| format!("{name} < {other}"))
+            })
+            .collect();
+        same("dependants", &ours_lines, &theirs_lines.union(&any).cloned().collect());
         println!("dependants: {} of {} names", ours_lines.len(), names.len());
+    }
+
+    /// What `apt-cache show` says of each name.
+    fn pages(&self, names: &BTreeSet<&str>) -> BTreeMap<String, String> {
+        let mut pages: BTreeMap<String, String> = BTreeMap::new();
+        for name in names {
+            pages.insert((*name).to_owned(), self.lines("apt-cache", &["show", name]).join("\n"));
+        }
+        pages
     }
 
     fn every_hit(&self) {
         for terms in TERMS {
             let ours = self.names(&[&["search", "--all", "--"], *terms].concat());
+            // Of a name apt-cache searches one architecture, the native one here.
+            let ours: BTreeSet<String> = ours.into_iter().filter(|name| !name.contains(':')).collect();
             let theirs = self.lines("apt-cache", &[&["search", "--"], *terms].concat());
-            let theirs = theirs.iter().map(|line| line.split(" - ").next().unwrap().to_owned());
+            let theirs =
+                theirs.iter().map(|line| line.split(" - ").next().unwrap().split(':').next().unwrap().to_owned());
             same(&format!("{terms:?}"), &ours, &theirs.collect());
             println!("{terms:?}: {}", ours.len());
         }
@@ -213,7 +235,6 @@ const TERMS: &[&[&str]] = &[
     &["image viewer"],
     &["python3-", "yaml"],
     &["mail-transport-agent"],
-    &["g"],
     &["zzzqqq"],
 ];
 
