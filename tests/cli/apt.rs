@@ -1,7 +1,7 @@
 //! What omg says of apt's packages, held against apt's and dpkg's own programs: this machine over every package, and copies of
 //! it with pins, holds, a second release and a foreign architecture.
 
-use crate::apt_copy::{Copy, FOREIGN, NATIVE, has_copies};
+use crate::apt_copy::{Copy, NATIVE, has_copies};
 use crate::support::{Place, has_apt};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -151,13 +151,8 @@ impl Machine {
         let names = self.lines("apt-cache", &["pkgnames"]);
         let names: Vec<&str> =
             names.iter().map(String::as_str).filter(|name| !name.contains(':')).step_by(nth).collect();
-        let mut asked: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        if self.copy.is_some() {
-            asked.extend(names.iter().map(|name| format!("{name}:{FOREIGN}")));
-        }
-        let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
         let mut theirs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for some in asked.chunks(20_000) {
+        for some in names.chunks(20_000) {
             let mut last = String::new();
             for line in self.lines("apt-cache", &[&["rdepends"], some].concat()) {
                 match line.strip_prefix("  ").or_else(|| line.strip_prefix(" |")) {
@@ -165,17 +160,26 @@ impl Machine {
                     Some(other) if other.starts_with(' ') => {}
                     Some(other) => _ = theirs.entry(last.clone()).or_default().insert(other.to_owned()),
                     None if line == "Reverse Depends:" => {}
-                    None => last = line.split(':').next().unwrap().to_owned(),
+                    None => {
+                        last = line.split(':').next().unwrap().to_owned();
+                        theirs.entry(last.clone()).or_default();
+                    }
                 }
             }
         }
+        // Of what is pinned away apt-cache does not speak.
+        assert!(theirs.len() > names.len() / 2, "{} of {}", theirs.len(), names.len());
+        let names: Vec<&str> = names.into_iter().filter(|name| theirs.contains_key(*name)).collect();
         let questions: Vec<_> = names.iter().map(|name| vec!["deps", "--reverse", *name]).collect();
         let (mut ours_lines, mut theirs_lines) = (BTreeSet::new(), BTreeSet::new());
         for (name, (_, rows)) in names.iter().zip(self.ask_many(&questions)) {
             for row in rows.as_array().into_iter().flatten() {
-                ours_lines.insert(format!("{name} < {}", text(row, "name")));
+                // To apt a foreign package asks for another package of the name.
+                if !text(row, "name").contains(':') {
+                    ours_lines.insert(format!("{name} < {}", text(row, "name")));
+                }
             }
-            for other in theirs.get(*name).into_iter().flatten() {
+            for other in theirs.get(*name).into_iter().flatten().filter(|other| !other.contains(':')) {
                 theirs_lines.insert(format!("{name} < {other}"));
             }
         }
@@ -203,11 +207,24 @@ impl Machine {
         pages
     }
 
+    fn with_a_candidate(&self, names: BTreeSet<String>) -> BTreeSet<String> {
+        if self.copy.is_none() || names.is_empty() {
+            return names;
+        }
+        let named: Vec<&str> = names.iter().map(String::as_str).collect();
+        let pages = self.ask(&[&["info"], &named[..]].concat());
+        let without = pages.iter().filter(|page| page["version"].is_null()).map(|page| text(page, "name"));
+        let without: BTreeSet<&str> = without.collect();
+        names.iter().filter(|name| !without.contains(name.as_str())).cloned().collect()
+    }
+
     fn every_hit(&self) {
         for terms in TERMS {
             let ours = self.names(&[&["search", "--all", "--"], *terms].concat());
             // Of a name apt-cache searches one architecture, the native one here.
             let ours: BTreeSet<String> = ours.into_iter().filter(|name| !name.contains(':')).collect();
+            // Nor does it show what is pinned away.
+            let ours = self.with_a_candidate(ours);
             let theirs = self.lines("apt-cache", &[&["search", "--"], *terms].concat());
             let theirs =
                 theirs.iter().map(|line| line.split(" - ").next().unwrap().split(':').next().unwrap().to_owned());
