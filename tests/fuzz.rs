@@ -3,6 +3,8 @@
 //!
 //! `OMG_FUZZ_ROUNDS` asks for more changes of each seed.
 
+#![allow(clippy::print_stdout)]
+
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -62,6 +64,84 @@ fn every_target_is_run_here_and_has_a_program_and_seeds() {
     }
 }
 
+/// A piece that is repeated until it is deep, long or many: recursion without a bound, or work that grows with the square.
+#[test]
+fn deep_and_long_inputs() {
+    const BYTES: usize = 40_000;
+    const PIECES: &[&str] = &[
+        "a{",
+        "a::",
+        "a {\n",
+        "[",
+        "[[",
+        "[a]\n",
+        "{\"a\":",
+        "{",
+        "(",
+        "(a|",
+        "*a",
+        "*?",
+        "[a-",
+        "/",
+        "../",
+        "\n",
+        "a\n",
+        "a: b\n",
+        "a: b\n\n",
+        "a:\n b\n",
+        " ",
+        "a=",
+        "a=b\n",
+        "%A%\n",
+        "%A%\nb\n\n",
+        "a|",
+        "a,",
+        "a, ",
+        "\"",
+        "'",
+        "#include \"x\";\n",
+        "#",
+        "a.",
+        "1.",
+        "~",
+        "-",
+        "1-",
+        "\\",
+        "\u{130}",
+        "\u{e9}",
+        "\0",
+        "deb http://h s c\n",
+        "deb [a=b] http://h s c\n",
+        "choice\ta\t\t1\tm\t\n",
+        "pkgname = a\n",
+        "\tdepends = a\n",
+        "Package: a\nVersion: 1\n\n",
+        "Package: *\nPin: version *\nPin-Priority: 1\n\n",
+        "Server = a\n",
+        "IgnorePkg = a\n",
+        "nameserver ::1\n",
+        "x a: b\n",
+        "[x]\na = [\n",
+        "a.a.",
+        "x = { a = ",
+    ];
+    limit();
+    for (name, target) in omg::fuzz::TARGETS {
+        for piece in PIECES {
+            let front = match *name {
+                "engine-reply" => "omg-engine 1 lib 1\n",
+                "aur-metadata" => "[\n",
+                "srcinfo" => "pkgbase = a\n",
+                _ => "",
+            };
+            let data = front.to_owned() + &piece.repeat(BYTES / piece.len());
+            // Said first: a stack that overflows ends the process.
+            println!("{name}: {piece:?} again and again");
+            target(data.as_bytes());
+        }
+    }
+}
+
 fn package() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -87,12 +167,16 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
     paths.into_iter().map(cut).collect()
 }
 
-fn run(name: &str) {
+fn limit() {
     static LIMIT: Once = Once::new();
     LIMIT.call_once(|| {
         use rustix::process::{Resource, Rlimit, setrlimit};
         setrlimit(Resource::As, Rlimit { current: Some(MOST_MEMORY_BYTES), maximum: None }).unwrap();
     });
+}
+
+fn run(name: &str) {
+    limit();
     let (_, target) = omg::fuzz::TARGETS.iter().find(|(known, _)| *known == name).unwrap();
     let rounds = std::env::var("OMG_FUZZ_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap());
     let seeds = seeds(name);

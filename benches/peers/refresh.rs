@@ -19,14 +19,16 @@ pub fn run(tools: &Tools, _options: &Options) -> Result<()> {
     let with = fs::read_to_string(&status)?;
     let without = without_last_package(&with).context("no package in the status file")?;
     after_a_change("after one apt package", &apt, 80, |there| {
-        Ok(fs::write(&status, if there { &with } else { without })?)
+        // Replaced as dpkg does it, not written in place.
+        fs::write(status.with_extension("new"), if there { &with } else { without })?;
+        Ok(fs::rename(status.with_extension("new"), &status)?)
     })?;
     let pacman = Machine::of_pacman(tools)?;
     from_nothing("pacman's databases", &pacman, 1000)?;
-    let (here, away) = (pacman.path("db/local/bash-4.4.012-2"), pacman.path("bash-away"));
-    let here = if here.exists() { here } else { some_package(&pacman)? };
+    let (here, away) = (some_package(&pacman)?, pacman.path("away"));
     after_a_change("after one pacman package", &pacman, 80, |there| {
-        Ok(if there { fs::rename(&away, &here)? } else { fs::rename(&here, &away)? })
+        let (from, to) = if there { (&away, &here) } else { (&here, &away) };
+        Ok(fs::rename(from, to)?)
     })
 }
 

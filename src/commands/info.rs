@@ -28,13 +28,14 @@ struct Origin {
 }
 
 impl Origin {
-    fn text(&self) -> String {
+    fn text(&self, installed: Option<&str>) -> String {
         let place = |(name, location): (&String, &String)| match location.as_str() {
             "" => name.clone(),
             location => format!("{name} ({location})"),
         };
         let places: Vec<String> = self.repositories.iter().zip(&self.locations).map(place).collect();
-        format!("{}  {}", self.version, places.join(", "))
+        let mark = if installed == Some(&self.version) { " [installed]" } else { "" };
+        format!("{}{mark}  {}", self.version, places.join(", "))
     }
 }
 
@@ -199,9 +200,17 @@ fn origin(index: &Index, version: &VersionDetails) -> Result<Origin> {
 }
 
 /// What a page may take from the machine where the candidate's repository does not say it: facts of the build that is
-/// installed. What an installed version depends on or provides says nothing of the candidate.
-const OF_THE_BUILD: [Field; 6] =
-    [Field::InstallDate, Field::InstalledSize, Field::BuildDate, Field::Validation, Field::Architecture, Field::Backup];
+/// installed. What an installed version depends on or provides says nothing of the candidate. apt's lists have no long
+/// descriptions where translations are not fetched, and one of another version is better than none.
+const OF_THE_BUILD: [Field; 7] = [
+    Field::InstallDate,
+    Field::InstalledSize,
+    Field::BuildDate,
+    Field::Validation,
+    Field::Architecture,
+    Field::Backup,
+    Field::LongDescription,
+];
 
 /// The candidate's fields, and from the machine what only the machine knows.
 fn merged(mut fields: Vec<(Field, String)>, own: Option<VersionDetails>) -> Vec<(Field, String)> {
@@ -224,7 +233,7 @@ fn text(ui: &Ui, page: &Page) -> String {
     let mut line = |label: &str, style: Option<Style>, value: &str| {
         let label = ui.styled(Style::Dim, &format!("{label:<LABEL$}:"));
         let lines: Vec<String> = value.trim_end().lines().map(|line| ui.wrapped(&clean(line), LABEL + 2)).collect();
-        let value = lines.join(&format!("\n{:LABEL$}  ", ""));
+        let value = lines.join(&format!("\n{:LABEL$}  ", "")).replace(TIE, " ");
         let value = style.map_or(value.clone(), |style| ui.styled(style, &value));
         out.push_str(&format!("{label} {value}\n"));
     };
@@ -241,7 +250,8 @@ fn text(ui: &Ui, page: &Page) -> String {
             line(label, None, &names.join("  "));
         }
     }
-    let offered: Vec<String> = page.origins.iter().map(Origin::text).collect();
+    let offered: Vec<String> =
+        page.origins.iter().map(|origin| origin.text(page.installed_version.as_deref())).collect();
     if !offered.is_empty() {
         line("On offer", None, &offered.join("\n"));
     }
@@ -285,8 +295,19 @@ fn shown(field: Field, value: &str) -> String {
             Some(secs),
         ) => date(secs),
         (Field::OptDepends | Field::Backup, _) => value.to_owned(),
+        _ if RELATIONS.contains(&field) || field == Field::Provides => tied(value),
         _ => value.trim_end().replace('\n', "  "),
     }
+}
+
+/// A blank at which no line is broken, until it is a blank again.
+const TIE: &str = "\u{a0}";
+
+/// Relations, each kept whole on its line if it is of a usual length.
+fn tied(value: &str) -> String {
+    let tie = |relation: &str| if relation.len() < 40 { relation.replace(' ', TIE) } else { relation.to_owned() };
+    let line = |line: &str| line.split(", ").map(tie).collect::<Vec<_>>().join(", ");
+    value.trim_end().lines().map(line).collect::<Vec<_>>().join("  ")
 }
 
 /// Seconds since 1970 as a day and a time in UTC (the calendar is Howard Hinnant's days-to-civil arithmetic).

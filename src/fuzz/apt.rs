@@ -121,5 +121,5 @@ pub fn preferences(data: &[u8]) {
 }
 
 pub fn version(data: &[u8]) {
-    check_order(dpkg::compare, data);
+    check_order(dpkg::compare, true, data);
 }

@@ -60,9 +60,9 @@ pub fn http(data: &[u8]) {
     assert_eq!(Kept::parse(&kept.text()), kept);
     Kept::parse(&text).exact();
     let base = Address::parse("https://user:secret@example.org/a/b?c").expect("an address");
-    for line in text.lines() {
+    for line in text.lines().take(200) {
         if let Ok(joined) = base.join(line) {
-            assert!(Address::parse(&joined.to_string()).is_ok(), "{joined}");
+            assert!(Address::parse(&joined.uri().to_string()).is_ok(), "{joined}");
             joined.origin();
         }
         without_password(line);

@@ -74,7 +74,7 @@ pub fn sync(data: &[u8]) {
 }
 
 pub fn version(data: &[u8]) {
-    check_order(vercmp::compare, data);
+    check_order(vercmp::compare, false, data);
 }
 
 pub fn aur_metadata(data: &[u8]) {

@@ -3,7 +3,7 @@
 //! Backends read side by side, each into a [`Part`]; [`write()`] joins them. Order of the sections: omg-index(5).
 
 use super::block::BlockWriter;
-use super::details::{DetailsBuilder, Page, fields, push_field};
+use super::details::{DetailsAt, DetailsBuilder, Page, fields, push_field};
 use super::intern::{Interner, Xxh3, beginning};
 use super::postings::Postings;
 use super::rows::{MAX_ROW, RowsBuilder};
@@ -197,21 +197,21 @@ pub fn write<W: Write>(
     let (joined, architectures) = join(&parts, choices);
     let names = joined.packages.iter().map(|range| joined.name(&joined.entries[range.start as usize]));
     let names = dictionary::build(names);
-    // Two halves of about the same length, for the two cores that most machines have at least.
-    let (words, (dependants, provided, rows)) = std::thread::scope(|scope| {
+    let (words, (provided, targets), (details, places)) = std::thread::scope(|scope| {
         let words = scope.spawn(|| words_of(&joined));
         let relations = scope.spawn(|| relations_of(&joined));
-        let (provided, targets) = relations.join().expect("the relations thread does not panic");
-        let rows = rows_of(&joined, &targets);
-        (words.join().expect("the words thread does not panic"), (targets.dependants, provided, rows))
+        let details = details_of(&joined);
+        let words = words.join().expect("the words thread does not panic");
+        (words, relations.join().expect("the relations thread does not panic"), details)
     });
+    let rows = rows_of(&joined, &targets.wanted, &places);
     out.section(&names.blocks, names.items)?;
     out.section(&names.directory, 0)?;
     out.section(&rows.rows.blocks, rows.rows.items)?;
     out.section(&rows.rows.firsts, rows.rows.firsts.len() as u64 / 4)?;
-    out.section(&rows.details.offsets, rows.details.offsets.len() as u64 / 4)?;
-    out.section(&rows.details.chunks, rows.details.items)?;
-    for lists in [&words, &dependants, &provided] {
+    out.section(&details.offsets, details.offsets.len() as u64 / 4)?;
+    out.section(&details.chunks, details.items)?;
+    for lists in [&words, &targets.dependants, &provided] {
         lists.write(out)?;
     }
     out.section(&rows.signatures, rows.signatures.len() as u64 / 4)?;
@@ -399,20 +399,29 @@ fn relations_of(joined: &Joined<'_>) -> (Lists, Targets) {
 #[derive(Default)]
 struct RowSections {
     rows: RowsBuilder,
-    details: DetailsBuilder,
     signatures: Vec<u8>,
     popularity: Vec<u8>,
 }
 
-fn rows_of(joined: &Joined<'_>, targets: &Targets) -> RowSections {
-    let mut out = RowSections { details: DetailsBuilder::packed(), ..RowSections::default() };
-    let (mut row, mut page) = (Vec::new(), Page::default());
-    for (package, wanted) in targets.wanted.iter().enumerate() {
-        let entry = joined.candidate(package);
-        let popularity = popularity(entry.popularity, *wanted);
+/// Every package's page, and where each is.
+fn details_of(joined: &Joined<'_>) -> (DetailsBuilder, Vec<DetailsAt>) {
+    let (mut details, mut page) = (DetailsBuilder::packed(), Page::default());
+    let mut push = |package| {
         page.bytes.clear();
         write_page(joined, package, &mut page);
-        let details = out.details.push(&page.bytes);
+        details.push(&page.bytes)
+    };
+    let places = (0..joined.packages.len()).map(&mut push).collect();
+    details.finish();
+    (details, places)
+}
+
+fn rows_of(joined: &Joined<'_>, wanted: &[u32], places: &[DetailsAt]) -> RowSections {
+    let mut out = RowSections::default();
+    let mut row = Vec::new();
+    for (package, (wanted, details)) in wanted.iter().zip(places).enumerate() {
+        let entry = joined.candidate(package);
+        let popularity = popularity(entry.popularity, *wanted);
         row.clear();
         row.extend_from_slice(&[joined.source(entry) as u8 | joined.candidates[package].1, entry.arch]);
         row.extend_from_slice(&entry.repository.to_le_bytes());
@@ -426,7 +435,6 @@ fn rows_of(joined: &Joined<'_>, targets: &Targets) -> RowSections {
         out.popularity.push(popularity);
     }
     out.rows.flush();
-    out.details.finish();
     out
 }
 

@@ -1,40 +1,100 @@
 //! Strings numbered as they come, for the builder.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Numbers distinct strings from 0.
-#[derive(Default)]
+///
+/// Half the builder's time goes into these tables. A slot holds the upper half of a string's hash beside its number, so that
+/// the strings themselves, which lie in one piece, are looked at when they are the same, and hardly ever otherwise.
 pub struct Interner {
-    ids: HashMap<Box<[u8]>, u32, Xxh3>,
+    /// A power of two of them, at most half in use: the hash above, the number plus one below; 0 where there is none.
+    slots: Vec<u64>,
+    text: Vec<u8>,
+    /// Where each string ends in `text`; it starts where the one before ends.
+    ends: Vec<u32>,
+    seed: u64,
+}
+
+impl Default for Interner {
+    fn default() -> Interner {
+        Interner { slots: vec![0; 1 << 12], text: Vec::new(), ends: Vec::new(), seed: random() }
+    }
 }
 
 impl Interner {
     pub fn id(&mut self, string: &[u8]) -> u32 {
-        if let Some(&id) = self.ids.get(string) {
-            return id;
+        let hash = xxh3_64_with_seed(string, self.seed);
+        match self.find(hash, string) {
+            Ok(id) => id,
+            Err(slot) => {
+                self.text.extend_from_slice(string);
+                self.ends.push(self.text.len() as u32);
+                self.slots[slot] = held(hash, self.ends.len() as u32 - 1);
+                if self.ends.len() * 2 > self.slots.len() {
+                    self.grow();
+                }
+                self.ends.len() as u32 - 1
+            }
         }
-        let id = self.ids.len() as u32;
-        self.ids.insert(string.into(), id);
-        id
     }
 
     /// The number of a string that may have come.
     pub fn known(&self, string: &[u8]) -> Option<u32> {
-        self.ids.get(string).copied()
+        self.find(xxh3_64_with_seed(string, self.seed), string).ok()
+    }
+
+    /// Its number, or the slot that is free for it.
+    fn find(&self, hash: u64, string: &[u8]) -> Result<u32, usize> {
+        let mask = self.slots.len() - 1;
+        let mut slot = hash as usize & mask;
+        loop {
+            let held = self.slots[slot];
+            if held == 0 {
+                return Err(slot);
+            }
+            let id = held as u32 - 1;
+            if held >> 32 == hash >> 32 && self.string(id) == string {
+                return Ok(id);
+            }
+            slot = (slot + 1) & mask;
+        }
+    }
+
+    fn string(&self, id: u32) -> &[u8] {
+        let start = if id == 0 { 0 } else { self.ends[id as usize - 1] };
+        &self.text[start as usize..self.ends[id as usize] as usize]
+    }
+
+    fn grow(&mut self) {
+        self.slots = vec![0; self.slots.len() * 4];
+        let mask = self.slots.len() - 1;
+        for id in 0..self.ends.len() as u32 {
+            let hash = xxh3_64_with_seed(self.string(id), self.seed);
+            let mut slot = hash as usize & mask;
+            while self.slots[slot] != 0 {
+                slot = (slot + 1) & mask;
+            }
+            self.slots[slot] = held(hash, id);
+        }
     }
 
     /// The strings in order, each with its number.
     pub fn sorted(&self) -> Vec<(&[u8], u32)> {
-        let mut all: Vec<_> = self.ids.iter().map(|(string, &id)| (beginning(string), &**string, id)).collect();
+        let all = (0..self.ends.len() as u32).map(|id| (self.string(id), id));
+        let mut all: Vec<_> = all.map(|(string, id)| (beginning(string), string, id)).collect();
         all.sort_unstable();
         all.into_iter().map(|(_, string, id)| (string, id)).collect()
     }
 
     pub fn len(&self) -> usize {
-        self.ids.len()
+        self.ends.len()
     }
+}
+
+/// What a slot holds for a string.
+fn held(hash: u64, id: u32) -> u64 {
+    (hash >> 32 << 32) | (u64::from(id) + 1)
 }
 
 /// The first eight bytes as a number: most comparisons of a sort need no more, and touch no text.
@@ -45,13 +105,17 @@ pub fn beginning(string: &[u8]) -> u64 {
     u64::from_be_bytes(first)
 }
 
-/// Half the builder's time goes into these tables, and the standard hash is three times slower on short strings. Seeded
-/// per run, since descriptions are written by strangers.
+/// Another one in each process, since names and descriptions are written by strangers.
+fn random() -> u64 {
+    std::hash::RandomState::new().hash_one(0)
+}
+
+/// A hasher for the builder's other tables: the standard one is three times slower on short strings.
 pub struct Xxh3(u64);
 
 impl Default for Xxh3 {
     fn default() -> Self {
-        Xxh3(std::hash::RandomState::new().hash_one(0))
+        Xxh3(random())
     }
 }
 
@@ -76,5 +140,32 @@ impl Hasher for Xxh3State {
 
     fn finish(&self) -> u64 {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_string_has_one_number_and_all_come_back_in_order() {
+        let mut interner = Interner::default();
+        let strings: Vec<String> =
+            (0..30_000u32).map(|n| format!("{}", n.wrapping_mul(2_654_435_761) % 20_000)).collect();
+        let ids: Vec<u32> = strings.iter().map(|string| interner.id(string.as_bytes())).collect();
+        for (string, id) in strings.iter().zip(&ids) {
+            assert_eq!(interner.known(string.as_bytes()), Some(*id));
+        }
+        assert_eq!(interner.known(b"none"), None);
+        let empty = interner.id(b"");
+        let mut expected: Vec<&str> = strings.iter().map(String::as_str).chain([""]).collect();
+        expected.sort_unstable();
+        expected.dedup();
+        let sorted = interner.sorted();
+        assert_eq!(
+            sorted.iter().map(|(string, _)| *string).collect::<Vec<_>>(),
+            expected.iter().map(|s| s.as_bytes()).collect::<Vec<_>>()
+        );
+        assert_eq!((sorted[0], interner.len()), ((&b""[..], empty), expected.len()));
     }
 }

@@ -33,6 +33,9 @@ pub struct Hit {
     rank: u32,
 }
 
+/// Whether a package is wanted.
+pub type Keep<'k> = dyn Fn(&Stored<'_>) -> Result<bool> + 'k;
+
 /// What to look for.
 #[derive(Default)]
 pub struct Query<'a> {
@@ -45,7 +48,7 @@ pub struct Query<'a> {
     /// Only these packages, ascending.
     pub only: Option<&'a [u32]>,
     /// Only packages that pass.
-    pub keep: Option<&'a dyn Fn(&Stored<'_>) -> Result<bool>>,
+    pub keep: Option<&'a Keep<'a>>,
 }
 
 /// All hits, best first as far as `sorted` entries were asked for. `installed` holds catalogue numbers, ascending.
@@ -214,7 +217,7 @@ fn each_word_with(words: &Dictionary, piece: &str, mut each: impl FnMut(u32, &[u
             if last.replace(index) != Some(index) {
                 each(first + index as u32, word);
             }
-            let word_end = word.as_ptr() as usize - text.as_ptr() as usize + word.len();
+            let word_end = (word.as_ptr() as usize).saturating_sub(text.as_ptr() as usize) + word.len();
             at = word_end.max(at + found + 1);
         }
     })

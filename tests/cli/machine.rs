@@ -141,3 +141,16 @@ fn an_index_with_any_block_damaged_answers_right_or_says_so() {
         }
     }
 }
+
+#[test]
+fn an_installed_packages_long_description_is_shown_without_translations() {
+    if !has_apt("an_installed_packages_long_description_is_shown_without_translations") {
+        return;
+    }
+    let theirs = lines_of("dpkg-query", &["-W", "-f", "${Description}\n", "bash"]);
+    let ours = Place::new().stdout(&["info", "bash"]);
+    assert!(theirs.len() > 3);
+    for line in theirs.iter().map(|line| line.trim()).filter(|line| *line != ".") {
+        assert!(ours.contains(line), "{line:?} is not in {ours}");
+    }
+}

@@ -124,7 +124,13 @@ fn meddled(machine: &Machine, stage: &'static str, times: usize) -> anyhow::Resu
 fn versions(machine: &Machine) -> Vec<String> {
     let index = Index::open(&machine.index()).unwrap();
     let mut all = Vec::new();
-    index.local.scan(|_, row| Ok(all.extend([row.version, row.candidate]))).unwrap();
+    index
+        .local
+        .scan(|_, row| {
+            all.extend([row.version, row.candidate]);
+            Ok(())
+        })
+        .unwrap();
     let ids: Vec<u32> = (0..index.catalogue.len()).collect();
     all.extend(index.catalogue.rows_of(&ids).unwrap().into_iter().map(|row| row.version));
     assert!(all.len() > 300, "{}", all.len());

@@ -37,7 +37,10 @@ impl Kept {
 fn read_all(folder: &Path) -> omg::index::Result<Vec<String>> {
     let index = Index::open(folder)?;
     let mut out = vec![format!("{:?} {:?}", index.status, index.catalogue.meta()?.repositories)];
-    index.catalogue.scan(|id, row| Ok(out.push(format!("{id} {}", row.summary()))))?;
+    index.catalogue.scan(|id, row| {
+        out.push(format!("{id} {}", row.summary()));
+        Ok(())
+    })?;
     for row in &index.catalogue.rows_of(&(0..index.catalogue.len()).collect::<Vec<_>>())? {
         out.push(format!("{row:?} {:?}", index.catalogue.details(row)?));
         out.push(format!("{:?} {:?}", index.catalogue.find(&row.name)?, index.catalogue.dependants(&row.name)?));

@@ -41,6 +41,9 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("Dir::Etc::preferencesparts", "preferences.d"),
 ];
 
+/// Options below options. The deepest real one is of five.
+const MAX_DEPTH: usize = 50;
+
 /// How deep `#include` may go; apt's own limit.
 const MAX_INCLUDES: usize = 10;
 
@@ -127,7 +130,11 @@ impl Config {
         name.split("::").try_fold(&self.top, |item, part| item.child(part))
     }
 
+    /// A name of more parts than any real one has sets nothing.
     fn set(&mut self, name: &str, value: &str) {
+        if name.split("::").count() > MAX_DEPTH {
+            return;
+        }
         let mut item = &mut self.top;
         for part in name.split("::") {
             let at = match item
@@ -207,6 +214,9 @@ impl Config {
                     continue;
                 }
                 let (mut tag, mut word) = words(&statement).ok_or_else(|| failed("malformed statement"))?;
+                if byte == b'{' && scopes.len() >= MAX_DEPTH {
+                    return Err(failed("blocks nested too deep"));
+                }
                 if byte == b'{' {
                     scopes.push(parent.clone());
                     parent = join(&parent, &tag);
