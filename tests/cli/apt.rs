@@ -1,7 +1,7 @@
 //! What omg says of apt's packages, held against apt's and dpkg's own programs: this machine over every package, and copies of
 //! it with pins, holds, a second release and a foreign architecture.
 
-use crate::apt_copy::{Copy, FOREIGN, NATIVE, has_copies};
+use crate::apt_copy::{Copy, NATIVE, has_copies};
 use crate::support::{Place, has_apt};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -151,44 +151,83 @@ impl Machine {
         let names = self.lines("apt-cache", &["pkgnames"]);
         let names: Vec<&str> =
             names.iter().map(String::as_str).filter(|name| !name.contains(':')).step_by(nth).collect();
-        let mut asked: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        if self.copy.is_some() {
-            asked.extend(names.iter().map(|name| format!("{name}:{FOREIGN}")));
-        }
-        let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
         let mut theirs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for some in asked.chunks(20_000) {
+        for some in names.chunks(20_000) {
             let mut last = String::new();
             for line in self.lines("apt-cache", &[&["rdepends"], some].concat()) {
-                match line.strip_prefix(' ') {
-                    Some(other) => {
-                        let other = other.trim_start_matches([' ', '|']);
-                        theirs.entry(last.clone()).or_default().insert(other.to_owned());
-                    }
+                match line.strip_prefix("  ").or_else(|| line.strip_prefix(" |")) {
+                    // Further in stands who else provides what is asked for.
+                    Some(other) if other.starts_with(' ') => {}
+                    Some(other) => _ = theirs.entry(last.clone()).or_default().insert(other.to_owned()),
                     None if line == "Reverse Depends:" => {}
-                    None => last = line.split(':').next().unwrap().to_owned(),
+                    None => {
+                        last = line.split(':').next().unwrap().to_owned();
+                        theirs.entry(last.clone()).or_default();
+                    }
                 }
             }
         }
+        // Of what is pinned away apt-cache does not speak.
+        assert!(theirs.len() > names.len() / 2, "{} of {}", theirs.len(), names.len());
+        let names: Vec<&str> = names.into_iter().filter(|name| theirs.contains_key(*name)).collect();
         let questions: Vec<_> = names.iter().map(|name| vec!["deps", "--reverse", *name]).collect();
         let (mut ours_lines, mut theirs_lines) = (BTreeSet::new(), BTreeSet::new());
         for (name, (_, rows)) in names.iter().zip(self.ask_many(&questions)) {
             for row in rows.as_array().into_iter().flatten() {
-                ours_lines.insert(format!("{name} < {}", text(row, "name")));
+                // To apt a foreign package asks for another package of the name.
+                if !text(row, "name").contains(':') {
+                    ours_lines.insert(format!("{name} < {}", text(row, "name")));
+                }
             }
-            for other in theirs.get(*name).into_iter().flatten() {
+            for other in theirs.get(*name).into_iter().flatten().filter(|other| !other.contains(':')) {
                 theirs_lines.insert(format!("{name} < {other}"));
             }
         }
-        same("dependants", &ours_lines, &theirs_lines);
+        // To apt `NAME:any` is another name.
+        let more: Vec<(&str, &str)> =
+            ours_lines.difference(&theirs_lines).map(|line| line.split_once(" < ").unwrap()).collect();
+        let any: BTreeSet<String> = self
+            .pages(&more.iter().map(|(_, other)| *other).collect())
+            .iter()
+            .flat_map(|(other, page)| {
+                let asks = more.iter().filter(move |(name, by)| by == other && page.contains(&format!("{name}:any")));
+                asks.map(move |(name, _)| format!("{name} < {other}"))
+            })
+            .collect();
+        same("dependants", &ours_lines, &theirs_lines.union(&any).cloned().collect());
         println!("dependants: {} of {} names", ours_lines.len(), names.len());
+    }
+
+    /// What `apt-cache show` says of each name.
+    fn pages(&self, names: &BTreeSet<&str>) -> BTreeMap<String, String> {
+        let mut pages: BTreeMap<String, String> = BTreeMap::new();
+        for name in names {
+            pages.insert((*name).to_owned(), self.lines("apt-cache", &["show", name]).join("\n"));
+        }
+        pages
+    }
+
+    fn with_a_candidate(&self, names: BTreeSet<String>) -> BTreeSet<String> {
+        if self.copy.is_none() || names.is_empty() {
+            return names;
+        }
+        let named: Vec<&str> = names.iter().map(String::as_str).collect();
+        let pages = self.ask(&[&["info"], &named[..]].concat());
+        let without = pages.iter().filter(|page| page["version"].is_null()).map(|page| text(page, "name"));
+        let without: BTreeSet<&str> = without.collect();
+        names.iter().filter(|name| !without.contains(name.as_str())).cloned().collect()
     }
 
     fn every_hit(&self) {
         for terms in TERMS {
             let ours = self.names(&[&["search", "--all", "--"], *terms].concat());
+            // Of a name apt-cache searches one architecture, the native one here.
+            let ours: BTreeSet<String> = ours.into_iter().filter(|name| !name.contains(':')).collect();
+            // Nor does it show what is pinned away.
+            let ours = self.with_a_candidate(ours);
             let theirs = self.lines("apt-cache", &[&["search", "--"], *terms].concat());
-            let theirs = theirs.iter().map(|line| line.split(" - ").next().unwrap().to_owned());
+            let theirs =
+                theirs.iter().map(|line| line.split(" - ").next().unwrap().split(':').next().unwrap().to_owned());
             same(&format!("{terms:?}"), &ours, &theirs.collect());
             println!("{terms:?}: {}", ours.len());
         }
@@ -213,7 +252,6 @@ const TERMS: &[&[&str]] = &[
     &["image viewer"],
     &["python3-", "yaml"],
     &["mail-transport-agent"],
-    &["g"],
     &["zzzqqq"],
 ];
 

@@ -9,7 +9,7 @@ use std::process::Command;
 
 const LISTS: &str = "/var/lib/apt/lists";
 pub const NATIVE: &str = "amd64";
-pub const FOREIGN: &str = "i386";
+const FOREIGN: &str = "i386";
 
 /// A configuration that names nothing of the machine's.
 pub struct Copy {
