@@ -26,9 +26,8 @@ pub trait Backend: Send + Sync {
     /// The same for [`Backend::read_local`] and [`Backend::read_owned`].
     fn local_inputs(&self) -> Vec<PathBuf>;
 
-    /// Every version of every package the repositories offer. A damaged file is a
-    /// [`Problem`](crate::model::Problem) told to the sink, and the other files still answer; `Err` is for what makes
-    /// the whole answer worthless.
+    /// Every version of every package the repositories offer. A damaged file is a [`Problem`] told to the sink, and the
+    /// other files still answer; `Err` is for what makes the whole answer worthless.
     fn read_catalogue(&self, sink: &mut dyn CatalogueSink) -> Result<()>;
 
     /// Every package of the machine's own database.
