@@ -137,13 +137,18 @@ impl Catalogue {
 
     /// The packages of these numbers, in the order of the numbers.
     pub fn rows_of(&self, ids: &[u32]) -> Result<Vec<Row>> {
-        let mut sorted: Vec<(u32, usize)> = ids.iter().copied().zip(0..).collect();
+        let mut sorted = ids.to_vec();
         sorted.sort_unstable();
-        let mut rows: Vec<Option<Row>> = vec![None; ids.len()];
-        for (id, place) in sorted {
-            rows[place] = Some(self.row(id)?);
-        }
-        Ok(rows.into_iter().flatten().collect())
+        sorted.dedup();
+        let mut names = Vec::with_capacity(sorted.len());
+        self.names()?.each_of(&sorted, |_, name| names.push(name.to_vec()))?;
+        let (mut rows, mut names) = (Vec::with_capacity(sorted.len()), names.into_iter());
+        self.each_of(&sorted, |id, stored| {
+            rows.extend(names.next().map(|name| stored.owned(id, name)));
+            Ok(())
+        })?;
+        let place = |id: &u32| sorted.binary_search(id).ok().and_then(|place| rows.get(place));
+        ids.iter().map(|id| place(id).cloned().ok_or_else(|| self.file.damaged("a package is missing"))).collect()
     }
 
     /// Calls back with every package in order.

@@ -26,6 +26,9 @@ const SUMMARY_WORD: Quality = 3;
 pub(super) const SUMMARY_INSIDE: Quality = 2;
 const REST_INSIDE: Quality = 1;
 
+/// In a hit's rank: above the popularity, below the quality.
+const INSTALLED: u32 = 1 << 8;
+
 /// A package that fits, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hit {
@@ -75,18 +78,21 @@ pub fn search(catalogue: &Catalogue, query: &Query<'_>, installed: &[u32], sorte
         }
     }
     restrict(catalogue, query, &mut total)?;
-    let mut installed = installed.iter().copied().peekable();
-    let mut hits: Vec<Hit> = Vec::new();
     let found = marked(&total, u8::MAX);
-    let mut left = found.iter().copied().peekable();
+    let mut hits: Vec<Hit> = Vec::with_capacity(found.len());
     catalogue.popularity(|range, popularity| {
-        while let Some(id) = left.next_if(|id| range.contains(id)) {
-            while installed.next_if(|next| *next < id).is_some() {}
-            let (here, popular) = (installed.peek() == Some(&id), popularity[(id - range.start) as usize]);
-            let quality = total[id as usize];
-            hits.push(Hit { id, rank: u32::from(quality) << 9 | u32::from(here) << 8 | u32::from(popular) });
-        }
+        let left = &found[hits.len()..];
+        let here = &left[..left.partition_point(|id| *id < range.end)];
+        hits.extend(here.iter().map(|&id| {
+            let popular = u32::from(popularity[(id - range.start) as usize]);
+            Hit { id, rank: u32::from(total[id as usize]) << 9 | popular }
+        }));
     })?;
+    for id in installed {
+        if let Ok(place) = hits.binary_search_by_key(id, |hit| hit.id) {
+            hits[place].rank |= INSTALLED;
+        }
+    }
     let order = |a: &Hit, b: &Hit| b.rank.cmp(&a.rank).then(a.id.cmp(&b.id));
     if sorted < hits.len() {
         hits.select_nth_unstable_by(sorted, order);

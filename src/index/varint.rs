@@ -10,7 +10,19 @@ pub fn push(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// The number at `*at`, which moves behind it; `None` where the bytes end or the number would not fit.
+#[inline]
 pub fn pull(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    // Most numbers are short.
+    match bytes.get(*at) {
+        Some(&byte) if byte < 0x80 => {
+            *at += 1;
+            Some(u64::from(byte))
+        }
+        _ => pull_long(bytes, at),
+    }
+}
+
+fn pull_long(bytes: &[u8], at: &mut usize) -> Option<u64> {
     let mut value = 0u64;
     for shift in (0..64).step_by(7) {
         let byte = *bytes.get(*at)?;
