@@ -50,8 +50,9 @@ fn apt_one(text: &str) -> Option<Relation<'_>> {
 }
 
 fn pacman_one(text: &str) -> Option<Relation<'_>> {
-    // An optional dependency carries its reason behind ": "; an epoch's colon has no space behind it.
-    let text = text.split(": ").next().unwrap_or(text).trim().trim_end_matches(':');
+    // An optional dependency carries its reason behind ": "; an epoch's colon has no space behind it. A colon with nothing
+    // behind it belongs to the name, as it does for libalpm, which then finds no such package.
+    let text = text.split(": ").next().unwrap_or(text).trim();
     if text.is_empty() {
         return None;
     }
@@ -84,6 +85,12 @@ mod tests {
         assert_eq!(all[1][0], Relation { name: "vim", arch: "", operator: "=", version: "1:9.0-1" });
         assert_eq!(all[2][0].name, "python");
         assert_eq!(all[3][0].name, "libfoo.so");
+    }
+
+    #[test]
+    fn a_colon_without_a_reason_belongs_to_the_name() {
+        let all = parse(Source::Pacman, "python:\nruby: \nperl: for x\n");
+        assert_eq!(all.iter().map(|one| one[0].name).collect::<Vec<_>>(), ["python:", "ruby", "perl"]);
     }
 
     #[test]
