@@ -35,7 +35,10 @@ pub fn main() -> ExitCode {
     let Some((name, verb_matches)) = matches.subcommand() else { return Exit::Usage.into() };
     let verb = VERBS.iter().find(|verb| verb.name == name).expect("the parser knows only these");
     let ctx = context(verb_matches);
-    run(verb, &ctx, verb_matches).into()
+    let exit = run(verb, &ctx, verb_matches);
+    // The process ends here: giving back piece by piece what the index took would be time for nobody.
+    std::mem::forget(ctx);
+    exit.into()
 }
 
 fn run(verb: &Verb, ctx: &Ctx, matches: &ArgMatches) -> Exit {
