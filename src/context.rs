@@ -64,7 +64,7 @@ impl Ctx {
         let reason = match self.status() {
             Ok((folder, status)) => {
                 let stale = status.staleness().any();
-                match self.open(&folder, Some(&status)) {
+                match self.open(&folder, Some(status)) {
                     Ok(index) if !stale => return Ok(index),
                     Ok(index) => {
                         return match self.refresh(Request::default()) {
@@ -91,15 +91,15 @@ impl Ctx {
     }
 
     /// The index of a folder, opened unless it is the one that is open already.
-    fn open(&self, folder: &Path, status: Option<&Status>) -> index::Result<Rc<Index>> {
+    fn open(&self, folder: &Path, status: Option<Status>) -> index::Result<Rc<Index>> {
         let mut opened = self.opened.borrow_mut();
-        if let (Some(index), Some(status)) = (&*opened, status)
+        if let (Some(index), Some(status)) = (&*opened, &status)
             && index.folder == folder
             && index.status == *status
         {
             return Ok(Rc::clone(index));
         }
-        Ok(Rc::clone(opened.insert(Rc::new(Index::open(folder)?))))
+        Ok(Rc::clone(opened.insert(Rc::new(Index::open_from(folder, status)?))))
     }
 
     /// Refreshes the first folder that can be written.

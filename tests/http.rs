@@ -48,27 +48,29 @@ struct Server {
 impl Server {
     /// `answer` gets the text of the request's head and how many came before.
     fn start(answer: impl Fn(&str, usize) -> Reply + Send + 'static) -> Server {
+        Server::serving(move |stream, requests| {
+            let request = head_of(stream);
+            let before = {
+                let mut requests = requests.lock().unwrap();
+                requests.push(request.clone());
+                requests.len() - 1
+            };
+            let reply = answer(&request, before);
+            // The client may have had enough.
+            let _ = stream.write_all(&reply.bytes);
+            if reply.stall {
+                let _ = stream.read(&mut [0]);
+            }
+        })
+    }
+
+    /// `serve` has each connection, one after another, and the heads of the requests so far.
+    fn serving(serve: impl Fn(&mut TcpStream, &Mutex<Vec<String>>) + Send + 'static) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let seen = requests.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let request = head_of(&mut stream);
-                let before = {
-                    let mut seen = seen.lock().unwrap();
-                    seen.push(request.clone());
-                    seen.len() - 1
-                };
-                let reply = answer(&request, before);
-                // The client may have had enough.
-                let _ = stream.write_all(&reply.bytes);
-                if reply.stall {
-                    let _ = stream.read(&mut [0]);
-                }
-            }
-        });
+        std::thread::spawn(move || listener.incoming().for_each(|stream| serve(&mut stream.unwrap(), &seen)));
         Server { port, requests }
     }
 
@@ -709,23 +711,16 @@ fn search_domains_are_tried_in_order() {
 
 /// A proxy that opens tunnels to anywhere, all of which lead to `target`.
 fn tunnel(target: u16) -> Server {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let requests = Arc::new(Mutex::new(Vec::new()));
-    let seen = requests.clone();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut client = stream.unwrap();
-            seen.lock().unwrap().push(head_of(&mut client));
-            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
-            let mut server = TcpStream::connect(("127.0.0.1", target)).unwrap();
-            let (mut back_from, mut back_to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-            std::thread::spawn(move || std::io::copy(&mut client, &mut server));
-            let _ = std::io::copy(&mut back_from, &mut back_to);
-            let _ = back_to.shutdown(std::net::Shutdown::Both);
-        }
-    });
-    Server { port, requests }
+    Server::serving(move |client, requests| {
+        requests.lock().unwrap().push(head_of(client));
+        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        let mut server = TcpStream::connect(("127.0.0.1", target)).unwrap();
+        let (mut back_from, mut back_to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+        let mut client = client.try_clone().unwrap();
+        std::thread::spawn(move || std::io::copy(&mut client, &mut server));
+        let _ = std::io::copy(&mut back_from, &mut back_to);
+        let _ = back_to.shutdown(std::net::Shutdown::Both);
+    })
 }
 
 #[test]

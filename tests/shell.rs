@@ -131,7 +131,9 @@ fn installed(program: &str) -> bool {
     let found =
         std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).any(|dir| dir.join(program).exists());
     if !found {
-        eprintln!("skipped: {program} is not installed");
+        // The harness names its threads after the tests.
+        let test = std::thread::current().name().unwrap_or("shell").to_owned();
+        eprintln!("skipped {test}: {program} is not installed");
     }
     found
 }

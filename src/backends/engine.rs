@@ -68,7 +68,7 @@ impl Request {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// The library and its version, for [`Authority::Engine`](crate::model::Authority::Engine).
-    pub library: String,
+    pub decider: String,
     /// As the engine gave them.
     pub choices: Vec<Choice>,
 }
@@ -231,7 +231,7 @@ pub(crate) enum Silence {
 pub(crate) fn hear(stdout: impl Read) -> Result<Reply, Silence> {
     let mut lines = BufReader::with_capacity(1 << 16, stdout.take(MAX_REPLY_BYTES));
     let mut line = String::new();
-    let library = match lines.read_line(&mut line) {
+    let decider = match lines.read_line(&mut line) {
         Ok(_) => greeting(&line)?,
         Err(e) => return Err(Silence::NoGreeting(e.to_string())),
     };
@@ -251,7 +251,7 @@ pub(crate) fn hear(stdout: impl Read) -> Result<Reply, Silence> {
                 Some(choice) => choices.push(choice),
                 None => return Err(Silence::Broken(format!("not a choice: {rest:?}"))),
             },
-            Some(("end", count)) if count.parse() == Ok(choices.len()) => return Ok(Reply { library, choices }),
+            Some(("end", count)) if count.parse() == Ok(choices.len()) => return Ok(Reply { decider, choices }),
             Some(("error", message)) => return Err(Silence::Refused(message.to_owned())),
             _ => return Err(Silence::Broken(format!("not an answer: {whole:?}"))),
         }
@@ -392,7 +392,7 @@ mod tests {
             three(asked, answer)
         });
         let reply = hear(&out[..]).unwrap();
-        assert_eq!(reply.library, "libtest 1.2");
+        assert_eq!(reply.decider, "libtest 1.2");
         assert_eq!(reply.choices.len(), 3);
         assert_eq!(reply.choices[0].candidate.as_deref(), Some("1.3-1"));
         assert_eq!((reply.choices[1].arch.as_str(), &reply.choices[1].candidate), ("i386", &None));
@@ -441,7 +441,7 @@ mod tests {
         let (_folder, engine) =
             script("echo omg-engine 1 libtest 3; read q; printf 'choice\\tzlib\\t\\t1\\tcore\\t\\nend\\t1\\n'");
         let reply = engine.ask(&request()).unwrap();
-        assert_eq!((reply.library.as_str(), reply.choices.len()), ("libtest 3", 1));
+        assert_eq!((reply.decider.as_str(), reply.choices.len()), ("libtest 3", 1));
     }
 
     #[test]

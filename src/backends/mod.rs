@@ -55,3 +55,21 @@ pub trait Backend: Send + Sync {
     /// The family's own version order.
     fn compare(&self, a: &str, b: &str) -> Ordering;
 }
+
+/// Checks facts like `1.0 < 1:0`, which commas or lines part, in both directions; how many comparisons these were.
+#[cfg(test)]
+pub(crate) fn check_version_facts(facts: &str, compare: impl Fn(&str, &str) -> Ordering) -> usize {
+    let mut checked = 0;
+    for fact in facts.split([',', '\n']).map(str::trim).filter(|fact| !fact.is_empty()) {
+        let [a, sign, b] = fact.split(' ').collect::<Vec<_>>()[..] else { panic!("{fact}") };
+        let expected = match sign {
+            "<" => Ordering::Less,
+            "=" => Ordering::Equal,
+            _ => Ordering::Greater,
+        };
+        assert_eq!(compare(a, b), expected, "{fact}");
+        assert_eq!(compare(b, a), expected.reverse(), "{fact}, the other way round");
+        checked += 2;
+    }
+    checked
+}

@@ -22,7 +22,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
         return Ok(Exit::NothingFound);
     }
     // Somebody waits with a finger on the tab key: nothing is rebuilt here, and an old list of names serves.
-    let (folder, _) = ctx.status()?;
+    let (folder, status) = ctx.status()?;
     let mut out = Vec::new();
     let mut push = |_: u32, name: &[u8]| {
         let fits = name.starts_with(prefix);
@@ -34,10 +34,10 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
     };
     if matches.get_flag("installed") {
         let open = |status: &Status| Local::open(&folder.join(status::local_name(status.local_generation)));
-        open_named(&folder, open)?.1.names()?.each_from(prefix, &mut push)?;
+        open_named(&folder, Some(status), open)?.1.names()?.each_from(prefix, &mut push)?;
     } else {
         let open = |status: &Status| Catalogue::open(&folder.join(status::catalogue_name(status.catalogue_generation)));
-        let (_, catalogue) = open_named(&folder, open)?;
+        let (_, catalogue) = open_named(&folder, Some(status), open)?;
         catalogue.names()?.each_from(prefix, &mut push)?;
     }
     ctx.ui.print(&String::from_utf8_lossy(&out))?;

@@ -42,7 +42,12 @@ pub struct Index {
 impl Index {
     /// Opens the index of a folder.
     pub fn open(folder: &Path) -> Result<Index> {
-        let (status, (catalogue, local)) = open_named(folder, |status| Self::open_with(folder, status))?;
+        Self::open_from(folder, None)
+    }
+
+    /// The same for a folder whose status may have been read already.
+    pub fn open_from(folder: &Path, known: Option<Status>) -> Result<Index> {
+        let (status, (catalogue, local)) = open_named(folder, known, |status| Self::open_with(folder, status))?;
         Ok(Index { folder: folder.into(), status, catalogue, local })
     }
 
@@ -59,12 +64,19 @@ impl Index {
     }
 }
 
-/// Reads the status and opens files that it names. A refresh may replace them at the same moment: the old files go after the
+/// Reads the status, if it is not known, and opens files that it names. A refresh may replace them at the same moment: the old files go after the
 /// new status is in place, so a status that names a file that is gone is read again.
-pub fn open_named<T>(folder: &Path, open: impl Fn(&Status) -> Result<T>) -> Result<(Status, T)> {
+pub fn open_named<T>(
+    folder: &Path,
+    mut known: Option<Status>,
+    open: impl Fn(&Status) -> Result<T>,
+) -> Result<(Status, T)> {
     let mut tries = 0;
     loop {
-        let status = Status::read(folder)?;
+        let status = match known.take() {
+            Some(status) => status,
+            None => Status::read(folder)?,
+        };
         match open(&status) {
             Ok(opened) => return Ok((status, opened)),
             Err(Error::Missing(_)) if tries < 5 => tries += 1,

@@ -159,9 +159,34 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// The bodies of the `case` statements that bash and zsh share: which command a word enters, what an option takes,
-/// what an argument takes.
-fn shared_cases(levels: &[Level]) -> [String; 3] {
+/// The functions that bash and zsh have in common.
+const TABLES: &str = r#"# Sets entered: the command that word $2 leads to from command $1.
+_omg_enters() {
+    entered=
+    case "$1 $2" in
+@ENTERS@
+    esac
+}
+
+# Sets kind: what option $2 of command $1 takes; empty for a flag.
+_omg_option() {
+    kind=
+    case "$1 $2" in
+@OPTION@
+    esac
+}
+
+# Sets kind: what argument number $2 of command $1 is.
+_omg_positional() {
+    kind=
+    case "$1 $2" in
+@POSITIONAL@
+    esac
+}
+"#;
+
+/// [`TABLES`] filled in: which command a word enters, what an option takes, what an argument takes.
+fn tables(levels: &[Level]) -> String {
     let (mut enters, mut option, mut positional) = (String::new(), String::new(), String::new());
     for Level { path, commands, options, positionals } in levels {
         for Subcommand { names, .. } in commands {
@@ -184,5 +209,8 @@ fn shared_cases(levels: &[Level]) -> [String; 3] {
             }
         }
     }
-    [enters, option, positional].map(|cases| if cases.is_empty() { "        *) ;;\n".into() } else { cases })
+    let cases = [("@ENTERS@\n", enters), ("@OPTION@\n", option), ("@POSITIONAL@\n", positional)];
+    cases.iter().fold(TABLES.to_owned(), |text, (mark, cases)| {
+        text.replace(mark, if cases.is_empty() { "        *) ;;\n" } else { cases })
+    })
 }

@@ -349,7 +349,7 @@ fn an_index_replaced_between_its_status_and_its_files_is_opened_anew() {
     let machine = Machine::new();
     machine.refresh();
     let tries = std::cell::Cell::new(0);
-    let (status, local) = open_named(&machine.index(), |status| {
+    let (status, local) = open_named(&machine.index(), None, |status| {
         tries.set(tries.get() + 1);
         if tries.get() == 1 {
             machine.enter(State::B);
@@ -363,7 +363,7 @@ fn an_index_replaced_between_its_status_and_its_files_is_opened_anew() {
     // And where it stays away that is an error, not a wait.
     let gone = Local::open(Path::new("/nonexistent/local"));
     assert!(matches!(gone, Err(Error::Missing(_))));
-    let opened = open_named(&machine.index(), |_| Local::open(Path::new("/nonexistent/local")));
+    let opened = open_named(&machine.index(), None, |_| Local::open(Path::new("/nonexistent/local")));
     assert!(matches!(opened.err(), Some(Error::Damaged { .. })));
 }
 

@@ -203,7 +203,7 @@ fn names_of<'a>(scope: Scope<'a>) -> Option<Vec<&'a str>> {
 }
 
 fn engine_policy(reply: Reply) -> Policy {
-    Policy { authority: Authority::Engine(reply.library), choices: reply.choices }
+    Policy { authority: Authority::Engine(reply.decider), choices: reply.choices }
 }
 
 impl Backend for Alpm {

@@ -98,7 +98,7 @@ impl Apt {
     /// The policy about the packages of `entries`.
     fn decide(&self, world: &lists::World, pins: &Pins, entries: &[Entry<'_>]) -> Policy {
         let mut reason = match self.ask(world, entries) {
-            Ok(reply) => return Policy { authority: Authority::Engine(reply.library), choices: reply.choices },
+            Ok(reply) => return Policy { authority: Authority::Engine(reply.decider), choices: reply.choices },
             Err(reason) => format!("{reason:#}"),
         };
         let default_release = self.config.find("APT::Default-Release");

@@ -103,18 +103,6 @@ mod tests {
             1.2.0~b7-1 > 1.2.0~b6-1, 1.011-1 > 1.06-2, 0.0.9+dfsg1-1 > 0.0.8+dfsg1-3
             4.6.99+svn6582-1 > 4.6.99+svn6496-1, 53 > 52, 0.9.9~pre122-1 > 0.9.9~pre111-1
             2:2.3.2-2+lenny2 > 2:2.3.2-2, 1:3.8.1-1 > 3.8.GA-1, 1.0.1+gpl-1 > 1.0.1-2, 1a < 1000a";
-        let mut checked = 0;
-        for fact in facts.split([',', '\n']).map(str::trim).filter(|fact| !fact.is_empty()) {
-            let [a, sign, b] = fact.split(' ').collect::<Vec<_>>()[..] else { panic!("{fact}") };
-            let expected = match sign {
-                "<" => Ordering::Less,
-                "=" => Ordering::Equal,
-                _ => Ordering::Greater,
-            };
-            assert_eq!(compare(a, b), expected, "{fact}");
-            assert_eq!(compare(b, a), expected.reverse(), "{fact}, the other way round");
-            checked += 2;
-        }
-        assert_eq!(checked, 86);
+        assert_eq!(crate::backends::check_version_facts(facts, compare), 86);
     }
 }

@@ -1,9 +1,8 @@
 //! For bash 4 and later, with or without the package bash-completion.
 
-use super::{Level, quoted, shared_cases};
+use super::{Level, quoted, tables};
 
 pub(super) fn script(levels: &[Level]) -> String {
-    let [enters, option, positional] = shared_cases(levels);
     let mut lists = String::new();
     for level in levels {
         let commands: Vec<&str> = level.commands.iter().flat_map(|c| &c.names).map(String::as_str).collect();
@@ -15,11 +14,7 @@ pub(super) fn script(levels: &[Level]) -> String {
             quoted(&options.join(" "))
         );
     }
-    TEMPLATE
-        .replace("@ENTERS@\n", &enters)
-        .replace("@OPTION@\n", &option)
-        .replace("@POSITIONAL@\n", &positional)
-        .replace("@LISTS@\n", &lists)
+    TEMPLATE.replace("@TABLES@\n", &tables(levels)).replace("@LISTS@\n", &lists)
 }
 
 /// bash splits the words at the characters of COMP_WORDBREAKS as well (`libc6:i386` is three words), so they are put
@@ -28,29 +23,7 @@ pub(super) fn script(levels: &[Level]) -> String {
 const TEMPLATE: &str = r#"# shellcheck shell=bash
 # Completes omg in bash. Made by `omg completions bash`.
 
-# Sets entered: the command that word $2 leads to from command $1.
-_omg_enters() {
-    entered=
-    case "$1 $2" in
-@ENTERS@
-    esac
-}
-
-# Sets kind: what option $2 of command $1 takes; empty for a flag.
-_omg_option() {
-    kind=
-    case "$1 $2" in
-@OPTION@
-    esac
-}
-
-# Sets kind: what argument number $2 of command $1 is.
-_omg_positional() {
-    kind=
-    case "$1 $2" in
-@POSITIONAL@
-    esac
-}
+@TABLES@
 
 # Sets commands and options: the words that may follow command $1.
 _omg_lists() {

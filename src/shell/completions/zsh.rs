@@ -1,20 +1,15 @@
 //! For zsh with its completion system (`compinit`). The same text may lie in a folder of `fpath` as `_omg` or be sourced.
 
-use super::{Level, quoted, shared_cases};
+use super::{Level, quoted, tables};
 
 pub(super) fn script(levels: &[Level]) -> String {
-    let [enters, option, positional] = shared_cases(levels);
     let mut lists = String::new();
     for level in levels {
         let commands = described(level.commands.iter().map(|c| (&c.names, &c.help)));
         let options = described(level.options.iter().map(|o| (&o.names, &o.help)));
         lists += &format!("        {}) commands=({commands}) options=({options}) ;;\n", quoted(&level.path));
     }
-    TEMPLATE
-        .replace("@ENTERS@\n", &enters)
-        .replace("@OPTION@\n", &option)
-        .replace("@POSITIONAL@\n", &positional)
-        .replace("@LISTS@\n", &lists)
+    TEMPLATE.replace("@TABLES@\n", &tables(levels)).replace("@LISTS@\n", &lists)
 }
 
 /// `'name:help' ...`, as `_describe` takes them.
@@ -30,29 +25,7 @@ fn described<'a>(all: impl Iterator<Item = (&'a Vec<String>, &'a String)>) -> St
 const TEMPLATE: &str = r#"#compdef omg
 # Completes omg in zsh. Made by `omg completions zsh`.
 
-# Sets entered: the command that word $2 leads to from command $1.
-_omg_enters() {
-    entered=
-    case "$1 $2" in
-@ENTERS@
-    esac
-}
-
-# Sets kind: what option $2 of command $1 takes; empty for a flag.
-_omg_option() {
-    kind=
-    case "$1 $2" in
-@OPTION@
-    esac
-}
-
-# Sets kind: what argument number $2 of command $1 is.
-_omg_positional() {
-    kind=
-    case "$1 $2" in
-@POSITIONAL@
-    esac
-}
+@TABLES@
 
 # Sets commands and options: what may follow command $1.
 _omg_lists() {
