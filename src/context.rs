@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::error::{Exit, Hinted};
 use crate::index::{self, Index, Status};
 use crate::model::Source;
-use crate::ops::{Outcome, Place, Request, World, fetch, refresh};
+use crate::ops::{Known, Outcome, Place, Request, World, fetch, refresh};
 use crate::ui::{Stages, Ui};
 use anyhow::Result;
 use std::cell::{Cell, RefCell};
@@ -43,44 +43,26 @@ impl Ctx {
         }
     }
 
-    /// The status of the first folder that has one, fresh ones first.
-    pub fn status(&self) -> index::Result<(PathBuf, Status)> {
-        let mut stale = None;
-        let mut failed = None;
-        for folder in self.place.folders() {
-            match self.place.status(&folder) {
-                Ok(status) if !status.staleness().any() => return Ok((folder, status)),
-                Ok(status) => stale = stale.or(Some((folder, status))),
-                Err(error) => failed = failed.or(Some(error)),
-            }
-        }
-        stale.ok_or_else(|| failed.unwrap_or_else(|| index::Error::Missing(PathBuf::from("$HOME/.cache/omg"))))
-    }
-
     /// The index, brought up to date first where it is stale, damaged or not there and may be written. Where it is stale
     /// and may not, the answer comes from what there is, and says so.
     pub fn index(&self) -> Result<Rc<Index>> {
         self.stale.set(false);
-        let reason = match self.status() {
-            Ok((folder, status)) => {
-                let stale = status.staleness().any();
-                match self.open(&folder, Some(status)) {
-                    Ok(index) if !stale => return Ok(index),
-                    Ok(index) => {
-                        return match self.refresh(Request::default()) {
-                            Ok((folder, _)) => Ok(self.open(&folder, None)?),
-                            Err(error) => {
-                                self.ui.warn(&format!(
-                                    "this answer is stale, and the index cannot be refreshed: {error:#}"
-                                ));
-                                self.stale.set(true);
-                                Ok(index)
-                            }
-                        };
-                    }
-                    Err(error) => error,
+        let reason = match self.place.known() {
+            Ok(Known { folder, status, stale }) => match self.open(&folder, Some(status)) {
+                Ok(index) if !stale => return Ok(index),
+                Ok(index) => {
+                    return match self.refresh(Request::default()) {
+                        Ok((folder, _)) => Ok(self.open(&folder, None)?),
+                        Err(error) => {
+                            self.ui
+                                .warn(&format!("this answer is stale, and the index cannot be refreshed: {error:#}"));
+                            self.stale.set(true);
+                            Ok(index)
+                        }
+                    };
                 }
-            }
+                Err(error) => error,
+            },
             Err(error) => error,
         };
         let request = Request { force: !matches!(reason, index::Error::Missing(_)) };

@@ -6,8 +6,8 @@
 
 use crate::context::Ctx;
 use crate::error::Exit;
-use crate::index::{Error, Status};
-use crate::ops::Place;
+use crate::index::Error;
+use crate::ops::{Known, Place};
 use crate::runtimes::pin;
 use crate::ui::{Ui, clean};
 use anyhow::Result;
@@ -47,41 +47,21 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
 }
 
 fn answer(ui: &Ui, place: &Place, format: &str) -> Exit {
-    let (status, unreadable) = status(place);
-    match ui.print(&segment(status, format)) {
+    let (known, unreadable) = match place.known() {
+        Ok(known) => (Some(known), false),
+        Err(error) => (None, !matches!(error, Error::Missing(_))),
+    };
+    match ui.print(&segment(known, format)) {
         Ok(()) if !unreadable => Exit::Found,
         _ => Exit::Failed,
     }
 }
 
-/// The first status that is fresh, else the first that is there, and whether it is stale. With none, whether that is because
-/// one is damaged or refused.
-fn status(place: &Place) -> (Option<(Status, bool)>, bool) {
-    let mut best: Option<(Status, bool)> = None;
-    let mut unreadable = false;
-    for folder in place.folders() {
-        match place.status(&folder) {
-            Ok(status) => {
-                let stale = status.staleness().any();
-                if !stale || best.is_none() {
-                    best = Some((status, stale));
-                }
-                if !stale {
-                    break;
-                }
-            }
-            Err(error) => unreadable |= !matches!(error, Error::Missing(_)),
-        }
-    }
-    let unreadable = unreadable && best.is_none();
-    (best, unreadable)
-}
-
-fn segment(status: Option<(Status, bool)>, format: &str) -> String {
-    let known = status.is_some();
-    let (status, stale) = status.unwrap_or_default();
+fn segment(known: Option<Known>, format: &str) -> String {
+    let is_known = known.is_some();
+    let (status, stale) = known.map(|known| (known.status, known.stale)).unwrap_or_default();
     // Nought would be an answer.
-    let count = |count: u32| if known { count.to_string() } else { String::new() };
+    let count = |count: u32| if is_known { count.to_string() } else { String::new() };
     let totals = status.totals();
     let security = totals.security_updates.unwrap_or(0);
     let attention = totals.broken + status.problems.len() as u32;

@@ -3,6 +3,7 @@
 use crate::context::Ctx;
 use crate::error::Exit;
 use crate::index::{Catalogue, Local, Status, open_named, status};
+use crate::ops::Known;
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -22,7 +23,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
         return Ok(Exit::NothingFound);
     }
     // Somebody waits with a finger on the tab key: nothing is rebuilt here, and an old list of names serves.
-    let (folder, status) = ctx.status()?;
+    let Known { folder, status, .. } = ctx.place.known()?;
     let mut out = Vec::new();
     let mut push = |_: u32, name: &[u8]| {
         let fits = name.starts_with(prefix);

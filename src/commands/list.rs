@@ -7,6 +7,7 @@ use crate::error::Exit;
 use crate::index::status::Counts;
 use crate::index::{Index, LocalRow};
 use crate::model::{Reason, Source};
+use crate::ops::Known;
 use crate::ui::{Cell, Style, Ui, table};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
@@ -130,8 +131,7 @@ struct Listed {
 fn list(ctx: &Ctx, set: Set, count: bool) -> Result<Reply> {
     if count
         && ctx.backend.is_none()
-        && let Ok((_, status)) = ctx.status()
-        && !status.staleness().any()
+        && let Ok(Known { status, stale: false, .. }) = ctx.place.known()
         && let Some(number) = set.counted(&status.totals())
     {
         return Ok(counted(number as usize, status.problems.is_empty()));
@@ -183,7 +183,7 @@ fn listed(index: &Index, set: Set, row: LocalRow) -> Result<Listed> {
 }
 
 fn text(ui: &Ui, set: Set, listed: &[Listed]) -> String {
-    let row = |package: &Listed| {
+    let rows = listed.iter().map(|package| {
         let mut cells =
             vec![Cell::styled(Style::Name, &package.name), Cell::styled(Style::Version, &package.installed_version)];
         if set == Set::Upgradable {
@@ -195,6 +195,6 @@ fn text(ui: &Ui, set: Set, listed: &[Listed]) -> String {
             cells.push(Cell::styled(Style::Dim, &package.repository));
         }
         cells
-    };
-    table(ui, &listed.iter().map(row).collect::<Vec<_>>())
+    });
+    table(ui, &rows.collect::<Vec<_>>())
 }

@@ -50,14 +50,14 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
 }
 
 fn text(ui: &Ui, owners: &[Owner]) -> String {
-    let row = |owner: &Owner| {
+    let rows = owners.iter().map(|owner| {
         vec![
             Cell::styled(Style::Name, &owner.package),
             Cell::styled(Style::Version, &owner.version),
             Cell::plain(&owner.path),
         ]
-    };
-    table(ui, &owners.iter().map(row).collect::<Vec<_>>())
+    });
+    table(ui, &rows.collect::<Vec<_>>())
 }
 
 fn of(ctx: &Ctx, index: &Index, typed: &Path) -> Result<Vec<Owner>> {

@@ -5,7 +5,7 @@ use crate::context::Ctx;
 use crate::error::Exit;
 use crate::index::status::StoredProblem;
 use crate::index::{Staleness, Status};
-use crate::ops::{Outcome, Request};
+use crate::ops::{Known, Outcome, Request};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::Serialize;
@@ -41,8 +41,7 @@ struct Problem {
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let start = Instant::now();
     if matches.get_flag("if-stale")
-        && let Ok((_, status)) = ctx.status()
-        && !status.staleness().any()
+        && let Ok(Known { status, stale: false, .. }) = ctx.place.known()
     {
         return Ok(reply(Staleness::default(), &status, start));
     }

@@ -6,7 +6,7 @@ use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::index::catalogue::Stored;
 use crate::index::details::VersionDetails;
-use crate::index::search::{Query, nearest, search};
+use crate::index::search::{Found, Query, nearest, search};
 use crate::index::words::{self, lower};
 use crate::index::{Index, Row};
 use crate::model::Source;
@@ -75,9 +75,8 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
         only: matches.get_flag("installed").then_some(&installed_ids),
         keep: (repository.is_some() || ctx.backend.is_some()).then_some(&keep),
     };
-    let hits = search(&index.catalogue, &query, &installed_ids, limit)?;
-    let mut total = hits.len();
-    let shown: Vec<u32> = hits.iter().take(limit).map(|hit| hit.id).collect();
+    let Found { best, mut total } = search(&index.catalogue, &query, &installed_ids, limit)?;
+    let shown: Vec<u32> = best.iter().map(|hit| hit.id).collect();
     let rows = index.catalogue.rows_of(&shown)?;
     let foreign = match repository {
         None => only_here(ctx, &index, &query, &installed)?,
@@ -161,7 +160,10 @@ fn entry(index: &Index, installed: &[(u32, u32)], row: Row) -> Result<Match> {
     };
     let candidate = local.as_ref().map(|local| local.candidate.clone()).filter(|version| !version.is_empty());
     Ok(Match {
-        name: full_name(&row.name, index.catalogue.architecture(row.arch)?),
+        name: match index.catalogue.architecture(row.arch)? {
+            "" => row.name,
+            arch => full_name(&row.name, arch),
+        },
         version: candidate.unwrap_or(row.version),
         installed_version: local.map(|local| local.version),
         repository: repository.to_owned(),
@@ -175,7 +177,7 @@ fn reply(matches: Vec<Match>, exit: Exit) -> Reply {
 }
 
 fn text(ui: &Ui, matches: &[Match]) -> String {
-    let row = |found: &Match| {
+    let rows = matches.iter().map(|found| {
         let place = if found.repository.is_empty() { found.source.name() } else { &found.repository };
         let mark = match &found.installed_version {
             Some(version) if *version == found.version => "[installed]".to_owned(),
@@ -189,8 +191,8 @@ fn text(ui: &Ui, matches: &[Match]) -> String {
             Cell::styled(Style::Good, mark),
             Cell::plain(&found.description),
         ]
-    };
-    table(ui, &matches.iter().map(row).collect::<Vec<_>>())
+    });
+    table(ui, &rows.collect::<Vec<_>>())
 }
 
 fn nothing(index: &Index, terms: &[String], regex: bool) -> Result<Reply> {

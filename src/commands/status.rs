@@ -4,6 +4,7 @@ use super::reply::Reply;
 use crate::context::Ctx;
 use crate::error::Exit;
 use crate::index::status::Counts;
+use crate::ops::Known;
 use crate::ui::{Style, Ui};
 use anyhow::Result;
 use clap::{ArgMatches, Command};
@@ -33,16 +34,16 @@ struct Answer {
 
 pub fn run(ctx: &Ctx, _: &ArgMatches) -> Result<Reply> {
     // The status file alone answers, unless it is stale or not there.
-    let status = match ctx.status() {
-        Ok((_, status)) if !status.staleness().any() => status,
-        _ => ctx.index()?.status.clone(),
+    let (status, stale) = match ctx.place.known() {
+        Ok(Known { status, stale: false, .. }) => (status, false),
+        _ => (ctx.index()?.status.clone(), ctx.answered_stale()),
     };
     let families = status.families.iter().filter_map(|family| {
         let source = family.source()?;
         ctx.shows(source).then(|| Shown { source: source.name(), known: family.known, counts: family.counts })
     });
     let answer = Answer {
-        stale: status.staleness().any(),
+        stale,
         catalogue_built: status.catalogue_built,
         local_built: status.local_built,
         problems: status.problems.len(),

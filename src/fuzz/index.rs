@@ -204,7 +204,7 @@ pub fn search(data: &[u8]) {
     let terms: Vec<String> = text.lines().take(4).map(str::to_owned).collect();
     let catalogue: Catalogue = Catalogue::open(&seed().folder.path().join(&seed().files[1].0)).expect("a whole file");
     let query = Query { terms: &terms, names: true, ..Query::default() };
-    for hit in find(&catalogue, &query, &[1, 2], 10).expect("a whole file") {
+    for hit in find(&catalogue, &query, &[1, 2], 10).expect("a whole file").best {
         let name = catalogue.row(hit.id).expect("a whole file").name;
         for term in &terms {
             assert!(name.contains(&*crate::index::words::lower(term)), "{term:?} finds {name:?}");

@@ -91,6 +91,14 @@ impl Part {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
+
+    /// Brings the packages in the order of their names, for its reader's thread to do: to join parts that are in order is
+    /// quick.
+    pub fn sort(&mut self) {
+        let Part { blob, entries, .. } = self;
+        let name = |entry: &Entry| &blob[entry.name.start as usize..(entry.name.start + entry.name.len) as usize];
+        entries.sort_by(|a, b| a.key.cmp(&b.key).then_with(|| name(a).cmp(name(b))));
+    }
 }
 
 impl CatalogueSink for Part {
@@ -170,6 +178,10 @@ impl Joined<'_> {
         self.parts[usize::from(entry.part)].text(span)
     }
 
+    fn str(&self, entry: &Entry, span: Span) -> &str {
+        std::str::from_utf8(self.text(entry, span)).expect("it was text when it came")
+    }
+
     fn name(&self, entry: &Entry) -> &[u8] {
         self.text(entry, entry.name)
     }
@@ -195,29 +207,38 @@ pub fn write<W: Write>(
     out: &mut BlockWriter<W>,
 ) -> std::io::Result<CatalogueMeta> {
     let (joined, architectures) = join(&parts, choices);
-    let names = joined.packages.iter().map(|range| joined.name(&joined.entries[range.start as usize]));
-    let names = dictionary::build(names);
-    let (words, (provided, targets), (details, places)) = std::thread::scope(|scope| {
+    let (provided, targets) = std::thread::scope(|scope| {
         let words = scope.spawn(|| words_of(&joined));
         let relations = scope.spawn(|| relations_of(&joined));
-        let details = details_of(&joined);
+        // What this thread has made it writes while the others still work.
+        let names = joined.packages.iter().map(|range| joined.name(&joined.entries[range.start as usize]));
+        let names = dictionary::build(names);
+        out.section(&names.blocks, names.items)?;
+        out.section(&names.directory, 0)?;
+        let (details, places) = details_of(&joined);
+        out.section(&details.offsets, details.offsets.len() as u64 / 4)?;
+        out.section(&details.chunks, details.items)?;
+        drop(details);
+        let rows = rows_of(&joined, &places);
+        out.section(&rows.blocks, rows.items)?;
+        out.section(&rows.firsts, rows.firsts.len() as u64 / 4)?;
         let words = words.join().expect("the words thread does not panic");
-        (words, relations.join().expect("the relations thread does not panic"), details)
-    });
-    let rows = rows_of(&joined, &targets.wanted, &places);
-    out.section(&names.blocks, names.items)?;
-    out.section(&names.directory, 0)?;
-    out.section(&rows.rows.blocks, rows.rows.items)?;
-    out.section(&rows.rows.firsts, rows.rows.firsts.len() as u64 / 4)?;
-    out.section(&details.offsets, details.offsets.len() as u64 / 4)?;
-    out.section(&details.chunks, details.items)?;
-    for lists in [&words, &targets.dependants, &provided] {
+        words.write(out)?;
+        let relations = relations.join().expect("the relations thread does not panic");
+        Ok::<_, std::io::Error>(relations)
+    })?;
+    for lists in [&targets.dependants, &provided] {
         lists.write(out)?;
     }
-    out.section(&rows.signatures, rows.signatures.len() as u64 / 4)?;
-    out.section(&rows.popularity, rows.popularity.len() as u64)?;
+    let candidates = (0..joined.packages.len()).map(|package| joined.candidate(package));
+    let signatures: Vec<u8> =
+        candidates.clone().flat_map(|entry| signature(joined.name(entry)).to_le_bytes()).collect();
+    out.section(&signatures, candidates.len() as u64)?;
+    let popularity: Vec<u8> =
+        candidates.clone().zip(&targets.wanted).map(|(entry, wanted)| popularity(entry.popularity, *wanted)).collect();
+    out.section(&popularity, popularity.len() as u64)?;
     let mut packages = [0; 3];
-    (0..joined.packages.len()).for_each(|p| packages[joined.source(joined.candidate(p)) as usize] += 1);
+    candidates.for_each(|entry| packages[joined.source(entry) as usize] += 1);
     let repositories =
         joined.repositories.iter().map(|r| (r.source as u8, r.name.clone(), r.location.clone(), r.security)).collect();
     let meta = CatalogueMeta { repositories, architectures, packages };
@@ -275,17 +296,23 @@ fn join<'p>(parts: &'p [Part], choices: &[(Source, Vec<Choice>)]) -> (Joined<'p>
 
 /// Finds each package's candidate.
 fn choose(joined: &mut Joined<'_>, architectures: &[String], choices: &[(Source, Vec<Choice>)]) {
-    let mut chosen: HashMap<(Source, &[u8], &[u8]), &Choice, Xxh3> = HashMap::default();
+    let mut chosen: [HashMap<&[u8], Vec<&Choice>, Xxh3>; 3] = Default::default();
     for (source, choices) in choices {
+        let chosen = &mut chosen[*source as usize];
         chosen.reserve(choices.len());
-        chosen.extend(choices.iter().map(|c| ((*source, c.name.as_bytes(), c.arch.as_bytes()), c)));
+        choices.iter().for_each(|choice| chosen.entry(choice.name.as_bytes()).or_default().push(choice));
     }
     joined.candidates = (0..joined.packages.len())
         .map(|package| {
             let first = &joined.entries(package)[0];
             let base = joined.packages[package].start;
-            let key = (joined.source(first), joined.name(first), architectures[usize::from(first.arch)].as_bytes());
-            let Some(choice) = chosen.get(&key) else { return (base, 0) };
+            let chosen = &chosen[joined.source(first) as usize];
+            if chosen.is_empty() {
+                return (base, 0);
+            }
+            let arch = &architectures[usize::from(first.arch)];
+            let choices = chosen.get(joined.name(first)).map_or(&[][..], Vec::as_slice);
+            let Some(choice) = choices.iter().find(|choice| choice.arch == *arch) else { return (base, 0) };
             let Some(candidate) = &choice.candidate else { return (base, NO_CANDIDATE) };
             let matches = |entry: &Entry| joined.text(entry, entry.version) == candidate.as_bytes();
             let in_repository =
@@ -326,16 +353,19 @@ impl Lists {
 fn words_of(joined: &Joined<'_>) -> Lists {
     let mut interner = Interner::default();
     let mut pairs = Vec::with_capacity(joined.packages.len() * 12);
+    let mut room = Vec::new();
     for package in 0..joined.packages.len() {
         let entry = joined.candidate(package);
         let mut add = |text: &str, place: u32| {
-            for word in words::words(&words::lower(text)) {
-                pairs.push((interner.id(word.as_bytes()), (package as u32) << WORD_BITS | place));
-            }
+            let number = (package as u32) << WORD_BITS | place;
+            words::each(text, &mut room, |word| pairs.push((interner.id(word), number)));
         };
-        add(&String::from_utf8_lossy(joined.name(entry)), IN_NAME);
-        add(&String::from_utf8_lossy(joined.text(entry, entry.summary)), IN_SUMMARY);
+        add(joined.str(entry, entry.name), IN_NAME);
+        add(joined.str(entry, entry.summary), IN_SUMMARY);
         for (field, text) in fields(joined.text(entry, entry.fields)) {
+            if !words::searched(field) {
+                continue;
+            }
             let Ok(text) = std::str::from_utf8(text) else { continue };
             words::rest(joined.source(entry), field, text).for_each(|text| add(text, IN_REST));
         }
@@ -396,13 +426,6 @@ fn relations_of(joined: &Joined<'_>) -> (Lists, Targets) {
     (Lists::new(&provided, &providers), Targets { dependants, wanted })
 }
 
-#[derive(Default)]
-struct RowSections {
-    rows: RowsBuilder,
-    signatures: Vec<u8>,
-    popularity: Vec<u8>,
-}
-
 /// Every package's page, and where each is.
 fn details_of(joined: &Joined<'_>) -> (DetailsBuilder, Vec<DetailsAt>) {
     let (mut details, mut page) = (DetailsBuilder::packed(), Page::default());
@@ -416,12 +439,11 @@ fn details_of(joined: &Joined<'_>) -> (DetailsBuilder, Vec<DetailsAt>) {
     (details, places)
 }
 
-fn rows_of(joined: &Joined<'_>, wanted: &[u32], places: &[DetailsAt]) -> RowSections {
-    let mut out = RowSections::default();
+fn rows_of(joined: &Joined<'_>, places: &[DetailsAt]) -> RowsBuilder {
+    let mut rows = RowsBuilder::default();
     let mut row = Vec::new();
-    for (package, (wanted, details)) in wanted.iter().zip(places).enumerate() {
+    for (package, details) in places.iter().enumerate() {
         let entry = joined.candidate(package);
-        let popularity = popularity(entry.popularity, *wanted);
         row.clear();
         row.extend_from_slice(&[joined.source(entry) as u8 | joined.candidates[package].1, entry.arch]);
         row.extend_from_slice(&entry.repository.to_le_bytes());
@@ -430,12 +452,10 @@ fn rows_of(joined: &Joined<'_>, wanted: &[u32], places: &[DetailsAt]) -> RowSect
         varint::push_bytes(&mut row, joined.text(entry, entry.version));
         let room = MAX_ROW - row.len() - 2;
         varint::push_bytes(&mut row, shortened(joined.text(entry, entry.summary), room));
-        out.rows.push(&row);
-        out.signatures.extend_from_slice(&signature(joined.name(entry)).to_le_bytes());
-        out.popularity.push(popularity);
+        rows.push(&row);
     }
-    out.rows.flush();
-    out
+    rows.flush();
+    rows
 }
 
 /// The candidate's version first, then the others as the repositories come.

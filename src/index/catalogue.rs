@@ -21,8 +21,8 @@ use std::rc::Rc;
 pub const KIND: u8 = 1;
 
 const NAMES: usize = 0;
-const ROWS: usize = 2;
-const DETAILS: usize = 4;
+const DETAILS: usize = 2;
+const ROWS: usize = 4;
 const WORDS: usize = 6;
 const WORD_LISTS: usize = 8;
 const TARGETS: usize = 10;
@@ -135,20 +135,25 @@ impl Catalogue {
         Ok(stored.owned(id, self.names()?.string(id)?))
     }
 
-    /// The packages of these numbers, in the order of the numbers.
+    /// The packages of these numbers, none of which comes twice, in the order of the numbers.
     pub fn rows_of(&self, ids: &[u32]) -> Result<Vec<Row>> {
-        let mut sorted = ids.to_vec();
-        sorted.sort_unstable();
-        sorted.dedup();
-        let mut names = Vec::with_capacity(sorted.len());
+        // Read in the order of the file, each then put where it belongs.
+        let mut order: Vec<(u32, usize)> = ids.iter().copied().zip(0..).collect();
+        order.sort_unstable();
+        let sorted: Vec<u32> = order.iter().map(|(id, _)| *id).collect();
+        let mut names = Vec::with_capacity(ids.len());
         self.names()?.each_of(&sorted, |_, name| names.push(name.to_vec()))?;
-        let (mut rows, mut names) = (Vec::with_capacity(sorted.len()), names.into_iter());
+        let mut rows: Vec<Option<Row>> = Vec::new();
+        rows.resize_with(ids.len(), || None);
+        let mut found = names.into_iter().zip(&order);
         self.each_of(&sorted, |id, stored| {
-            rows.extend(names.next().map(|name| stored.owned(id, name)));
+            if let Some((name, (_, place))) = found.next() {
+                rows[*place] = Some(stored.owned(id, name));
+            }
             Ok(())
         })?;
-        let place = |id: &u32| sorted.binary_search(id).ok().and_then(|place| rows.get(place));
-        ids.iter().map(|id| place(id).cloned().ok_or_else(|| self.file.damaged("a package is missing"))).collect()
+        let rows: Option<Vec<Row>> = rows.into_iter().collect();
+        rows.ok_or_else(|| self.file.damaged("a package is missing"))
     }
 
     /// Calls back with every package in order.

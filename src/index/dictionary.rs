@@ -110,9 +110,14 @@ impl<'a> Strings<'a> {
         (&self.payload[start..], start)
     }
 
-    /// Which string holds the byte at `at` (counted in the block).
-    pub fn index_at(&self, at: usize) -> usize {
-        let (mut low, mut high) = (0, self.count);
+    /// Which string holds the byte at `at` (counted in the block), if none before the string `from` does.
+    pub fn index_at(&self, from: usize, at: usize) -> usize {
+        // What begins alike stands together, and who asks for one of them asks for the next.
+        let begins_behind = |index: usize| index >= self.count || self.offset(index) > at;
+        if let Some(index) = (from..from + 2).find(|index| begins_behind(index + 1)) {
+            return index;
+        }
+        let (mut low, mut high) = (from + 2, self.count);
         while low < high {
             let middle = (low + high) / 2;
             if self.offset(middle) <= at { low = middle + 1 } else { high = middle }

@@ -5,36 +5,46 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Numbers distinct strings from 0.
 ///
-/// Half the builder's time goes into these tables. A slot holds the upper half of a string's hash beside its number, so that
-/// the strings themselves, which lie in one piece, are looked at when they are the same, and hardly ever otherwise.
+/// Half the builder's time goes into these tables, and most of that into waiting for memory. A slot holds the upper half of a
+/// string's hash beside its place, so that the strings themselves are looked at when they are the same, and hardly ever
+/// otherwise; and a string's number stands before it, so that there is no third place to look at.
 pub struct Interner {
-    /// A power of two of them, at most half in use: the hash above, the number plus one below; 0 where there is none.
+    /// A power of two of them, at most half in use: the hash above, the place plus one below; 0 where there is none.
     slots: Vec<u64>,
+    /// Each string behind its number (u32) and its length (u16).
     text: Vec<u8>,
-    /// Where each string ends in `text`; it starts where the one before ends.
-    ends: Vec<u32>,
+    /// Where in `text` each number's string is.
+    places: Vec<u32>,
     seed: u64,
 }
 
+/// Number and length before a string.
+const HEAD: usize = 6;
+
 impl Default for Interner {
     fn default() -> Interner {
-        Interner { slots: vec![0; 1 << 12], text: Vec::new(), ends: Vec::new(), seed: random() }
+        Interner { slots: vec![0; 1 << 12], text: Vec::new(), places: Vec::new(), seed: random() }
     }
 }
 
 impl Interner {
+    /// The number of a string of less than 64 KiB.
     pub fn id(&mut self, string: &[u8]) -> u32 {
         let hash = xxh3_64_with_seed(string, self.seed);
         match self.find(hash, string) {
             Ok(id) => id,
             Err(slot) => {
+                let (id, place) = (self.places.len() as u32, self.text.len() as u32);
+                let len = u16::try_from(string.len()).expect("names and words are short");
+                self.text.extend_from_slice(&id.to_le_bytes());
+                self.text.extend_from_slice(&len.to_le_bytes());
                 self.text.extend_from_slice(string);
-                self.ends.push(self.text.len() as u32);
-                self.slots[slot] = held(hash, self.ends.len() as u32 - 1);
-                if self.ends.len() * 2 > self.slots.len() {
+                self.places.push(place);
+                self.slots[slot] = held(hash, place);
+                if self.places.len() * 2 > self.slots.len() {
                     self.grow();
                 }
-                self.ends.len() as u32 - 1
+                id
             }
         }
     }
@@ -53,48 +63,52 @@ impl Interner {
             if held == 0 {
                 return Err(slot);
             }
-            let id = held as u32 - 1;
-            if held >> 32 == hash >> 32 && self.string(id) == string {
-                return Ok(id);
+            if held >> 32 == hash >> 32 {
+                let (id, known) = self.at(held as u32 - 1);
+                if known == string {
+                    return Ok(id);
+                }
             }
             slot = (slot + 1) & mask;
         }
     }
 
-    fn string(&self, id: u32) -> &[u8] {
-        let start = if id == 0 { 0 } else { self.ends[id as usize - 1] };
-        &self.text[start as usize..self.ends[id as usize] as usize]
+    /// The number and the string at a place.
+    fn at(&self, place: u32) -> (u32, &[u8]) {
+        let (head, rest) = self.text[place as usize..].split_at(HEAD);
+        let id = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
+        (id, &rest[..usize::from(u16::from_le_bytes([head[4], head[5]]))])
     }
 
     fn grow(&mut self) {
         self.slots = vec![0; self.slots.len() * 4];
         let mask = self.slots.len() - 1;
-        for id in 0..self.ends.len() as u32 {
-            let hash = xxh3_64_with_seed(self.string(id), self.seed);
+        for &place in &self.places {
+            let hash = xxh3_64_with_seed(self.at(place).1, self.seed);
             let mut slot = hash as usize & mask;
             while self.slots[slot] != 0 {
                 slot = (slot + 1) & mask;
             }
-            self.slots[slot] = held(hash, id);
+            self.slots[slot] = held(hash, place);
         }
     }
 
     /// The strings in order, each with its number.
     pub fn sorted(&self) -> Vec<(&[u8], u32)> {
-        let all = (0..self.ends.len() as u32).map(|id| (self.string(id), id));
-        let mut all: Vec<_> = all.map(|(string, id)| (beginning(string), string, id)).collect();
+        let all = self.places.iter().map(|place| self.at(*place));
+        let mut all: Vec<_> = all.map(|(id, string)| (beginning(string), string, id)).collect();
         all.sort_unstable();
         all.into_iter().map(|(_, string, id)| (string, id)).collect()
     }
 
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.places.len()
     }
 }
 
 /// What a slot holds for a string.
-fn held(hash: u64, id: u32) -> u64 {
-    (hash >> 32 << 32) | (u64::from(id) + 1)
+fn held(hash: u64, place: u32) -> u64 {
+    (hash >> 32 << 32) | (u64::from(place) + 1)
 }
 
 /// The first eight bytes as a number: most comparisons of a sort need no more, and touch no text.

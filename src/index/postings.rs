@@ -98,6 +98,14 @@ impl PostingsReader {
 
     /// Calls back with the place in `ranks`, which ascend, and a number, for each number of each one's list.
     pub fn each_of_many(&self, ranks: &[u32], mut each: impl FnMut(usize, u32)) -> Result<()> {
+        // Some at a time: where ten thousand words fit, memory that nobody has touched yet costs more than their lists.
+        for (batch, ranks) in ranks.chunks(BATCH).enumerate() {
+            self.each_of_batch(ranks, &mut |place, number| each(batch * BATCH + place, number))?;
+        }
+        Ok(())
+    }
+
+    fn each_of_batch(&self, ranks: &[u32], each: &mut impl FnMut(usize, u32)) -> Result<()> {
         // A list ends where the next begins.
         let mut entries: Vec<u32> = ranks.iter().flat_map(|rank| [*rank, rank.saturating_add(1)]).collect();
         entries.dedup();
@@ -118,13 +126,20 @@ impl PostingsReader {
 
     fn decode(&self, list: &[u8], each: &mut impl FnMut(u32)) -> Result<()> {
         let (mut at, mut number) = (0, 0u32);
-        while at < list.len() {
-            let step = varint::pull(list, &mut at).and_then(|step| u32::try_from(step).ok());
-            number = step
-                .and_then(|step| number.checked_add(step))
-                .ok_or_else(|| self.file.damaged("a list makes no sense"))?;
+        while let Some(&byte) = list.get(at) {
+            let next = if byte < 0x80 {
+                at += 1;
+                number.checked_add(u32::from(byte))
+            } else {
+                let step = varint::pull(list, &mut at).and_then(|step| u32::try_from(step).ok());
+                step.and_then(|step| number.checked_add(step))
+            };
+            number = next.ok_or_else(|| self.file.damaged("a list makes no sense"))?;
             each(number);
         }
         Ok(())
     }
 }
+
+/// Lists that are looked up together.
+const BATCH: usize = 1024;

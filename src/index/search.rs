@@ -54,8 +54,16 @@ pub struct Query<'a> {
     pub keep: Option<&'a Keep<'a>>,
 }
 
-/// All hits, best first as far as `sorted` entries were asked for. `installed` holds catalogue numbers, ascending.
-pub fn search(catalogue: &Catalogue, query: &Query<'_>, installed: &[u32], sorted: usize) -> Result<Vec<Hit>> {
+/// What a query has found.
+#[derive(Default)]
+pub struct Found {
+    /// The best ones, best first.
+    pub best: Vec<Hit>,
+    pub total: usize,
+}
+
+/// The `most` best hits. `installed` holds catalogue numbers, ascending.
+pub fn search(catalogue: &Catalogue, query: &Query<'_>, installed: &[u32], most: usize) -> Result<Found> {
     let mut total: Vec<Quality> = Vec::new();
     for (place, term) in query.terms.iter().enumerate() {
         let mut quality = match query.regex {
@@ -74,33 +82,58 @@ pub fn search(catalogue: &Catalogue, query: &Query<'_>, installed: &[u32], sorte
                 .for_each(|(t, q)| *t = if *q == 0 { 0 } else { t.saturating_add(*q) * u8::from(*t > 0) });
         }
         if total.iter().all(|quality| *quality == 0) {
-            return Ok(Vec::new());
+            return Ok(Found::default());
         }
     }
     restrict(catalogue, query, &mut total)?;
-    let found = marked(&total, u8::MAX);
-    let mut hits: Vec<Hit> = Vec::with_capacity(found.len());
+    let mut best = Best { hits: Vec::new(), total: 0, most, least: 0 };
+    let mut installed = installed.iter().copied().peekable();
     catalogue.popularity(|range, popularity| {
-        let left = &found[hits.len()..];
-        let here = &left[..left.partition_point(|id| *id < range.end)];
-        hits.extend(here.iter().map(|&id| {
-            let popular = u32::from(popularity[(id - range.start) as usize]);
-            Hit { id, rank: u32::from(total[id as usize]) << 9 | popular }
-        }));
+        let of_block = &total[range.start as usize..];
+        each_marked(&of_block[..of_block.len().min(popularity.len())], u8::MAX, |at| {
+            let id = range.start + at;
+            while installed.next_if(|next| *next < id).is_some() {}
+            let is_installed = if installed.peek() == Some(&id) { INSTALLED } else { 0 };
+            let popular = u32::from(popularity[at as usize]);
+            best.push(Hit { id, rank: u32::from(total[id as usize]) << 9 | is_installed | popular });
+        });
     })?;
-    for id in installed {
-        if let Ok(place) = hits.binary_search_by_key(id, |hit| hit.id) {
-            hits[place].rank |= INSTALLED;
+    Ok(best.found())
+}
+
+/// Keeps the best of many, and counts all.
+struct Best {
+    /// At most twice as many as are wanted.
+    hits: Vec<Hit>,
+    total: usize,
+    most: usize,
+    /// What ranks no higher than this is not among the best: of equals the first are.
+    least: u32,
+}
+
+impl Best {
+    fn push(&mut self, hit: Hit) {
+        self.total += 1;
+        if hit.rank <= self.least || self.most == 0 {
+            return;
+        }
+        self.hits.push(hit);
+        if self.hits.len() / 2 == self.most {
+            let (_, last, _) = self.hits.select_nth_unstable_by(self.most - 1, Self::order);
+            self.least = last.rank;
+            self.hits.truncate(self.most);
         }
     }
-    let order = |a: &Hit, b: &Hit| b.rank.cmp(&a.rank).then(a.id.cmp(&b.id));
-    if sorted < hits.len() {
-        hits.select_nth_unstable_by(sorted, order);
-        hits[..sorted].sort_unstable_by(order);
-    } else {
-        hits.sort_unstable_by(order);
+
+    fn order(a: &Hit, b: &Hit) -> std::cmp::Ordering {
+        b.rank.cmp(&a.rank).then(a.id.cmp(&b.id))
     }
-    Ok(hits)
+
+    fn found(mut self) -> Found {
+        self.hits.sort_unstable_by(Self::order);
+        self.hits.truncate(self.most);
+        Found { best: self.hits, total: self.total }
+    }
 }
 
 /// Takes out what the query does not ask for.
@@ -128,16 +161,20 @@ fn restrict(catalogue: &Catalogue, query: &Query<'_>, total: &mut [Quality]) -> 
 /// The numbers of the packages whose mark has one of the bits.
 pub(super) fn marked(marks: &[u8], bits: u8) -> Vec<u32> {
     let mut out = Vec::new();
+    each_marked(marks, bits, |id| out.push(id));
+    out
+}
+
+fn each_marked(marks: &[u8], bits: u8, mut each: impl FnMut(u32)) {
     // Most marks are zero: eight at a time are passed over.
     let eight = [bits; 8];
     for (first, marks) in (0u32..).step_by(8).zip(marks.chunks(8)) {
         let none =
             marks.try_into().is_ok_and(|marks: [u8; 8]| u64::from_ne_bytes(marks) & u64::from_ne_bytes(eight) == 0);
         if !none {
-            out.extend((first..).zip(marks).filter(|(_, mark)| **mark & bits != 0).map(|(id, _)| id));
+            (first..).zip(marks).filter(|(_, mark)| **mark & bits != 0).for_each(|(id, _)| each(id));
         }
     }
-    out
 }
 
 /// For every package how well one term fits it.
@@ -217,7 +254,7 @@ fn each_word_with(words: &Dictionary, piece: &str, mut each: impl FnMut(u32, &[u
         let (text, start) = strings.text();
         let (mut at, mut last) = (0, None);
         while let Some(found) = text.get(at..).and_then(|rest| finder.find(rest)) {
-            let index = strings.index_at(start + at + found);
+            let index = strings.index_at(last.unwrap_or(0), start + at + found);
             let word = strings.string(index);
             // Once a word: go on behind it. Nothing at all is found between two words, too.
             if last.replace(index) != Some(index) {

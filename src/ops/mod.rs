@@ -8,6 +8,6 @@ pub mod refresh;
 mod relate;
 mod world;
 
-pub use place::Place;
+pub use place::{Known, Place};
 pub use refresh::{Outcome, Request, refresh, refresh_from};
 pub use world::World;

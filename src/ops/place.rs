@@ -21,6 +21,16 @@ pub struct Place {
     pub aur: Option<Aur>,
 }
 
+/// What is known without a look into the index itself.
+#[derive(Debug)]
+pub struct Known {
+    /// The index's folder.
+    pub folder: PathBuf,
+    pub status: Status,
+    /// Whether its sources have changed since. To find out takes a `stat` of each, so it is asked once.
+    pub stale: bool,
+}
+
 impl Place {
     /// The folders its index may be in, best first: the system's own, then the user's cache. With another configuration
     /// than the machine's own only the latter, since the system's index is the machine's.
@@ -44,6 +54,22 @@ impl Place {
     pub fn status(&self, folder: &Path) -> index::Result<Status> {
         let status = Status::read(folder)?;
         if status.place == self.key() { Ok(status) } else { Err(index::Error::Missing(folder.to_path_buf())) }
+    }
+
+    /// The status of the first folder that has one, fresh ones first. Without any, why: that there is none, unless one is
+    /// damaged or refused.
+    pub fn known(&self) -> index::Result<Known> {
+        let mut stale = None;
+        let mut failure = index::Error::Missing(PathBuf::from("$HOME/.cache/omg"));
+        for folder in self.folders() {
+            match self.status(&folder) {
+                Ok(status) if status.staleness().any() => stale = stale.or(Some(Known { folder, status, stale: true })),
+                Ok(status) => return Ok(Known { folder, status, stale: false }),
+                Err(error) if matches!(failure, index::Error::Missing(_)) => failure = error,
+                Err(_) => {}
+            }
+        }
+        stale.ok_or(failure)
     }
 
     /// Tells places apart: `index` is the machine that runs this.

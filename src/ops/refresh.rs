@@ -223,7 +223,9 @@ fn read_all(world: &World, local_generation: u64) -> Result<Read> {
         let aur = world.aur.as_ref().map(|aur| {
             scope.spawn(move || {
                 let mut part = Part::default();
-                aur.read(&mut part).map(|()| part)
+                aur.read(&mut part)?;
+                part.sort();
+                Ok(part)
             })
         });
         let catalogues: Vec<_> = world
@@ -232,7 +234,9 @@ fn read_all(world: &World, local_generation: u64) -> Result<Read> {
             .map(|backend| {
                 scope.spawn(|| {
                     let mut part = Part::default();
-                    backend.read_catalogue(&mut part).map(|()| part)
+                    backend.read_catalogue(&mut part)?;
+                    part.sort();
+                    Ok(part)
                 })
             })
             .collect();

@@ -5,6 +5,7 @@ mod table;
 pub use table::{Cell, table};
 
 use crate::model::{Event, Observer};
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -142,12 +143,14 @@ fn talk(text: &str) {
 }
 
 /// Text from files and arguments, safe on a terminal: control characters shown as `?`.
-pub fn clean(text: &str) -> String {
-    // Nearly all text is as it should be, and this is seen quicker than it is copied letter by letter.
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) {
-        return text.to_owned();
-    }
-    text.chars().map(|c| if c.is_control() && c != '\n' { '?' } else { c }).collect()
+pub fn clean(text: &str) -> Cow<'_, str> {
+    // Nearly all text is as it should be.
+    let good = text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n'));
+    if good || !text.contains(bad) { text.into() } else { text.replace(bad, "?").into() }
+}
+
+fn bad(c: char) -> bool {
+    c.is_control() && c != '\n'
 }
 
 /// Shows the stages of a refresh on one line of a terminal.

@@ -1,24 +1,32 @@
 //! Rows whose columns stand below each other on a terminal. Elsewhere cells are one blank apart: programs split at blanks.
 
 use super::{Style, Ui, clean};
+use std::borrow::Cow;
 
 /// A piece of a row, of no style or one.
-pub struct Cell {
+pub struct Cell<'t> {
     style: Option<Style>,
-    text: String,
+    text: Cow<'t, str>,
 }
 
-impl Cell {
-    pub fn plain(text: impl AsRef<str>) -> Cell {
-        Cell { style: None, text: clean(text.as_ref()).replace('\n', "?") }
+impl<'t> Cell<'t> {
+    pub fn plain(text: impl Into<Cow<'t, str>>) -> Cell<'t> {
+        Cell { style: None, text: one_line(text.into()) }
     }
 
-    pub fn styled(style: Style, text: impl AsRef<str>) -> Cell {
+    pub fn styled(style: Style, text: impl Into<Cow<'t, str>>) -> Cell<'t> {
         Cell { style: Some(style), ..Cell::plain(text) }
     }
 
     fn columns(&self) -> usize {
         self.text.chars().count()
+    }
+}
+
+fn one_line(text: Cow<'_, str>) -> Cow<'_, str> {
+    match clean(&text) {
+        Cow::Borrowed(clean) if !clean.contains('\n') => text,
+        clean => clean.replace('\n', "?").into(),
     }
 }
 
@@ -29,7 +37,7 @@ const WIDEST: usize = 32;
 const LEAST_ROOM: usize = 24;
 
 /// All rows, a line each. Empty cells keep their columns; the last cell of a row is cut at the terminal's edge.
-pub fn table(ui: &Ui, rows: &[Vec<Cell>]) -> String {
+pub fn table(ui: &Ui, rows: &[Vec<Cell<'_>>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths = |most: usize| -> Vec<usize> {
         let widest = |column: usize| {
@@ -53,7 +61,7 @@ pub fn table(ui: &Ui, rows: &[Vec<Cell>]) -> String {
 }
 
 /// `widths` are those that cells are padded to; 0 for none.
-fn push_row(ui: &Ui, row: &[Cell], widths: &[usize], out: &mut String) {
+fn push_row(ui: &Ui, row: &[Cell<'_>], widths: &[usize], out: &mut String) {
     let (mut used, mut owed) = (0, 0);
     for (column, cell) in row.iter().enumerate() {
         let last = column + 1 == widths.len();
@@ -69,7 +77,7 @@ fn push_row(ui: &Ui, row: &[Cell], widths: &[usize], out: &mut String) {
             out.extend(std::iter::repeat_n(' ', owed));
             used += owed;
         }
-        let text = if last { ui.fitted(&cell.text, used) } else { cell.text.as_str().into() };
+        let text = if last { ui.fitted(&cell.text, used) } else { (&*cell.text).into() };
         match cell.style {
             Some(style) => out.push_str(&ui.styled(style, &text)),
             None => out.push_str(&text),
@@ -83,8 +91,8 @@ fn push_row(ui: &Ui, row: &[Cell], widths: &[usize], out: &mut String) {
 mod tests {
     use super::*;
 
-    fn rows() -> Vec<Vec<Cell>> {
-        let row = |cells: [&str; 3]| cells.iter().map(Cell::plain).collect();
+    fn rows() -> Vec<Vec<Cell<'static>>> {
+        let row = |cells: [&'static str; 3]| cells.into_iter().map(Cell::plain).collect();
         vec![row(["a", "1.0", "first"]), row(["bcd", "", "second, which is rather long"]), row(["e", "2", ""])]
     }
 

@@ -4,6 +4,7 @@
 //! packages is read into the catalogue, and its versions are in pacman's order. Building is not done here.
 
 pub(crate) mod metadata;
+mod read_ahead;
 mod scan;
 pub mod srcinfo;
 
@@ -11,6 +12,7 @@ use crate::model::{Available, CatalogueSink, Problem, Repository, RepositoryId, 
 use crate::sys::http::{self, Network, Options, Outcome, Progress};
 use anyhow::{Context, Result, bail};
 use flate2::bufread::MultiGzDecoder;
+use read_ahead::ReadAhead;
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -52,7 +54,9 @@ impl Aur {
         let mut input = BufReader::with_capacity(1 << 16, file);
         match input.fill_buf() {
             Ok([0x1f, 0x8b, ..]) => {
-                metadata::read(MultiGzDecoder::new(input), &self.path, repository, sink);
+                // To unpack it takes as long as to read what was packed.
+                let text = ReadAhead::new(MultiGzDecoder::new(input));
+                metadata::read(text, &self.path, repository, sink);
             }
             Ok(_) => metadata::read(input, &self.path, repository, sink),
             Err(error) => {

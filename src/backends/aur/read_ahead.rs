@@ -1,0 +1,127 @@
+//! A reader that is read by a thread of its own, a few pieces ahead of whoever wants the content.
+
+use std::io::{ErrorKind, Read, Result};
+use std::sync::mpsc::{Receiver, sync_channel};
+
+/// Pieces stay in the cache that both processors share from when one writes them to when the other has read them.
+const PIECE_BYTES: usize = 64 << 10;
+const PIECES_AHEAD: usize = 8;
+
+/// Gives what the reader it was made of gives: the same bytes, and behind them the same error or the end.
+pub struct ReadAhead {
+    pieces: Receiver<Result<Vec<u8>>>,
+    /// What is left of the piece at hand: all from `start` on.
+    piece: Vec<u8>,
+    start: usize,
+}
+
+impl ReadAhead {
+    pub fn new(mut input: impl Read + Send + 'static) -> ReadAhead {
+        let (sender, pieces) = sync_channel(PIECES_AHEAD);
+        std::thread::spawn(move || {
+            loop {
+                let mut piece = vec![0; PIECE_BYTES];
+                let (filled, end) = fill(&mut input, &mut piece);
+                piece.truncate(filled);
+                // Where nobody wants any more, this ends too.
+                let taken = filled == 0 || sender.send(Ok(piece)).is_ok();
+                match end {
+                    Some(Ok(())) => return,
+                    Some(Err(error)) => return drop(sender.send(Err(error))),
+                    None if !taken => return,
+                    None => {}
+                }
+            }
+        });
+        ReadAhead { pieces, piece: Vec::new(), start: 0 }
+    }
+}
+
+/// Fills as much as there is; what stopped it, if anything did.
+fn fill(input: &mut impl Read, piece: &mut [u8]) -> (usize, Option<Result<()>>) {
+    let mut filled = 0;
+    while filled < piece.len() {
+        match input.read(&mut piece[filled..]) {
+            Ok(0) => return (filled, Some(Ok(()))),
+            Ok(got) => filled += got,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return (filled, Some(Err(error))),
+        }
+    }
+    (filled, None)
+}
+
+impl Read for ReadAhead {
+    fn read(&mut self, out: &mut [u8]) -> Result<usize> {
+        if self.start == self.piece.len() {
+            match self.pieces.recv() {
+                Ok(piece) => (self.piece, self.start) = (piece?, 0),
+                // The thread has ended, and has told of everything.
+                Err(_) => return Ok(0),
+            }
+        }
+        let rest = &self.piece[self.start..];
+        let count = rest.len().min(out.len());
+        out[..count].copy_from_slice(&rest[..count]);
+        self.start += count;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Some bytes, a few at a time, then an error.
+    struct Failing(usize);
+
+    impl Read for Failing {
+        fn read(&mut self, out: &mut [u8]) -> Result<usize> {
+            match self.0 {
+                0 => Err(std::io::Error::other("worn out")),
+                left => {
+                    let count = left.min(out.len()).min(1000);
+                    out[..count].fill(7);
+                    self.0 -= count;
+                    Ok(count)
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn all_comes_in_order_to_the_end() {
+        let whole: Vec<u8> = (0..PIECE_BYTES * 20 + 17).map(|n| (n % 251) as u8).collect();
+        let mut read = Vec::new();
+        ReadAhead::new(std::io::Cursor::new(whole.clone())).read_to_end(&mut read).unwrap();
+        assert!(read == whole);
+    }
+
+    #[test]
+    fn an_error_comes_behind_all_that_came_before_it() {
+        for bytes in [0, 1, PIECE_BYTES, PIECE_BYTES * 3 + 5] {
+            let (mut read, mut input) = (Vec::new(), ReadAhead::new(Failing(bytes)));
+            assert_eq!(input.read_to_end(&mut read).unwrap_err().to_string(), "worn out");
+            assert_eq!(read.len(), bytes);
+        }
+    }
+
+    #[test]
+    fn who_stops_reading_leaves_no_thread_behind() {
+        struct Endless {
+            _alive: std::sync::Arc<()>,
+        }
+        impl Read for Endless {
+            fn read(&mut self, out: &mut [u8]) -> Result<usize> {
+                Ok(out.len())
+            }
+        }
+        let alive = std::sync::Arc::new(());
+        let mut input = ReadAhead::new(Endless { _alive: alive.clone() });
+        input.read_exact(&mut [0; 10]).unwrap();
+        drop(input);
+        while std::sync::Arc::strong_count(&alive) > 1 {
+            std::thread::yield_now();
+        }
+    }
+}
