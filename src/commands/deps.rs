@@ -56,18 +56,20 @@ fn forward(ctx: &Ctx, index: &Index, name: &str) -> Result<Reply> {
     Ok(Reply::new(dependencies, move |ui, all: &Vec<Dependency>| kinds_first(ui, all.iter().map(row)), exit))
 }
 
-/// The relations of the candidate, or of what is installed where no repository has the package; `None` for no such package.
+/// The relations of the candidate, or of what is installed where no repository has it; `None` for no such package.
 fn dependencies(ctx: &Ctx, index: &Index, name: &str, kinds: &[Field]) -> Result<Option<Vec<Dependency>>> {
     let mut page = None;
+    let local = super::installed(ctx, index, name)?;
     for id in index.catalogue.find(name)? {
         let row = index.catalogue.row(id)?;
         if ctx.shows(row.source) {
-            page = index.catalogue.details(&row)?.into_iter().next().map(|page| (row.source, page));
+            let local = local.iter().map(|(_, local)| local).find(|local| local.catalogue == Some(id));
+            page = Some((row.source, super::candidate(index, index.catalogue.details(&row)?, local)?));
             break;
         }
     }
     if page.is_none()
-        && let Some((_, row)) = super::installed(ctx, index, name)?.into_iter().next()
+        && let Some((_, row)) = local.into_iter().next()
     {
         page = Some((row.source, index.local.details(&row)?));
     }
@@ -87,11 +89,13 @@ fn dependencies(ctx: &Ctx, index: &Index, name: &str, kinds: &[Field]) -> Result
 fn reverse(ctx: &Ctx, index: &Index, name: &str) -> Result<Reply> {
     let mut dependants = Vec::new();
     let mut seen = HashSet::new();
-    for (provided, through) in std::iter::once((name.to_owned(), false)).chain(provided(ctx, index, name)?) {
-        for (id, field) in index.catalogue.dependants(&provided)? {
+    let wanted: Vec<(String, bool)> =
+        std::iter::once((name.to_owned(), false)).chain(provided(ctx, index, name)?).collect();
+    for (provided, through) in &wanted {
+        for (id, field) in index.catalogue.dependants(provided)? {
             let row = index.catalogue.row(id)?;
             // What is provided was looked up for one family.
-            if ctx.shows(row.source) && !(through && row.source == Source::Apt) && seen.insert((id, field)) {
+            if ctx.shows(row.source) && !(*through && row.source == Source::Apt) && seen.insert((Ok(id), field)) {
                 dependants.push(Dependant {
                     name: full_name(&row.name, index.catalogue.architecture(row.arch)?),
                     kind: field.key(),
@@ -101,14 +105,30 @@ fn reverse(ctx: &Ctx, index: &Index, name: &str) -> Result<Reply> {
             }
         }
     }
-    for (rank, _) in super::installed(ctx, index, name)? {
-        for (from, kind) in index.local.asked_by(rank)? {
-            let row = index.local.row(from)?;
-            // Of the others the catalogue has spoken.
-            if row.catalogue.is_none() {
-                let name = full_name(&row.name, &row.arch);
-                let kind = RELATIONS.get(usize::from(kind)).map_or("", |field| field.key());
-                dependants.push(Dependant { name, kind, through: None, source: row.source });
+    // Of a version that no repository offers the catalogue does not speak.
+    let mut own = Vec::new();
+    let native = index.catalogue.meta()?.architectures.first().map_or("", String::as_str);
+    index.local.scan(|rank, row| {
+        if row.installed() && ctx.shows(row.source) && (row.repository.is_none() || row.version != row.candidate) {
+            own.push((rank, row));
+        }
+        Ok(())
+    })?;
+    for (rank, row) in own {
+        let page = index.local.details(&row)?;
+        for (field, text) in page.fields.iter().filter(|(field, _)| RELATIONS.contains(field)) {
+            let asks = |name: &str| relation::targets(row.source, native, text).any(|target| target == name);
+            let fits = |through: bool| !(through && row.source == Source::Apt);
+            let Some((provided, through)) = wanted.iter().find(|(name, through)| fits(*through) && asks(name)) else {
+                continue;
+            };
+            if seen.insert((row.catalogue.ok_or(rank), *field)) {
+                dependants.push(Dependant {
+                    name: full_name(&row.name, &row.arch),
+                    kind: field.key(),
+                    through: through.then(|| provided.clone()),
+                    source: super::source(index, &row)?,
+                });
             }
         }
     }

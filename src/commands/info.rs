@@ -138,7 +138,7 @@ fn known(index: &Index, row: Row, local: Option<LocalRow>) -> Result<Page> {
     let origins = versions.iter().map(|version| origin(index, version)).collect::<Result<_>>()?;
     let here = local.as_ref().filter(|local| local.installed());
     let own = here.map(|local| index.local.details(local)).transpose()?;
-    let shown = merged(versions.into_iter().next().unwrap_or_default().fields, own);
+    let shown = merged(super::candidate(index, versions, here)?.fields, own);
     let candidate = match &local {
         Some(local) => Some(local.candidate.clone()).filter(|version| !version.is_empty()),
         None => row.has_candidate.then_some(row.version),
@@ -153,7 +153,10 @@ fn known(index: &Index, row: Row, local: Option<LocalRow>) -> Result<Page> {
         installed_version: here.map(|local| local.version.clone()),
         source: row.source,
         repository: repository.to_owned(),
-        description: row.summary,
+        description: match here {
+            Some(here) if super::only_here(here) => here.summary.clone(),
+            _ => row.summary,
+        },
         state: here.and_then(|local| local.state),
         reason: here.map(|local| local.reason),
         held: here.is_some_and(|local| local.held),

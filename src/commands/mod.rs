@@ -22,6 +22,7 @@ pub use reply::{Remark, Reply};
 
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
+use crate::index::details::VersionDetails;
 use crate::index::{self, Index, LocalRow, search as find};
 use crate::model::Source;
 use crate::ops::Request;
@@ -97,6 +98,25 @@ fn installed(ctx: &Ctx, index: &Index, typed: &str) -> Result<Vec<(u32, LocalRow
         }
     }
     Ok(rows)
+}
+
+/// The candidate's page: a repository's, or the machine's own where it alone has that version.
+fn candidate(index: &Index, versions: Vec<VersionDetails>, local: Option<&LocalRow>) -> Result<VersionDetails> {
+    let mut versions = versions.into_iter();
+    match local {
+        Some(local) if local.installed() && only_here(local) => Ok(index.local.details(local)?),
+        Some(local) if !local.candidate.is_empty() => {
+            let first = versions.next().unwrap_or_default();
+            let wanted = |page: &VersionDetails| page.version == local.candidate;
+            Ok(if wanted(&first) { first } else { versions.find(wanted).unwrap_or(first) })
+        }
+        _ => Ok(versions.next().unwrap_or_default()),
+    }
+}
+
+/// Whether no repository has the candidate: it is the version that is installed.
+fn only_here(local: &LocalRow) -> bool {
+    local.repository.is_none() && local.candidate == local.version
 }
 
 /// The error for a name that nothing bears, with the nearest ones that exist.

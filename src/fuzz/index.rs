@@ -3,11 +3,12 @@
 
 use super::text;
 use crate::index::block::{BLOCK, PAYLOAD};
-use crate::index::build::{self, Part};
 use crate::index::local::{self, Edge, NewLocal};
 use crate::index::owner::{OwnersBuilder, hash};
 use crate::index::search::{Query, nearest, search as find};
-use crate::index::{Catalogue, Index, Local, LocalRow, Result, Status, catalogue, details, publish, status};
+use crate::index::{
+    Catalogue, Index, Local, LocalRow, Part, Result, Status, build, catalogue, details, publish, status,
+};
 use crate::model::{Available, CatalogueSink, Field, InstallState, Reason, Repository, Source};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -58,7 +59,9 @@ fn write(folder: &Path, names: &[String; 3]) -> anyhow::Result<()> {
             fields: &[(Field::Depends, &next), (Field::Provides, "virtual"), (Field::LongDescription, "text")],
         });
     }
-    publish::file(folder, &names[1], catalogue::KIND, GENERATION, |out| build::write(vec![part], &[], out))?;
+    publish::file(folder, &names[1], catalogue::KIND, GENERATION, |out| {
+        build::write(vec![part], || Ok(Vec::new()), out)
+    })?;
     let mut owners = OwnersBuilder::default();
     let rows: Vec<NewLocal> = (0..100)
         .map(|number| {
@@ -68,7 +71,7 @@ fn write(folder: &Path, names: &[String; 3]) -> anyhow::Result<()> {
         })
         .collect();
     let edges: Vec<Edge> = (1..100).map(|to| Edge { from: to - 1, to, kind: 0 }).collect();
-    publish::file(folder, &names[2], local::KIND, GENERATION, |out| local::write(&rows, &edges, owners, out))?;
+    publish::file(folder, &names[2], local::KIND, GENERATION, |out| Ok(local::write(&rows, &edges, owners, out)?))?;
     let status = Status { catalogue_generation: GENERATION, local_generation: GENERATION, ..Status::default() };
     publish::status(folder, &status)
 }

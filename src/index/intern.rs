@@ -16,6 +16,8 @@ pub struct Interner {
     /// Where in `text` each number's string is.
     places: Vec<u32>,
     seed: u64,
+    /// Of the strings at hand.
+    hashes: Vec<u64>,
 }
 
 /// Number and length before a string.
@@ -23,14 +25,18 @@ const HEAD: usize = 6;
 
 impl Default for Interner {
     fn default() -> Interner {
-        Interner { slots: vec![0; 1 << 12], text: Vec::new(), places: Vec::new(), seed: random() }
+        Interner { slots: vec![0; 1 << 12], text: Vec::new(), places: Vec::new(), seed: random(), hashes: Vec::new() }
     }
 }
 
 impl Interner {
+    #[cfg(test)]
+    fn id(&mut self, string: &[u8]) -> u32 {
+        self.id_of(string, xxh3_64_with_seed(string, self.seed))
+    }
+
     /// The number of a string of less than 64 KiB.
-    pub fn id(&mut self, string: &[u8]) -> u32 {
-        let hash = xxh3_64_with_seed(string, self.seed);
+    fn id_of(&mut self, string: &[u8], hash: u64) -> u32 {
         match self.find(hash, string) {
             Ok(id) => id,
             Err(slot) => {
@@ -47,6 +53,20 @@ impl Interner {
                 id
             }
         }
+    }
+
+    /// The numbers of many strings, in their order. Quicker than one by one: memory is asked for all of them before the first
+    /// is waited for.
+    pub fn ids<'s>(&mut self, strings: impl Iterator<Item = &'s [u8]> + Clone, mut each: impl FnMut(usize, u32)) {
+        let mut hashes = std::mem::take(&mut self.hashes);
+        hashes.clear();
+        hashes.extend(strings.clone().map(|string| xxh3_64_with_seed(string, self.seed)));
+        let mask = self.slots.len() - 1;
+        std::hint::black_box(hashes.iter().fold(0, |all, hash| all ^ self.slots[*hash as usize & mask]));
+        for (at, (string, hash)) in strings.zip(&hashes).enumerate() {
+            each(at, self.id_of(string, *hash));
+        }
+        self.hashes = hashes;
     }
 
     /// The number of a string that may have come.

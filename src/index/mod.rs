@@ -13,8 +13,10 @@ pub mod details;
 pub mod dictionary;
 mod error;
 mod intern;
+mod joined;
 pub mod local;
 pub mod owner;
+mod part;
 pub mod postings;
 pub mod publish;
 pub mod rows;
@@ -27,6 +29,7 @@ pub mod words;
 pub use catalogue::{Catalogue, Row};
 pub use error::{Error, Result};
 pub use local::{Local, LocalRow};
+pub use part::Part;
 pub use status::{Staleness, Status};
 
 use std::path::{Path, PathBuf};

@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
+use tempfile::NamedTempFile;
 
 /// Writes a file of blocks under `name`, whole and synced, but for the folder's own sync.
 pub fn file<T>(
@@ -14,22 +15,51 @@ pub fn file<T>(
     name: &str,
     kind: u8,
     generation: u64,
-    fill: impl FnOnce(&mut BlockWriter<&File>) -> std::io::Result<T>,
+    fill: impl FnOnce(&mut BlockWriter<&File>) -> Result<T>,
 ) -> Result<T> {
     let describe = || format!("cannot write {}", folder.join(name).display());
-    let temporary = temporary(folder).with_context(describe)?;
-    let file = temporary.as_file();
-    let value = (|| {
-        let mut writer = BlockWriter::new(file, kind, generation)?;
-        let value = fill(&mut writer)?;
-        let (file, header) = writer.finish()?;
-        file.write_all_at(&header, 0)?;
-        file.sync_all()?;
-        Ok::<_, std::io::Error>(value)
-    })()
-    .with_context(describe)?;
+    let (value, temporary) = written(folder, kind, generation, fill).map_err(described(describe))?;
+    temporary.as_file().sync_all().with_context(describe)?;
     temporary.persist(folder.join(name)).map_err(|error| error.error).with_context(describe)?;
     Ok(value)
+}
+
+/// The same without the sync, which may take a while: it has to be done before a status names the file.
+pub fn unsynced_file<T>(
+    folder: &Path,
+    name: &str,
+    kind: u8,
+    generation: u64,
+    fill: impl FnOnce(&mut BlockWriter<&File>) -> Result<T>,
+) -> Result<T> {
+    let describe = || format!("cannot write {}", folder.join(name).display());
+    let (value, temporary) = written(folder, kind, generation, fill).map_err(described(describe))?;
+    temporary.persist(folder.join(name)).map_err(|error| error.error).with_context(describe)?;
+    Ok(value)
+}
+
+/// What it fails for besides writing needs no file's name.
+fn described(describe: impl Fn() -> String) -> impl FnOnce(anyhow::Error) -> anyhow::Error {
+    move |error| if error.is::<std::io::Error>() { error.context(describe()) } else { error }
+}
+
+fn written<T>(
+    folder: &Path,
+    kind: u8,
+    generation: u64,
+    fill: impl FnOnce(&mut BlockWriter<&File>) -> Result<T>,
+) -> Result<(T, NamedTempFile)> {
+    let temporary = temporary(folder)?;
+    let mut writer = BlockWriter::new(temporary.as_file(), kind, generation)?;
+    let value = fill(&mut writer)?;
+    let (file, header) = writer.finish()?;
+    file.write_all_at(&header, 0)?;
+    Ok((value, temporary))
+}
+
+/// Brings a file or a folder to the disk.
+pub fn sync(path: &Path) -> Result<()> {
+    File::open(path).and_then(|file| file.sync_all()).with_context(|| format!("cannot sync {}", path.display()))
 }
 
 /// Publishes the text twin, then the status itself, which makes the files it names the index; and takes away what was the
@@ -42,11 +72,11 @@ pub fn status(folder: &Path, status: &Status) -> Result<()> {
             text.persist(folder.join(status::TEXT_NAME)).map_err(|error| error.error)
         })
         .with_context(|| format!("cannot write {}", folder.join(status::TEXT_NAME).display()))?;
-    sync_folder(folder)?;
+    sync(folder)?;
     file(folder, status::NAME, status::KIND, status.catalogue_generation ^ status.local_generation, |out| {
-        status.write(out)
+        Ok(status.write(out)?)
     })?;
-    sync_folder(folder)?;
+    sync(folder)?;
     sweep(folder, status);
     Ok(())
 }
@@ -68,13 +98,9 @@ pub fn sweep(folder: &Path, status: &Status) {
 
 const TEMPORARY: &str = ".new-";
 
-fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
     let file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
     // Whatever the umask: the system's index is for everybody to read.
     file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
     Ok(file)
-}
-
-fn sync_folder(folder: &Path) -> Result<()> {
-    File::open(folder).and_then(|folder| folder.sync_all()).with_context(|| format!("cannot sync {}", folder.display()))
 }

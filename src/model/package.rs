@@ -106,6 +106,8 @@ pub struct Problem {
 pub trait CatalogueSink {
     /// Announces a repository; ids count from 0 in the order of the calls.
     fn repository(&mut self, repository: Repository) -> RepositoryId;
+    /// Announces the machine's own architecture, for a family whose relations name architectures.
+    fn native(&mut self, _architecture: &str) {}
     fn package(&mut self, package: &Available<'_>);
     fn problem(&mut self, problem: Problem);
 }

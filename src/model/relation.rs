@@ -1,6 +1,7 @@
 //! Relations between packages, taken apart. Both families' syntaxes, as deb-control(5) and PKGBUILD(5) give them.
 
 use super::Source;
+use memchr::{memchr, memchr2};
 
 /// One name in a relation: `libc6:any (>= 2.36)` or `glibc>=2.36`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,18 +29,67 @@ pub fn parse(source: Source, text: &str) -> Vec<Vec<Relation<'_>>> {
 
 /// Every name a relation field mentions, without building anything.
 pub fn names(source: Source, text: &str) -> impl Iterator<Item = &str> {
-    let apt = source == Source::Apt;
-    let separates = move |c: char| if apt { matches!(c, ',' | '|') } else { c == '\n' };
-    text.split(separates)
-        .filter_map(move |piece| if apt { apt_name(piece) } else { pacman_one(piece).map(|one| one.name) })
+    pieces(source, text).filter_map(move |piece| match source {
+        Source::Apt => apt_name(piece).map(|full| full.split_once(':').map_or(full, |(name, _)| name)),
+        _ => pacman_name(piece),
+    })
 }
 
-/// The name alone of what [`apt_one`] takes apart: most of what is ever asked, of half a million relations at a time.
+/// The same as the index knows those that are depended on: `gcc:armhf` by all of this where `native` is another architecture,
+/// since it is another package than `gcc`.
+pub fn targets<'t>(source: Source, native: &'t str, text: &'t str) -> impl Iterator<Item = &'t str> {
+    pieces(source, text).filter_map(move |piece| match source {
+        Source::Apt => apt_name(piece).map(|full| match full.split_once(':') {
+            Some((name, arch)) if ["any", "native", native].contains(&arch) => name,
+            _ => full,
+        }),
+        _ => pacman_name(piece),
+    })
+}
+
+/// A field's text in pieces of one name each: apt's at commas and bars, pacman's at the ends of lines.
+fn pieces(source: Source, text: &str) -> impl Iterator<Item = &str> {
+    let end = move |text: &str| match source {
+        Source::Apt => memchr2(b',', b'|', text.as_bytes()),
+        _ => memchr(b'\n', text.as_bytes()),
+    };
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let piece = match end(text) {
+            Some(at) => {
+                rest = Some(&text[at + 1..]);
+                &text[..at]
+            }
+            None => {
+                rest = None;
+                text
+            }
+        };
+        Some(piece)
+    })
+}
+
+/// The name alone of what [`apt_one`] takes apart, with its architecture: most of what is ever asked, of half a million
+/// relations at a time.
 fn apt_name(text: &str) -> Option<&str> {
     let text = text.trim_start();
-    let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'(' | b'[' | b'<' | b':');
+    let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'(' | b'[' | b'<');
     let end = text.as_bytes().iter().position(ends).unwrap_or(text.len());
-    (end > 0 || text.starts_with(':')).then(|| &text[..end])
+    (end > 0).then(|| &text[..end])
+}
+
+/// The same for [`pacman_one`].
+fn pacman_name(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    let ends = |at: &usize| match bytes[*at] {
+        b'<' | b'>' | b'=' => true,
+        byte => byte == b':' && bytes.get(at + 1) == Some(&b' '),
+    };
+    match (0..bytes.len()).find(ends) {
+        Some(end) if bytes[end] != b':' => Some(text[..end].trim_start()),
+        end => Some(text[..end.unwrap_or(bytes.len())].trim()).filter(|name| !name.is_empty()),
+    }
 }
 
 fn apt_one(text: &str) -> Option<Relation<'_>> {
@@ -120,6 +170,19 @@ mod tests {
             let whole: Vec<&str> = parse(Source::Apt, text).iter().flatten().map(|one| one.name).collect();
             assert_eq!(names(Source::Apt, text).collect::<Vec<_>>(), whole, "{text:?}");
         }
+        let texts =
+            ["", " ", "a", "a>=1:2-3", " a = 1", "=1", "a: b=c", "a:b", "a:", ": x", "a=1: why\nb\n\n c <2", "é: ü"];
+        for text in texts {
+            let whole: Vec<&str> = parse(Source::Aur, text).iter().flatten().map(|one| one.name).collect();
+            assert_eq!(names(Source::Aur, text).collect::<Vec<_>>(), whole, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn another_architectures_package_is_another_target() {
+        let text = "gcc:armhf (>= 4) | gcc:amd64, make:any, perl:native | sh";
+        assert_eq!(targets(Source::Apt, "amd64", text).collect::<Vec<_>>(), ["gcc:armhf", "gcc", "make", "perl", "sh"]);
+        assert_eq!(targets(Source::Pacman, "", "python:\na>1").collect::<Vec<_>>(), ["python:", "a"]);
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use super::local::Owned;
 use super::{Place, World, local, relate};
 use crate::backends::Backend;
-use crate::index::build::{self, CatalogueMeta, Part};
+use crate::index::build::{self, CatalogueMeta};
 use crate::index::catalogue::Row;
 use crate::index::details::VersionDetails;
 use crate::index::local::NewLocal;
 use crate::index::status::{self, Counts, Family, Input, StoredProblem};
-use crate::index::{Catalogue, Local, LocalRow, Staleness, Status, catalogue, publish};
-use crate::model::{Authority, Choice, Event, Field, Observer, Offer, Policy, Problem, Reason, Scope, Source};
+use crate::index::{Catalogue, Local, LocalRow, Part, Staleness, Status, catalogue, publish};
+use crate::model::{Authority, Event, Field, Observer, Offer, Policy, Problem, Reason, Scope, Source};
 use anyhow::{Context, Result};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
@@ -164,97 +164,83 @@ fn refresh_all(open: &dyn Fn() -> Result<World>, folder: &Path, observer: &dyn O
     // Anew: what this one has read of the configuration is no older than the stamps.
     let world = &open()?;
     observer.event(Event::Stage("reading the repositories"));
-    let (parts, policies, gathered, owned) = read_all(world, status.local_generation)?;
-    for part in &parts {
-        status.problems.extend(part.problems.iter().map(|problem| stored(problem, true)));
-    }
-    observer.event(Event::Stage("writing the catalogue"));
-    let choices: Vec<(Source, Vec<Choice>)> =
-        policies.iter().map(|(source, policy)| (*source, policy.choices.clone())).collect();
-    let name = status::catalogue_name(status.catalogue_generation);
-    let meta = publish::file(folder, &name, catalogue::KIND, status.catalogue_generation, |out| {
-        build::write(parts, &choices, out)
-    })?;
-    status.families = policies
-        .iter()
-        .map(|(source, policy)| {
-            let (engine, policy) = match &policy.authority {
-                Authority::Engine(version) => (true, version.clone()),
-                Authority::Rules(reason) => (false, reason.clone()),
-            };
-            Family {
-                source: *source as u8,
-                counts: Counts::default(),
-                known: meta.packages[*source as usize],
-                engine,
-                policy,
-            }
-        })
-        .collect();
-    if world.aur.is_some() {
-        let known = meta.packages[Source::Aur as usize];
-        status.families.push(Family {
-            source: Source::Aur as u8,
-            counts: Counts::default(),
-            known,
-            engine: false,
-            policy: String::new(),
-        });
-    }
-    let catalogue = Catalogue::open(&folder.join(name))?;
-    let awaited = Awaited { policies: Box::new(|| Ok(policies)), owned: Box::new(|| Ok(owned)) };
-    write_local(world, folder, &catalogue, gathered, &|_| true, awaited, &mut status, observer)?;
-    Ok(status)
-}
-
-type Policies = Vec<(Source, Policy)>;
-
-type Read = (Vec<Part>, Policies, local::Gathered, Owned);
-
-/// Everything at once: each repository family, the AUR, each policy and the local databases in threads of their own.
-fn read_all(world: &World, local_generation: u64) -> Result<Read> {
+    // Everything at once: each repository family, the AUR, each policy and the local databases in threads of their own. The
+    // policies are waited for last, since their engines are processes of their own.
     std::thread::scope(|scope| {
-        let owned = scope.spawn(move || Owned::read(world, local_generation));
+        let generation = status.local_generation;
+        let owned = scope.spawn(move || Owned::read(world, generation));
         let policies: Vec<_> = world
             .backends
             .iter()
             .map(|backend| scope.spawn(|| (backend.source(), backend.policy(Scope::All))))
             .collect();
-        let aur = world.aur.as_ref().map(|aur| {
-            scope.spawn(move || {
-                let mut part = Part::default();
-                aur.read(&mut part)?;
-                part.sort();
-                Ok(part)
-            })
-        });
+        let (parts, gathered) = read_all(world)?;
+        for part in &parts {
+            status.problems.extend(part.problems.iter().map(|problem| stored(problem, true)));
+        }
+        observer.event(Event::Stage("writing the catalogue"));
+        let mut decided = Policies::new();
+        let choices = || {
+            for policy in policies {
+                let (source, policy) = policy.join().expect("a policy does not panic");
+                decided.push((source, policy?));
+            }
+            Ok(decided.iter().map(|(source, policy)| (*source, policy.choices.clone())).collect())
+        };
+        let name = status::catalogue_name(status.catalogue_generation);
+        let meta = publish::unsynced_file(folder, &name, catalogue::KIND, status.catalogue_generation, |out| {
+            build::write(parts, choices, out)
+        })?;
+        status.families = families(world, &decided, &meta);
+        let path = folder.join(name);
+        let catalogue = Catalogue::open(&path)?;
+        let synced = scope.spawn(move || publish::sync(&path));
+        let read = || owned.join().expect("a reader does not panic");
+        let awaited = Awaited {
+            policies: Box::new(|| Ok(decided)),
+            owned: Box::new(read),
+            catalogue: Box::new(|| synced.join().expect("a sync does not panic")),
+        };
+        write_local(world, folder, &catalogue, gathered, &|_| true, awaited, &mut status, observer)
+    })?;
+    Ok(status)
+}
+
+/// Who decides for each family, and how many packages it knows.
+fn families(world: &World, policies: &Policies, meta: &CatalogueMeta) -> Vec<Family> {
+    let family = |source: Source, engine: bool, policy: String| {
+        let known = meta.packages[source as usize];
+        Family { source: source as u8, counts: Counts::default(), known, engine, policy }
+    };
+    let decided = policies.iter().map(|(source, policy)| match &policy.authority {
+        Authority::Engine(version) => family(*source, true, version.clone()),
+        Authority::Rules(reason) => family(*source, false, reason.clone()),
+    });
+    decided.chain(world.aur.iter().map(|_| family(Source::Aur, false, String::new()))).collect()
+}
+
+type Policies = Vec<(Source, Policy)>;
+
+/// Each repository family, the AUR and what is installed, in threads of their own.
+fn read_all(world: &World) -> Result<(Vec<Part>, local::Gathered)> {
+    std::thread::scope(|scope| {
+        let aur = world.aur.as_ref().map(|aur| scope.spawn(|| read_part(|part| aur.read(part))));
         let catalogues: Vec<_> = world
             .backends
             .iter()
-            .map(|backend| {
-                scope.spawn(|| {
-                    let mut part = Part::default();
-                    backend.read_catalogue(&mut part)?;
-                    part.sort();
-                    Ok(part)
-                })
-            })
+            .map(|backend| scope.spawn(|| read_part(|part| backend.read_catalogue(part))))
             .collect();
         let gathered = local::gather(world)?;
-        let parts = catalogues
-            .into_iter()
-            .chain(aur)
-            .map(|part| part.join().expect("a reader does not panic"))
-            .collect::<Result<_>>()?;
-        let policies = policies
-            .into_iter()
-            .map(|policy| {
-                let (source, policy) = policy.join().expect("a policy does not panic");
-                Ok((source, policy?))
-            })
-            .collect::<Result<_>>()?;
-        Ok((parts, policies, gathered, owned.join().expect("a reader does not panic")?))
+        let parts = catalogues.into_iter().chain(aur).map(|part| part.join().expect("a reader does not panic"));
+        Ok((parts.collect::<Result<_>>()?, gathered))
     })
+}
+
+fn read_part(read: impl FnOnce(&mut Part) -> Result<()>) -> Result<Part> {
+    let mut part = Part::default();
+    read(&mut part)?;
+    part.sort();
+    Ok(part)
 }
 
 /// Builds the local half against the catalogue that is there; `None` where that catalogue does not answer.
@@ -292,7 +278,8 @@ fn refresh_local(world: &World, folder: &Path, mut status: Status, observer: &dy
                     .collect()
             };
             let read = || owned.join().expect("a reader does not panic");
-            let awaited = Awaited { policies: Box::new(decided), owned: Box::new(read) };
+            let awaited =
+                Awaited { policies: Box::new(decided), owned: Box::new(read), catalogue: Box::new(|| Ok(())) };
             write_local(world, folder, &catalogue, gathered, &is_new, awaited, &mut status, observer)
         })
     })?;
@@ -389,6 +376,8 @@ fn old_rows(folder: &Path, status: &Status) -> Result<HashMap<Key, LocalRow>> {
 struct Awaited<'a> {
     policies: Box<dyn FnOnce() -> Result<Policies> + 'a>,
     owned: Box<dyn FnOnce() -> Result<Owned> + 'a>,
+    /// Until the catalogue is on the disk.
+    catalogue: Box<dyn FnOnce() -> Result<()> + 'a>,
 }
 
 #[expect(clippy::too_many_arguments, reason = "the last common step of two callers, each argument another thing")]
@@ -438,8 +427,9 @@ fn write_local(
     let owners = owned.owners(&packages);
     let name = status::local_name(status.local_generation);
     publish::file(folder, &name, crate::index::local::KIND, status.local_generation, |out| {
-        crate::index::local::write(&packages, &edges, owners, out)
+        Ok(crate::index::local::write(&packages, &edges, owners, out)?)
     })?;
+    (awaited.catalogue)()?;
     publish::status(folder, status)
 }
 

@@ -146,11 +146,10 @@ impl Machine {
         println!("candidates: {}", ours.len());
     }
 
-    /// Of every `nth` name, one that only others provide too.
-    fn dependants(&self, nth: usize) {
+    /// Of every name, one that only others provide too.
+    fn every_dependant(&self) {
         let names = self.lines("apt-cache", &["pkgnames"]);
-        let names: Vec<&str> =
-            names.iter().map(String::as_str).filter(|name| !name.contains(':')).step_by(nth).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).filter(|name| !name.contains(':')).collect();
         let mut theirs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for some in names.chunks(20_000) {
             let mut last = String::new();
@@ -183,14 +182,17 @@ impl Machine {
                 theirs_lines.insert(format!("{name} < {other}"));
             }
         }
-        // To apt `NAME:any` is another name.
+        // To apt `NAME:any` is another name, and so is one with the machine's own architecture.
         let more: Vec<(&str, &str)> =
             ours_lines.difference(&theirs_lines).map(|line| line.split_once(" < ").unwrap()).collect();
+        let native = &format!(":{NATIVE}");
         let any: BTreeSet<String> = self
             .pages(&more.iter().map(|(_, other)| *other).collect())
             .iter()
             .flat_map(|(other, page)| {
-                let asks = more.iter().filter(move |(name, by)| by == other && page.contains(&format!("{name}:any")));
+                let asks = more.iter().filter(move |(name, by)| {
+                    by == other && { [":any", native].iter().any(|arch| page.contains(&format!("{name}{arch}"))) }
+                });
                 asks.map(move |(name, _)| format!("{name} < {other}"))
             })
             .collect();
@@ -201,8 +203,13 @@ impl Machine {
     /// What `apt-cache show` says of each name.
     fn pages(&self, names: &BTreeSet<&str>) -> BTreeMap<String, String> {
         let mut pages: BTreeMap<String, String> = BTreeMap::new();
-        for name in names {
-            pages.insert((*name).to_owned(), self.lines("apt-cache", &["show", name]).join("\n"));
+        let names: Vec<&str> = names.iter().copied().collect();
+        for some in names.chunks(1000) {
+            let lines = self.lines("apt-cache", &[&["show"], some].concat());
+            for stanza in lines.split(String::is_empty) {
+                let Some(name) = stanza.first().and_then(|line| line.strip_prefix("Package: ")) else { continue };
+                *pages.entry(name.to_owned()).or_default() += &stanza.join("\n");
+            }
         }
         pages
     }
@@ -266,7 +273,7 @@ fn this_machines_packages_are_apts() {
     machine.every_candidate();
     machine.every_orphan();
     machine.every_hit();
-    machine.dependants(10);
+    machine.every_dependant();
 }
 
 #[test]
@@ -279,7 +286,7 @@ fn packages_under_pins_holds_and_a_foreign_architecture_are_apts() {
     machine.every_upgrade();
     machine.every_candidate();
     machine.every_hit();
-    machine.dependants(3);
+    machine.every_dependant();
 }
 
 #[test]

@@ -142,7 +142,10 @@ impl Machine {
     /// The program where anybody may run it, for tests that run it as somebody else.
     pub fn copy_for_everybody(&self) -> PathBuf {
         let copy = self.folder.path().join("omg");
-        fs::copy(env!("CARGO_BIN_EXE_omg"), &copy).unwrap();
+        // By another process: a file that this one writes is open, too, in a child that another test starts meanwhile, and
+        // what is open for writing cannot be run.
+        let status = Command::new("cp").args([env!("CARGO_BIN_EXE_omg").as_ref(), copy.as_os_str()]).status().unwrap();
+        assert!(status.success());
         fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
         copy
     }

@@ -86,7 +86,9 @@ pub fn read<'a>(lists: &'a Lists, status: &'a str, native: &str, wanted: Wanted<
     for package in order.chunk_by(|a, b| a.0 == b.0) {
         let package = || package.iter().map(|(_, at)| &heads[*at as usize]);
         let first = package().next().map_or("", |head| head.text);
-        let undecided = || package().any(|head| head.list == of_status || head.is_phased || head.text != first);
+        let undecided = || {
+            package().any(|head| head.list == of_status || head.is_phased) || package().skip(1).any(|h| h.text != first)
+        };
         if !matches!(wanted, Wanted::Undecided) || undecided() {
             for head in package() {
                 Stanzas::new(head.text).read_into(&mut stanza);

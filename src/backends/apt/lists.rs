@@ -227,6 +227,7 @@ impl Lists {
         for repository in &world.repositories {
             sink.repository(repository.clone());
         }
+        sink.native(native);
         let mut packed: Vec<Vec<u8>> = Vec::new();
         for path in &world.translations {
             match unpack::read(path) {

@@ -1,7 +1,7 @@
 //! A reader that is read by a thread of its own, a few pieces ahead of whoever wants the content.
 
 use std::io::{ErrorKind, Read, Result};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 
 /// Pieces stay in the cache that both processors share from when one writes them to when the other has read them.
 const PIECE_BYTES: usize = 64 << 10;
@@ -10,6 +10,8 @@ const PIECES_AHEAD: usize = 8;
 /// Gives what the reader it was made of gives: the same bytes, and behind them the same error or the end.
 pub struct ReadAhead {
     pieces: Receiver<Result<Vec<u8>>>,
+    /// What has been read, to be filled again.
+    empty: Sender<Vec<u8>>,
     /// What is left of the piece at hand: all from `start` on.
     piece: Vec<u8>,
     start: usize,
@@ -18,9 +20,11 @@ pub struct ReadAhead {
 impl ReadAhead {
     pub fn new(mut input: impl Read + Send + 'static) -> ReadAhead {
         let (sender, pieces) = sync_channel(PIECES_AHEAD);
+        let (empty, used) = channel::<Vec<u8>>();
         std::thread::spawn(move || {
             loop {
-                let mut piece = vec![0; PIECE_BYTES];
+                let mut piece = used.try_recv().unwrap_or_default();
+                piece.resize(PIECE_BYTES, 0);
                 let (filled, end) = fill(&mut input, &mut piece);
                 piece.truncate(filled);
                 // Where nobody wants any more, this ends too.
@@ -33,7 +37,7 @@ impl ReadAhead {
                 }
             }
         });
-        ReadAhead { pieces, piece: Vec::new(), start: 0 }
+        ReadAhead { pieces, empty, piece: Vec::new(), start: 0 }
     }
 }
 
@@ -55,7 +59,12 @@ impl Read for ReadAhead {
     fn read(&mut self, out: &mut [u8]) -> Result<usize> {
         if self.start == self.piece.len() {
             match self.pieces.recv() {
-                Ok(piece) => (self.piece, self.start) = (piece?, 0),
+                Ok(piece) => {
+                    let read = std::mem::replace(&mut self.piece, piece?);
+                    self.start = 0;
+                    // Where the thread has ended there is nothing to fill.
+                    drop(self.empty.send(read));
+                }
                 // The thread has ended, and has told of everything.
                 Err(_) => return Ok(0),
             }
