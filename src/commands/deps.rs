@@ -92,43 +92,22 @@ fn reverse(ctx: &Ctx, index: &Index, name: &str) -> Result<Reply> {
     let wanted: Vec<(String, bool)> =
         std::iter::once((name.to_owned(), false)).chain(provided(ctx, index, name)?).collect();
     for (provided, through) in &wanted {
+        // What is provided was looked up for one family.
+        let shows = |source: Source| ctx.shows(source) && !(*through && source == Source::Apt);
+        let mut push = |name: String, field: Field, source: Source| {
+            let through = through.then(|| provided.clone());
+            dependants.push(Dependant { name, kind: field.key(), through, source });
+        };
         for (id, field) in index.catalogue.dependants(provided)? {
             let row = index.catalogue.row(id)?;
-            // What is provided was looked up for one family.
-            if ctx.shows(row.source) && !(*through && row.source == Source::Apt) && seen.insert((Ok(id), field)) {
-                dependants.push(Dependant {
-                    name: full_name(&row.name, index.catalogue.architecture(row.arch)?),
-                    kind: field.key(),
-                    through: through.then(|| provided.clone()),
-                    source: row.source,
-                });
+            if shows(row.source) && seen.insert((Ok(id), field)) {
+                push(full_name(&row.name, index.catalogue.architecture(row.arch)?), field, row.source);
             }
         }
-    }
-    // Of a version that no repository offers the catalogue does not speak.
-    let mut own = Vec::new();
-    let native = index.catalogue.meta()?.architectures.first().map_or("", String::as_str);
-    index.local.scan(|rank, row| {
-        if row.installed() && ctx.shows(row.source) && (row.repository.is_none() || row.version != row.candidate) {
-            own.push((rank, row));
-        }
-        Ok(())
-    })?;
-    for (rank, row) in own {
-        let page = index.local.details(&row)?;
-        for (field, text) in page.fields.iter().filter(|(field, _)| RELATIONS.contains(field)) {
-            let asks = |name: &str| relation::targets(row.source, native, text).any(|target| target == name);
-            let fits = |through: bool| !(through && row.source == Source::Apt);
-            let Some((provided, through)) = wanted.iter().find(|(name, through)| fits(*through) && asks(name)) else {
-                continue;
-            };
-            if seen.insert((row.catalogue.ok_or(rank), *field)) {
-                dependants.push(Dependant {
-                    name: full_name(&row.name, &row.arch),
-                    kind: field.key(),
-                    through: through.then(|| provided.clone()),
-                    source: super::source(index, &row)?,
-                });
+        for (rank, field) in index.local.own_dependants(provided)? {
+            let row = index.local.row(rank)?;
+            if shows(row.source) && seen.insert((row.catalogue.ok_or(rank), field)) {
+                push(full_name(&row.name, &row.arch), field, super::source(index, &row)?);
             }
         }
     }

@@ -227,7 +227,7 @@ impl BlockFile {
             return Err(self.damaged("a reference beyond its section"));
         }
         let (mut index, mut at, mut left) = ((offset / PAYLOAD as u64) as u32, (offset % PAYLOAD as u64) as usize, len);
-        if at + left > 4 * PAYLOAD {
+        if at + left > PAYLOAD {
             return self.long_bytes(section, index, at, left, out);
         }
         while left > 0 {

@@ -4,6 +4,7 @@ use super::block::BlockWriter;
 use super::details::{DetailsAt, DetailsBuilder, Page, fields};
 use super::intern::Interner;
 use super::joined::{Decided, Joined, decide, join};
+use super::lists::Lists;
 use super::part::{Entry, Part};
 use super::postings::Postings;
 use super::rows::{MAX_ROW, RowsBuilder};
@@ -109,28 +110,6 @@ fn meta_of<'e>(joined: &Joined<'_>, candidates: impl Iterator<Item = &'e Entry>)
     let mut architectures = joined.architectures.clone();
     architectures[0] = native.cloned().unwrap_or_default();
     CatalogueMeta { repositories, architectures, packages }
-}
-
-/// A dictionary and a list for each of its strings.
-struct Lists {
-    strings: dictionary::DictionaryBytes,
-    postings: (Vec<u8>, Vec<u8>),
-}
-
-impl Lists {
-    fn new(interner: &Interner, postings: &Postings) -> Lists {
-        let sorted = interner.sorted();
-        let strings = dictionary::build(sorted.iter().map(|(string, _)| *string));
-        let ranks: Vec<u32> = sorted.iter().map(|(_, id)| *id).collect();
-        Lists { strings, postings: postings.encode(&ranks) }
-    }
-
-    fn write<W: Write>(&self, out: &mut BlockWriter<W>) -> std::io::Result<()> {
-        out.section(&self.strings.blocks, self.strings.items)?;
-        out.section(&self.strings.directory, 0)?;
-        out.section(&self.postings.0, self.strings.items + 1)?;
-        out.section(&self.postings.1, self.strings.items)
-    }
 }
 
 /// One package's words.

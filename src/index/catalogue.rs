@@ -3,13 +3,13 @@
 //! Packages are sorted by name, source and architecture; a package's number is its rank, in every section.
 
 use super::block::{BlockFile, PAYLOAD};
-use super::build::{CatalogueMeta, KIND_BITS, NO_CANDIDATE, RELATIONS, ROW_HEAD};
+use super::build::{CatalogueMeta, NO_CANDIDATE, ROW_HEAD};
 use super::details::{Details, DetailsAt, VersionDetails};
 use super::dictionary::Dictionary;
 use super::error::{Error, Result};
 use super::postings::PostingsReader;
 use super::rows::Rows;
-use super::varint;
+use super::{lists, varint};
 use crate::model::{Field, RepositoryId, Source};
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -27,9 +27,7 @@ const SIGNATURES: usize = 6;
 const WORDS: usize = 7;
 const WORD_LISTS: usize = 9;
 const TARGETS: usize = 11;
-const DEPENDANTS: usize = 13;
 const PROVIDED: usize = 15;
-const PROVIDERS: usize = 17;
 const POPULARITY: usize = 19;
 const META: usize = 20;
 
@@ -186,29 +184,12 @@ impl Catalogue {
 
     /// The packages one of whose versions names `name` in a relation, each with the relation's field.
     pub fn dependants(&self, name: &str) -> Result<Vec<(u32, Field)>> {
-        self.listed(TARGETS, DEPENDANTS, name, |number| {
-            let kind = (number & ((1 << KIND_BITS) - 1)) as usize;
-            RELATIONS.get(kind).map(|field| (number >> KIND_BITS, *field))
-        })
+        lists::of(&self.file, TARGETS, name, lists::relation)
     }
 
     /// The packages that provide `name` without bearing it.
     pub fn providers(&self, name: &str) -> Result<Vec<u32>> {
-        self.listed(PROVIDED, PROVIDERS, name, Some)
-    }
-
-    fn listed<T>(&self, strings: usize, lists: usize, name: &str, decode: impl Fn(u32) -> Option<T>) -> Result<Vec<T>> {
-        let found = Dictionary::open(&self.file, strings)?.find(name.as_bytes())?;
-        let lists = PostingsReader::open(&self.file, lists)?;
-        let mut out = Vec::new();
-        let mut sensible = true;
-        for rank in found {
-            lists.each(rank, |number| match decode(number) {
-                Some(item) => out.push(item),
-                None => sensible = false,
-            })?;
-        }
-        if sensible { Ok(out) } else { Err(self.file.damaged("a relation of no known kind")) }
+        lists::of(&self.file, PROVIDED, name, Some)
     }
 
     /// The words of names, summaries and long descriptions, and where each is found.
@@ -256,6 +237,11 @@ impl Catalogue {
     /// What a person calls a repository; empty for one there is not.
     pub fn repository(&self, id: RepositoryId) -> Result<&str> {
         Ok(self.meta()?.repositories.get(usize::from(id)).map_or("", |(_, name, _, _)| name.as_str()))
+    }
+
+    /// The machine's own architecture; empty where nobody names it.
+    pub fn native(&self) -> Result<&str> {
+        Ok(self.meta()?.architectures.first().map_or("", String::as_str))
     }
 
     /// The foreign architecture's name; empty for the machine's own.

@@ -8,11 +8,13 @@ use super::catalogue::source;
 use super::details::{Details, DetailsAt, DetailsBuilder, Page, VersionDetails, push_field};
 use super::dictionary::{self, Dictionary};
 use super::error::Result;
+use super::intern::Interner;
+use super::lists::{self, Lists};
 use super::owner::{Owners, OwnersBuilder};
 use super::postings::{Postings, PostingsReader};
 use super::rows::{MAX_ROW, Rows, RowsBuilder};
 use super::{build, varint};
-use crate::model::{Field, InstallState, Reason, RepositoryId, Source};
+use crate::model::{Field, InstallState, Reason, RepositoryId, Source, relation};
 use std::cell::OnceCell;
 use std::io::Write;
 use std::ops::Range;
@@ -30,6 +32,7 @@ const OWNERS: usize = 7;
 const SHARED: usize = 8;
 const FORWARD: usize = 10;
 const REVERSE: usize = 12;
+const OWN_TARGETS: usize = 14;
 
 /// One package of the machine. Sorted by name, source and architecture; the rank is the package's number here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,10 +91,12 @@ pub struct Edge {
 }
 
 /// Writes the sections. `packages` are sorted by name, source and architecture; `edges` and the owners' numbers are ranks in it.
+/// `native` is the machine's own architecture.
 pub fn write<W: Write>(
     packages: &[NewLocal],
     edges: &[Edge],
     owners: OwnersBuilder,
+    native: &str,
     out: &mut BlockWriter<W>,
 ) -> std::io::Result<()> {
     let names = dictionary::build(packages.iter().map(|p| p.row.name.as_bytes()));
@@ -128,7 +133,28 @@ pub fn write<W: Write>(
         Postings::group(packages.len(), &pairs)
     };
     lists(|e| e.from, |e| e.to).write(&all, out)?;
-    lists(|e| e.to, |e| e.from).write(&all, out)
+    lists(|e| e.to, |e| e.from).write(&all, out)?;
+    own_targets(packages, native).write(out)
+}
+
+/// What the versions ask for that are not the candidate, or that no repository has: of these the catalogue may not speak.
+fn own_targets(packages: &[NewLocal], native: &str) -> Lists {
+    let mut targets = Interner::default();
+    let mut pairs = Vec::new();
+    for (rank, NewLocal { row, fields }) in (0u32..).zip(packages) {
+        if !row.installed() || row.repository.is_some() && row.version == row.candidate {
+            continue;
+        }
+        for (field, text) in fields {
+            let Some(kind) = build::RELATIONS.iter().position(|relation| relation == field) else { continue };
+            let names = relation::targets(row.source, native, text);
+            let names: Vec<&str> = names.filter(|name| name.len() <= dictionary::MAX_STRING).collect();
+            let number = rank << build::KIND_BITS | kind as u32;
+            targets.ids(names.iter().map(|name| name.as_bytes()), |_, id| pairs.push((id, number)));
+        }
+    }
+    pairs.sort_unstable();
+    Lists::new(&targets, &Postings::group(targets.len(), &pairs))
 }
 
 const HELD: u8 = 1;
@@ -291,6 +317,12 @@ impl Local {
             return Err(self.file.damaged("a relation to no package"));
         }
         Ok(out)
+    }
+
+    /// Who asks for a name in a version that is installed and not what a repository would bring, by its rank, each with the
+    /// relation's field.
+    pub fn own_dependants(&self, name: &str) -> Result<Vec<(u32, Field)>> {
+        lists::of(&self.file, OWN_TARGETS, name, lists::relation)
     }
 
     /// Checks every block and every row, for `omg doctor`.

@@ -14,6 +14,7 @@ pub mod dictionary;
 mod error;
 mod intern;
 mod joined;
+mod lists;
 pub mod local;
 pub mod owner;
 mod part;

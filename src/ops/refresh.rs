@@ -426,8 +426,9 @@ fn write_local(
     }
     let owners = owned.owners(&packages);
     let name = status::local_name(status.local_generation);
+    let native = catalogue.native()?;
     publish::file(folder, &name, crate::index::local::KIND, status.local_generation, |out| {
-        Ok(crate::index::local::write(&packages, &edges, owners, out)?)
+        Ok(crate::index::local::write(&packages, &edges, owners, native, out)?)
     })?;
     (awaited.catalogue)()?;
     publish::status(folder, status)
