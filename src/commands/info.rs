@@ -25,6 +25,8 @@ struct Origin {
     repositories: Vec<String>,
     /// Where each of them is fetched from; empty where that is not known.
     locations: Vec<String>,
+    /// apt's: from a pin for the package, the repository, or its being installed.
+    priority: Option<i32>,
 }
 
 impl Origin {
@@ -35,7 +37,8 @@ impl Origin {
         };
         let places: Vec<String> = self.repositories.iter().zip(&self.locations).map(place).collect();
         let mark = if installed == Some(&self.version) { " [installed]" } else { "" };
-        format!("{}{mark}  {}", self.version, places.join(", "))
+        let priority = self.priority.map_or(String::new(), |priority| format!("  priority {priority}"));
+        format!("{}{mark}{priority}  {}", self.version, places.join(", "))
     }
 }
 
@@ -135,8 +138,9 @@ fn gone(index: &Index, row: &Row) -> Result<Option<LocalRow>> {
 
 fn known(index: &Index, row: Row, local: Option<LocalRow>) -> Result<Page> {
     let versions = index.catalogue.details(&row)?;
-    let origins = versions.iter().map(|version| origin(index, version)).collect::<Result<_>>()?;
     let here = local.as_ref().filter(|local| local.installed());
+    let installed = here.map(|here| here.version.as_str());
+    let origins = versions.iter().map(|version| origin(index, version, installed)).collect::<Result<_>>()?;
     let own = here.map(|local| index.local.details(local)).transpose()?;
     let shown = merged(super::candidate(index, versions, here)?.fields, own);
     let candidate = match &local {
@@ -192,14 +196,21 @@ fn only_here(index: &Index, row: LocalRow) -> Result<Page> {
     })
 }
 
-fn origin(index: &Index, version: &VersionDetails) -> Result<Origin> {
+fn origin(index: &Index, version: &VersionDetails, installed: Option<&str>) -> Result<Origin> {
     let known = &index.catalogue.meta()?.repositories;
     let (mut repositories, mut locations) = (Vec::new(), Vec::new());
-    for (_, name, location, _) in version.origins.iter().filter_map(|id| known.get(usize::from(*id))) {
-        repositories.push(name.clone());
-        locations.push(location.clone());
+    let mut priority = None;
+    for known in version.origins.iter().filter_map(|id| known.get(usize::from(*id))) {
+        repositories.push(known.name.clone());
+        locations.push(known.location.clone());
+        priority = priority.max(known.priority);
     }
-    Ok(Origin { version: version.version.clone(), repositories, locations })
+    // To apt the machine is an origin, too.
+    const OF_THE_MACHINE: i32 = 100;
+    let is_here = installed == Some(&version.version);
+    let priority = priority.map(|priority| if is_here { priority.max(OF_THE_MACHINE) } else { priority });
+    let pin = version.field(Field::Pin).and_then(|pin| pin.parse().ok());
+    Ok(Origin { version: version.version.clone(), repositories, locations, priority: pin.or(priority) })
 }
 
 /// What a page may take from the machine where the candidate's repository does not say it: facts of the build that is

@@ -3,9 +3,10 @@
 use super::{Checked, check_order, text};
 use crate::backends::apt::config::{Config, quote_word};
 use crate::backends::apt::control::Stanzas;
-use crate::backends::apt::lists::{file_name, host, read_list, read_translations};
+use crate::backends::apt::lists::{ListHead, file_name, host, read_list, read_translations};
 use crate::backends::apt::pins::{Pattern, Pins};
 use crate::backends::apt::release::Release;
+use crate::backends::apt::rules::Weights;
 use crate::backends::apt::sources::{Defaults, parse, release_uri};
 use crate::backends::apt::status::{self, Places};
 use crate::backends::apt::{owned, version as dpkg};
@@ -42,7 +43,8 @@ pub fn control(data: &[u8]) {
 pub fn packages(data: &[u8]) {
     let mut sink = Checked::default();
     let mut seen = Default::default();
-    read_list(&text(data), 0, "amd64", &HashMap::new(), Some(&mut seen), &mut sink);
+    let head = ListHead { repository: 0, native: "amd64", list: 0, weights: &Weights::default() };
+    read_list(&text(data), &head, &HashMap::new(), Some(&mut seen), &mut sink);
 }
 
 /// dpkg's own files: the status, diversions and lists of paths, all of the same bytes.

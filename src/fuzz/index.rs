@@ -45,6 +45,7 @@ fn write(folder: &Path, names: &[String; 3]) -> anyhow::Result<()> {
         name: name.to_owned(),
         location: String::new(),
         security: false,
+        priority: None,
     };
     let ids = ["one", "two"].map(|name| part.repository(repository(name)));
     for number in 0..PACKAGES {

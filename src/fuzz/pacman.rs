@@ -79,8 +79,13 @@ pub fn version(data: &[u8]) {
 
 pub fn aur_metadata(data: &[u8]) {
     let mut sink = Checked::default();
-    let repository =
-        Repository { source: Source::Aur, name: "aur".to_owned(), location: String::new(), security: false };
+    let repository = Repository {
+        source: Source::Aur,
+        name: "aur".to_owned(),
+        location: String::new(),
+        security: false,
+        priority: None,
+    };
     let id = sink.repository(repository);
     metadata::read(data, Path::new("aur"), id, &mut sink);
 }

@@ -45,12 +45,21 @@ pub const ROW_HEAD: usize = 10;
 /// What all parts together are, besides their packages.
 #[derive(Clone, Debug, Default, PartialEq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct CatalogueMeta {
-    /// Source, name, location, whether it carries security updates.
-    pub repositories: Vec<(u8, String, String, bool)>,
+    pub repositories: Vec<StoredRepository>,
     /// Place 0 is the machine's own; empty where nobody names it.
     pub architectures: Vec<String>,
     /// Packages of each source, by the source's number.
     pub packages: [u32; 3],
+}
+
+/// A [`Repository`](crate::model::Repository) in the index.
+#[derive(Clone, Debug, PartialEq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct StoredRepository {
+    pub source: u8,
+    pub name: String,
+    pub location: String,
+    pub security: bool,
+    pub priority: Option<i32>,
 }
 
 /// What the policies decided.
@@ -104,8 +113,14 @@ pub fn write<W: Write>(
 fn meta_of<'e>(joined: &Joined<'_>, candidates: impl Iterator<Item = &'e Entry>) -> CatalogueMeta {
     let mut packages = [0; 3];
     candidates.for_each(|entry| packages[joined.source(entry) as usize] += 1);
-    let repositories =
-        joined.repositories.iter().map(|r| (r.source as u8, r.name.clone(), r.location.clone(), r.security)).collect();
+    let repositories = joined.repositories.iter().map(|r| StoredRepository {
+        source: r.source as u8,
+        name: r.name.clone(),
+        location: r.location.clone(),
+        security: r.security,
+        priority: r.priority,
+    });
+    let repositories = repositories.collect();
     let native = joined.parts.iter().map(|part| &part.native).find(|native| !native.is_empty());
     let mut architectures = joined.architectures.clone();
     architectures[0] = native.cloned().unwrap_or_default();

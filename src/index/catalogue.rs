@@ -236,7 +236,7 @@ impl Catalogue {
 
     /// What a person calls a repository; empty for one there is not.
     pub fn repository(&self, id: RepositoryId) -> Result<&str> {
-        Ok(self.meta()?.repositories.get(usize::from(id)).map_or("", |(_, name, _, _)| name.as_str()))
+        Ok(self.meta()?.repositories.get(usize::from(id)).map_or("", |known| known.name.as_str()))
     }
 
     /// The machine's own architecture; empty where nobody names it.

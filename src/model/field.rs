@@ -62,6 +62,8 @@ pub enum Field {
     Bugs = 37,
     /// What was recorded as the built-for architecture, where that is worth showing (`all`, `any`, `amd64`, ...).
     Architecture = 38,
+    /// apt: the priority that a pin for this package gives the version.
+    Pin = 39,
 }
 
 impl Field {
@@ -111,6 +113,7 @@ impl Field {
             Field::Backup => "backup",
             Field::Bugs => "bugs",
             Field::Architecture => "architecture",
+            Field::Pin => "pin",
         }
     }
 
@@ -155,12 +158,13 @@ impl Field {
             Field::Backup => "Backup files",
             Field::Bugs => "Bugs",
             Field::Architecture => "Architecture",
+            Field::Pin => "Pin",
         }
     }
 }
 
 /// Every field, each at the place of its number less one.
-const ALL: [Field; 38] = [
+const ALL: [Field; 39] = [
     Field::Base,
     Field::BaseVersion,
     Field::Section,
@@ -199,6 +203,7 @@ const ALL: [Field; 38] = [
     Field::Backup,
     Field::Bugs,
     Field::Architecture,
+    Field::Pin,
 ];
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ pub struct Repository {
     pub location: String,
     /// Whether what it offers are security updates (a Debian `-security` suite).
     pub security: bool,
+    /// apt's priority of what it offers, unless a pin is for the package.
+    pub priority: Option<i32>,
 }
 
 /// One version of one package as one repository offers it. Borrowed: a sink copies what it keeps.

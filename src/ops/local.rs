@@ -2,6 +2,7 @@
 
 use super::World;
 use crate::backends::Backend;
+use crate::index::build::StoredRepository;
 use crate::index::details::DetailsAt;
 use crate::index::local::NewLocal;
 use crate::index::owner::{self, OwnersBuilder};
@@ -137,7 +138,7 @@ pub fn link<'p>(
 ) -> Result<()> {
     let meta = catalogue.meta()?;
     let repository_id = |source: Source, name: &str| {
-        let of = |(s, n, _, _): &(u8, String, String, bool)| *s == source as u8 && n == name;
+        let of = |known: &StoredRepository| known.source == source as u8 && known.name == name;
         meta.repositories.iter().position(of).map(|place| place as RepositoryId)
     };
     for row in rows {
@@ -183,9 +184,6 @@ fn is_security(row: &LocalRow, catalogue: &Catalogue, backend: &dyn Backend) -> 
     Ok(details.iter().any(|version| {
         backend.compare(&version.version, &row.version) == Ordering::Greater
             && backend.compare(&version.version, &row.candidate) != Ordering::Greater
-            && version
-                .origins
-                .iter()
-                .any(|id| repositories.get(usize::from(*id)).is_some_and(|(_, _, _, security)| *security))
+            && version.origins.iter().any(|id| repositories.get(usize::from(*id)).is_some_and(|known| known.security))
     }))
 }

@@ -352,7 +352,7 @@ impl<'a> Question<'a> {
             };
             for version in versions {
                 for origin in &version.origins {
-                    let repository = self.meta.repositories.get(usize::from(*origin)).map_or("", |(_, name, ..)| name);
+                    let repository = self.meta.repositories.get(usize::from(*origin)).map_or("", |known| &known.name);
                     let (name, fields) = (row.name.as_str(), version.fields.as_slice());
                     offers.push(Offer { name, arch, version: &version.version, repository, fields });
                 }
@@ -395,7 +395,7 @@ fn write_local(
     let local::Gathered { mut packages, problems } = gathered;
     packages.sort_by(|a, b| local::key(&a.row).cmp(&local::key(&b.row)));
     status.local_built = now();
-    let edges = relate::edges(&packages, &world.backends);
+    let edges = relate::edges(&packages, &world.backends, catalogue.native()?);
     let owned = (awaited.owned)()?;
     status.problems.extend(problems.iter().chain(&owned.problems).map(|problem| stored(problem, false)));
     let policies = (awaited.policies)()?;
@@ -426,9 +426,8 @@ fn write_local(
     }
     let owners = owned.owners(&packages);
     let name = status::local_name(status.local_generation);
-    let native = catalogue.native()?;
     publish::file(folder, &name, crate::index::local::KIND, status.local_generation, |out| {
-        Ok(crate::index::local::write(&packages, &edges, owners, native, out)?)
+        Ok(crate::index::local::write(&packages, &edges, owners, catalogue.native()?, out)?)
     })?;
     (awaited.catalogue)()?;
     publish::status(folder, status)
@@ -439,7 +438,7 @@ fn counts(packages: &[NewLocal], source: Source, catalogue: &Catalogue) -> Resul
         packages.iter().filter(|p| p.row.source == source && p.row.installed() && wanted(&p.row)).count() as u32
     };
     let knows_security =
-        catalogue.meta()?.repositories.iter().any(|(s, _, _, security)| *s == source as u8 && *security);
+        catalogue.meta()?.repositories.iter().any(|known| known.source == source as u8 && known.security);
     Ok(Counts {
         installed: of(&|_| true),
         explicit: of(&|row| row.reason == Reason::Explicit),

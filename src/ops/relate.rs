@@ -1,6 +1,7 @@
 //! Who needs whom among the installed packages, and which of them nothing needs any more.
 
 use crate::backends::Backend;
+use crate::index::LocalRow;
 use crate::index::build::RELATIONS;
 use crate::index::local::{Edge, NewLocal};
 use crate::model::relation::{self, Relation};
@@ -15,34 +16,44 @@ const FOLLOWED: std::ops::Range<usize> = 0..6;
 struct Offer<'a> {
     rank: u32,
     source: Source,
+    /// Empty for the machine's own and for packages of every architecture.
+    arch: &'a str,
+    multi_arch: &'a str,
     /// `None` for a provided name without a version: it satisfies no versioned relation.
     version: Option<&'a str>,
 }
 
-/// Every edge from an installed package to the installed packages that satisfy one of its relations.
-pub fn edges(packages: &[NewLocal], backends: &[Box<dyn Backend>]) -> Vec<Edge> {
+/// Every edge from an installed package to the installed packages that satisfy one of its relations. `native` is the machine's
+/// own architecture.
+pub fn edges(packages: &[NewLocal], backends: &[Box<dyn Backend>], native: &str) -> Vec<Edge> {
     let mut offers: HashMap<&str, Vec<Offer<'_>>> = HashMap::new();
     for (rank, package) in (0u32..).zip(packages).filter(|(_, package)| package.row.installed()) {
         let row = &package.row;
-        let own = Offer { rank, source: row.source, version: Some(&row.version) };
-        offers.entry(&row.name).or_default().push(own);
+        let multi_arch = package.fields.iter().find(|(field, _)| *field == Field::MultiArch);
+        let multi_arch = multi_arch.map_or("", |(_, value)| value.as_str());
+        let offer = |version| Offer { rank, source: row.source, arch: &row.arch, multi_arch, version };
+        offers.entry(&row.name).or_default().push(offer(Some(&row.version)));
         for (_, text) in package.fields.iter().filter(|(field, _)| *field == Field::Provides) {
             for provided in relation::parse(row.source, text).into_iter().flatten() {
                 let version = Some(provided.version).filter(|version| !version.is_empty());
-                offers.entry(provided.name).or_default().push(Offer { rank, source: row.source, version });
+                offers.entry(provided.name).or_default().push(offer(version));
             }
         }
     }
     let mut edges = Vec::new();
     for (from, package) in (0u32..).zip(packages).filter(|(_, package)| package.row.installed()) {
-        let source = package.row.source;
-        let Some(backend) = backends.iter().find(|backend| backend.source() == source) else { continue };
+        let LocalRow { source, arch, .. } = &package.row;
+        let Some(backend) = backends.iter().find(|backend| backend.source() == *source) else { continue };
         for (field, text) in &package.fields {
             let Some(kind) = RELATIONS[FOLLOWED].iter().position(|relation| relation == field) else { continue };
-            for wanted in relation::parse(source, text).into_iter().flatten() {
+            for wanted in relation::parse(*source, text).into_iter().flatten() {
                 let offers = offers.get(wanted.name).map_or(&[][..], Vec::as_slice);
-                let fitting =
-                    offers.iter().filter(|o| o.source == source && o.rank != from && fits(&wanted, o, &**backend));
+                let fitting = offers.iter().filter(|o| {
+                    o.source == *source
+                        && o.rank != from
+                        && suits(&wanted, arch, o, native)
+                        && fits(&wanted, o, &**backend)
+                });
                 edges.extend(fitting.map(|offer| Edge { from, to: offer.rank, kind: kind as u8 }));
             }
         }
@@ -50,6 +61,16 @@ pub fn edges(packages: &[NewLocal], backends: &[Box<dyn Backend>]) -> Vec<Edge> 
     edges.sort_unstable_by_key(|edge| (edge.from, edge.to, edge.kind));
     edges.dedup();
     edges
+}
+
+/// Whether the architecture is one that a package of `arch` may ask for, as deb-control(5) has it.
+fn suits(wanted: &Relation<'_>, arch: &str, offer: &Offer<'_>, native: &str) -> bool {
+    match wanted.arch {
+        "" | "native" => offer.arch == arch || offer.multi_arch == "foreign",
+        "any" => offer.arch == arch || ["foreign", "allowed"].contains(&offer.multi_arch),
+        named if named == native => offer.arch.is_empty(),
+        named => offer.arch == named,
+    }
 }
 
 fn fits(wanted: &Relation<'_>, offer: &Offer<'_>, backend: &dyn Backend) -> bool {

@@ -108,9 +108,17 @@ impl Machine {
         let names = self.set("apt-cache", &["pkgnames"]);
         let names: Vec<&str> = names.union(&known).map(String::as_str).collect();
         let mut theirs: BTreeMap<String, (String, String)> = BTreeMap::new();
+        let mut their_priorities: BTreeSet<String> = BTreeSet::new();
         for some in names.chunks(20_000) {
             let mut last = String::new();
             for line in self.lines("apt-cache", &[&["policy"], some].concat()) {
+                // A version of the table, or one of its places.
+                if let Some(line) = line.strip_prefix(" *** ").or_else(|| line.strip_prefix("     ")) {
+                    if !line.starts_with(' ') {
+                        their_priorities.insert(format!("{last} {line}"));
+                    }
+                    continue;
+                }
                 if let Some(name) = line.strip_suffix(':').filter(|line| !line.starts_with(' ')) {
                     last = name.to_owned();
                 } else if let Some(version) = line.strip_prefix("  Installed: ") {
@@ -122,27 +130,36 @@ impl Machine {
         }
         // A name without a candidate and not installed is one that others provide, or one that is pinned away.
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        let mut questions: Vec<Vec<&str>> = Vec::new();
-        if self.copy.is_some() {
-            questions.extend(known.chunks(500).map(|some| [&["info"], some].concat()));
-        }
+        let questions: Vec<Vec<&str>> = known.chunks(500).map(|some| [&["info"], some].concat()).collect();
         let none = || "(none)".to_owned();
         let mut ours: BTreeMap<String, (String, String)> = BTreeMap::new();
+        let mut priorities: BTreeSet<String> = BTreeSet::new();
         for (_, pages) in self.ask_many(&questions) {
             for page in pages.as_array().unwrap() {
+                for origin in page["origins"].as_array().unwrap() {
+                    priorities.insert(format!(
+                        "{} {} {}",
+                        text(page, "name"),
+                        text(origin, "version"),
+                        origin["priority"]
+                    ));
+                }
                 let version = |key: &str| page[key].as_str().map_or_else(none, str::to_owned);
                 ours.insert(text(page, "name").to_owned(), (version("installed_version"), version("version")));
-            }
-        }
-        if self.copy.is_none() {
-            for row in &rows {
-                let here = row["installed_version"].as_str().map_or_else(none, str::to_owned);
-                ours.insert(text(row, "name").to_owned(), (here, text(row, "version").to_owned()));
             }
         }
         theirs.retain(|name, versions| known.binary_search(&name.as_str()).is_ok() || *versions != (none(), none()));
         let line = |(name, (here, candidate)): (&String, &(String, String))| format!("{name}: {here} {candidate}");
         same("candidates", &ours.iter().map(line).collect(), &theirs.iter().map(line).collect());
+        // omg's origins are the repositories' alone.
+        let known: BTreeSet<&str> = priorities.iter().map(|line| line.rsplit_once(' ').unwrap().0).collect();
+        their_priorities.retain(|line| known.contains(line.rsplit_once(' ').unwrap().0));
+        // To apt a pattern is for a foreign package as soon as any relation names it with `:any`; omg does not look for those.
+        let quirk = format!(":{}", crate::apt_copy::FOREIGN);
+        let (ours, theirs) = [&priorities, &their_priorities]
+            .map(|all| all.iter().filter(|line| !line.contains(&quirk)).cloned().collect())
+            .into();
+        same("priorities", &ours, &theirs);
         println!("candidates: {}", ours.len());
     }
 
@@ -300,6 +317,17 @@ fn orphans_are_what_apt_would_remove() {
         machine.every_orphan();
         assert!(machine.names(&["list", "--orphans"]).len() > 10, "{more}");
     }
+}
+
+#[test]
+fn what_a_foreign_package_needs_is_no_orphan_and_its_namesake_is() {
+    if !has_copies("what_a_foreign_package_needs_is_no_orphan_and_its_namesake_is") {
+        return;
+    }
+    let machine = Machine::of(Copy::with_needs_across_architectures());
+    machine.every_orphan();
+    let orphans = machine.names(&["list", "--orphans"]);
+    assert_eq!(orphans.into_iter().collect::<Vec<_>>(), ["compiler", "lib", "spare:i386"]);
 }
 
 #[test]

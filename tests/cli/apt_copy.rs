@@ -9,7 +9,7 @@ use std::process::Command;
 
 const LISTS: &str = "/var/lib/apt/lists";
 pub const NATIVE: &str = "amd64";
-const FOREIGN: &str = "i386";
+pub const FOREIGN: &str = "i386";
 
 /// A configuration that names nothing of the machine's.
 pub struct Copy {
@@ -126,6 +126,38 @@ impl Copy {
         }
         copy.write("admin/status", &status);
         copy.write("extended_states", &marks(&installed, 3));
+        copy
+    }
+
+    /// Packages of two architectures that need each other in each way that deb-control(5) knows.
+    pub fn with_needs_across_architectures() -> Copy {
+        let copy = Copy::empty("");
+        copy.write("sources.list", "");
+        let (mut status, mut states) = (String::new(), String::new());
+        let mut add = |name: &str, architecture: &str, multi_arch: &str, depends: &str, auto: bool| {
+            status.push_str(&format!(
+                "Package: {name}\nStatus: install ok installed\nVersion: 1\nArchitecture: {architecture}\nMaintainer: nobody\n\
+                 Multi-Arch: {multi_arch}\nDepends: {depends}\nDescription: test\n\n"
+            ));
+            if auto {
+                let recorded = if architecture == "all" { NATIVE } else { architecture };
+                states.push_str(&format!("Package: {name}\nArchitecture: {recorded}\nAuto-Installed: 1\n\n"));
+            }
+        };
+        add("app", NATIVE, "no", "script:any", false);
+        add("guest", FOREIGN, "no", "lib, data, tool (>= 1), script:any", false);
+        add("maker", NATIVE, "no", &format!("compiler:{FOREIGN}, linker:{NATIVE}"), false);
+        add("lib", NATIVE, "same", "data", true);
+        add("lib", FOREIGN, "same", "data", true);
+        add("data", "all", "foreign", "", true);
+        add("tool", NATIVE, "foreign", "", true);
+        add("script", NATIVE, "allowed", "", true);
+        add("compiler", NATIVE, "same", "", true);
+        add("compiler", FOREIGN, "same", "", true);
+        add("linker", NATIVE, "no", "", true);
+        add("spare", FOREIGN, "no", "", true);
+        copy.write("admin/status", &status);
+        copy.write("extended_states", &states);
         copy
     }
 

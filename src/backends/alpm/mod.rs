@@ -229,6 +229,7 @@ impl Backend for Alpm {
                 name: section.name.clone(),
                 location: section.servers.first().cloned().unwrap_or_default(),
                 security: false,
+                priority: None,
             });
             let mut problem = |message: String| sink.problem(Problem { path: self.sync_path(&section.name), message });
             let database = match database {

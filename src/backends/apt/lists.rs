@@ -4,8 +4,9 @@ use super::control::{Stanzas, cut_short, text};
 use super::pins::Place;
 use super::record::{Record, Scratch};
 use super::release::Release;
+use super::rules::Weights;
 use super::sources::{Archive, release_uri};
-use crate::model::{Available, CatalogueSink, Problem, Repository, RepositoryId, Source};
+use crate::model::{Available, CatalogueSink, Field, Problem, Repository, RepositoryId, Source};
 use crate::sys::unpack;
 use anyhow::Result;
 use std::collections::{HashMap, HashSet};
@@ -170,7 +171,7 @@ impl World {
         let security = [&release.suite, &release.codename].iter().any(|name| name.ends_with("-security"))
             || archive.suite.ends_with("-security")
             || release.label == "Debian-Security";
-        self.repositories.push(Repository { source: Source::Apt, name, location, security });
+        self.repositories.push(Repository { source: Source::Apt, name, location, security, priority: None });
         (self.repositories.len() - 1) as RepositoryId
     }
 
@@ -219,13 +220,15 @@ impl Lists {
     }
 
     /// Hands every package of every list to the sink, in apt's order.
-    pub fn read_catalogue(&self, native: &str, sink: &mut dyn CatalogueSink) {
+    pub fn read_catalogue(&self, native: &str, weights: &Weights<'_>, sink: &mut dyn CatalogueSink) {
         let world = &self.world;
         for problem in &world.problems {
             sink.problem(problem.clone());
         }
-        for repository in &world.repositories {
-            sink.repository(repository.clone());
+        for (id, repository) in (0..).zip(&world.repositories) {
+            let lists = world.lists.iter().enumerate().filter(|(_, list)| list.repository == id);
+            let priority = lists.map(|(list, _)| weights.of_list(list)).max();
+            sink.repository(Repository { priority, ..repository.clone() });
         }
         sink.native(native);
         let mut packed: Vec<Vec<u8>> = Vec::new();
@@ -243,7 +246,7 @@ impl Lists {
         // An architecture-independent package stands in the lists of each architecture, and in the one for `all`.
         let repeated = !world.has_one_list_each();
         let mut seen = HashSet::new();
-        for (list, content) in world.lists.iter().zip(&self.contents) {
+        for (number, (list, content)) in world.lists.iter().zip(&self.contents).enumerate() {
             let Content { text, bytes } = match content {
                 Ok(content) => content,
                 Err(error) => {
@@ -257,7 +260,8 @@ impl Lists {
                 None => cut_short(text.as_bytes()).map(str::to_owned),
             };
             let seen = repeated.then_some(&mut seen);
-            let nameless = read_list(text, list.repository, native, &translations, seen, sink);
+            let head = ListHead { repository: list.repository, native, list: number, weights };
+            let nameless = read_list(text, &head, &translations, seen, sink);
             let nameless = (nameless > 0).then(|| format!("damaged: {nameless} entries without name or version"));
             if let Some(message) = fault.or(nameless) {
                 sink.problem(Problem { path: list.path.clone(), message });
@@ -279,11 +283,19 @@ impl Content {
 /// Name, version and repository of what was already handed on.
 type Seen = HashSet<(String, String, RepositoryId)>;
 
+/// What is known of all of a list's entries.
+pub(crate) struct ListHead<'a> {
+    pub repository: RepositoryId,
+    pub native: &'a str,
+    /// Its place in [`World::lists`].
+    pub list: usize,
+    pub weights: &'a Weights<'a>,
+}
+
 /// How many entries name no package is given back.
 pub(crate) fn read_list(
     content: &str,
-    repository: RepositoryId,
-    native: &str,
+    &ListHead { repository, native, list, weights }: &ListHead<'_>,
     translations: &HashMap<u128, &str>,
     mut seen: Option<&mut Seen>,
     sink: &mut dyn CatalogueSink,
@@ -310,7 +322,9 @@ pub(crate) fn read_list(
             _ => own,
         };
         let name = lower_case(record.name);
-        record.with_fields(long, &[], &mut scratch, |fields| {
+        let pin = weights.pin(&record, list).map(|priority| priority.to_string());
+        let pin = pin.as_deref().map(|priority| (Field::Pin, priority));
+        record.with_fields(long, pin.as_slice(), &mut scratch, |fields| {
             sink.package(&Available {
                 name: &name,
                 arch: record.foreign_arch(native),
@@ -458,7 +472,7 @@ mod tests {
         let sections = ["a", "b", "c"].map(section).to_vec();
         let archives = [Archive { uri: "http://h/".into(), suite: "s".into(), sections }];
         let mut told = Told(Vec::new(), Vec::new());
-        Lists::read(World::find(folder.path(), &archives)).read_catalogue("amd64", &mut told);
+        Lists::read(World::find(folder.path(), &archives)).read_catalogue("amd64", &Weights::default(), &mut told);
         assert_eq!(told.0.iter().filter(|name| *name == "c").count(), 3);
         let named: Vec<_> = told.1.iter().map(|p| p.path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(named, ["h_dists_s_a_binary-amd64_Packages.zst", "h_dists_s_b_binary-amd64_Packages"]);

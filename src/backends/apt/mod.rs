@@ -14,7 +14,7 @@ pub(crate) mod owned;
 pub(crate) mod pins;
 mod record;
 pub(crate) mod release;
-mod rules;
+pub(crate) mod rules;
 pub(crate) mod sources;
 pub(crate) mod status;
 pub mod version;
@@ -101,9 +101,7 @@ impl Apt {
             Ok(reply) => return Policy { authority: Authority::Engine(reply.decider), choices: reply.choices },
             Err(reason) => format!("{reason:#}"),
         };
-        let default_release = self.config.find("APT::Default-Release");
-        let question = rules::Question { world, native: &self.native, pins, default_release };
-        let (choices, fault) = rules::choose(&question, entries);
+        let (choices, fault) = rules::choose(&self.question(world, pins), entries);
         if let Some(fault) = fault {
             reason.push_str(&format!("; apt would refuse: {fault}"));
         }
@@ -111,6 +109,11 @@ impl Apt {
             reason.push_str("; phased updates are taken as released");
         }
         Policy { authority: Authority::Rules(reason), choices }
+    }
+
+    fn question<'q>(&'q self, world: &'q lists::World, pins: &'q Pins) -> rules::Question<'q> {
+        let default_release = self.config.find("APT::Default-Release");
+        rules::Question { world, native: &self.native, pins, default_release }
     }
 
     /// The engine's answer, or why there is none.
@@ -156,10 +159,11 @@ impl Backend for Apt {
     }
 
     fn read_catalogue(&self, sink: &mut dyn CatalogueSink) -> Result<()> {
-        self.lists().read_catalogue(&self.native, sink);
-        for problem in pins::Pins::read(&self.config).problems {
-            sink.problem(problem);
-        }
+        let (lists, pins) = (self.lists(), Pins::read(&self.config));
+        let question = self.question(&lists.world, &pins);
+        let (weights, _) = rules::Weights::new(&question);
+        lists.read_catalogue(&self.native, &weights, sink);
+        pins.problems.iter().for_each(|problem| sink.problem(problem.clone()));
         Ok(())
     }
 

@@ -7,6 +7,7 @@
 use super::entries::Entry;
 use super::lists::World;
 use super::pins::{NEVER, Name, Pin, Pins, Place, VersionIs, What};
+use super::record::Record;
 use super::status::Status;
 use super::version::compare;
 use crate::model::Choice;
@@ -27,7 +28,8 @@ struct Version<'e, 'a> {
 }
 
 /// The priority of every list, and the pins about packages.
-struct Weights<'q> {
+#[derive(Default)]
+pub struct Weights<'q> {
     lists: Vec<i32>,
     pins: Vec<(&'q Name, i32, Means<'q>)>,
     native: &'q str,
@@ -58,7 +60,8 @@ fn source_name<'e>(entry: &'e Entry<'_>) -> &'e str {
 }
 
 impl<'q> Weights<'q> {
-    fn new(question: &'q Question<'_>) -> (Weights<'q>, Option<String>) {
+    /// With what apt would refuse to work with.
+    pub fn new(question: &'q Question<'_>) -> (Weights<'q>, Option<String>) {
         let world = question.world;
         let mut places: Vec<Place<'_>> = world.lists.iter().map(|list| list.place(world)).collect();
         places.push(Place { release: None, host: "", component: "now", architecture: None });
@@ -97,6 +100,31 @@ impl<'q> Weights<'q> {
             pins.push((name, *priority, means));
         }
         (Weights { lists, pins, native: question.native }, fault)
+    }
+
+    /// The priority of what a list offers, unless a pin is for the package.
+    pub fn of_list(&self, list: usize) -> i32 {
+        self.lists.get(list).copied().unwrap_or(0)
+    }
+
+    /// The priority that a pin for the package gives what a list offers.
+    pub fn pin(&self, record: &Record<'_>, list: usize) -> Option<i32> {
+        if self.pins.is_empty() || self.of_list(list) == NEVER {
+            return None;
+        }
+        let architecture = match record.foreign_arch(self.native) {
+            "" => self.native,
+            foreign => foreign,
+        };
+        let meant = |(name, _, means): &&(&Name, i32, Means<'_>)| {
+            let known_by = if name.of_source { record.source().0 } else { record.name };
+            let is_meant = match means {
+                Means::Version(wanted) => wanted.matches(record.version),
+                Means::Lists(wanted) => wanted[list],
+            };
+            is_meant && name.is_for(known_by, architecture, self.native, record.multi_arch() == "allowed")
+        };
+        self.pins.iter().find(meant).map(|(_, priority, _)| *priority)
     }
 
     /// The candidate among the entries of one package.

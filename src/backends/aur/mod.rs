@@ -50,6 +50,7 @@ impl Aur {
             name: "aur".to_owned(),
             location: self.url.clone(),
             security: false,
+            priority: None,
         });
         let mut input = BufReader::with_capacity(1 << 16, file);
         match input.fill_buf() {
