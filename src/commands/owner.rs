@@ -44,7 +44,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let exit = super::found(&index, missing.is_empty());
     let remarks = missing.into_iter().map(|path| Remark::Error {
         message: format!("no installed package owns {}", path.display()),
-        hint: String::new(),
+        hint: "`omg files NAME` shows what a package has".to_owned(),
     });
     Ok(Reply::new(owners, |ui, owners: &Vec<Owner>| text(ui, owners), exit).with(remarks))
 }

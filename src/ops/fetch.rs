@@ -44,7 +44,12 @@ pub fn fetch(place: &Place, folder: &Path, observer: &dyn Observer) -> Result<Op
         Err(_) => "there is no copy yet",
     };
     let failed = aur.update(&Network::system(), &progress).err();
-    Ok(failed.map(|error| (aur.url.clone(), format!("{error:#}; {kept}"), true)))
+    Ok(failed.map(|error| {
+        // The address stands before it already.
+        let why: Vec<String> =
+            error.chain().map(ToString::to_string).filter(|part| !part.ends_with(&aur.url)).collect();
+        (aur.url.clone(), format!("{}; {kept}", why.join(": ")), true)
+    }))
 }
 
 /// The failure that a status remembers. Problems of files have their paths.
