@@ -508,10 +508,12 @@ impl Machine {
 
 /// Whether one of a block's relations is met by a package, as these blocks show it.
 fn asks(block: &BTreeMap<String, String>, relations: &str, pages: &[BTreeMap<String, String>]) -> bool {
-    let text = block[relations].replace("  ", "\n");
+    // Both sides say so where they have none.
+    let lines = |text: &str| if text == "None" { String::new() } else { text.replace("  ", "\n") };
+    let text = lines(&block[relations]);
     relation::parse(Source::Pacman, &text).into_iter().flatten().any(|wanted| {
         pages.iter().any(|page| {
-            let provides = page["Provides"].replace("  ", "\n");
+            let provides = lines(&page["Provides"]);
             let mut provided = relation::parse(Source::Pacman, &provides).into_iter().flatten();
             (wanted.name == page["Name"] && rules::satisfies(&page["Version"], &wanted))
                 || provided.any(|one| {
