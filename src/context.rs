@@ -94,6 +94,14 @@ impl Ctx {
         self.bring(request, true)
     }
 
+    /// The first folder for the journal that can be written.
+    pub fn state_folder(&self) -> Result<PathBuf> {
+        self.place.state_folders().into_iter().find(|folder| writable(folder)).ok_or_else(|| {
+            let hint = "set OMG_STATE_DIR to a folder of yours";
+            Hinted::new(Exit::Failed, "no folder for the journal can be written", hint).into()
+        })
+    }
+
     fn bring(&self, request: Request, fetches: bool) -> Result<(PathBuf, Outcome)> {
         let suits_aur = World::open(&self.place)?.suits_aur;
         let config = Config::read(&self.place.root)?;

@@ -11,6 +11,7 @@ pub mod context;
 pub mod error;
 #[doc(hidden)]
 pub mod fuzz;
+pub mod history;
 pub mod index;
 pub mod model;
 pub mod ops;

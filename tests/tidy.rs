@@ -13,9 +13,11 @@ struct Source {
 }
 
 impl Source {
-    /// Lines of code with their numbers: comments gone, and everything from the tests' module on, which stands last.
+    /// Lines of code with their numbers: comments gone, and everything from the tests' module on, which stands last or in a file
+    /// of its own.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        let lines = self.text.lines().enumerate().take_while(|(_, line)| line.trim() != "mod tests {");
+        let text = if self.path.ends_with("/tests.rs") { "" } else { &self.text };
+        let lines = text.lines().enumerate().take_while(|(_, line)| line.trim() != "mod tests {");
         lines
             .map(|(at, line)| (at + 1, line.split("//").next().unwrap_or("")))
             .filter(|(_, code)| !code.trim().is_empty())

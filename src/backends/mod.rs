@@ -9,8 +9,9 @@ pub mod aur;
 pub mod embedded;
 pub mod engine;
 
-use crate::model::{CatalogueSink, LocalSink, Offer, OrphanRule, Policy, Problem, Scope, Source};
+use crate::model::{CatalogueSink, LocalSink, Offer, OrphanRule, Policy, Problem, Scope, Source, Transaction};
 use anyhow::Result;
+use jiff::tz::TimeZone;
 use std::cmp::Ordering;
 use std::path::PathBuf;
 
@@ -48,6 +49,13 @@ pub trait Backend: Send + Sync {
     /// databases has to be read. `offers` must hold every version of each of `names` in every repository, and every
     /// package whose `Replaces` mention one of them.
     fn policy_among(&self, names: &[(&str, &str)], offers: &[Offer<'_>]) -> Result<Policy>;
+
+    /// The logs of what was done to packages, as they are written now. Older ones lie beside them, under a number.
+    fn logs(&self) -> Vec<PathBuf>;
+
+    /// Hands every transaction in pieces of these logs to `each`, with whether it is known to have ended; returns how many bytes
+    /// of each piece need not be read again. `zone` is the one that the machine's clock showed.
+    fn read_logs(&self, pieces: &[String], zone: &TimeZone, each: &mut dyn FnMut(Transaction, bool)) -> Vec<usize>;
 
     /// When a dependency counts as an orphan.
     fn orphan_rule(&self) -> OrphanRule;

@@ -6,6 +6,7 @@ mod completions;
 mod deps;
 mod doctor;
 mod files;
+mod history;
 mod info;
 mod list;
 mod man;
@@ -71,6 +72,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "deps", command: deps::command, run: Run::Query(deps::run) },
     Verb { name: "why", command: why::command, run: Run::Query(why::run) },
     Verb { name: "size", command: size::command, run: Run::Query(size::run) },
+    Verb { name: "history", command: history::command, run: Run::Query(history::run) },
     Verb { name: "status", command: status::command, run: Run::Query(status::run) },
     Verb { name: "batch", command: batch::command, run: Run::Print(batch::run) },
     Verb { name: "prompt", command: crate::prompt::command, run: Run::Print(crate::prompt::run) },

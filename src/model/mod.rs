@@ -5,6 +5,7 @@ mod field;
 mod package;
 mod policy;
 pub mod relation;
+mod transaction;
 
 pub use event::{Event, Observer, Silent};
 pub use field::Field;
@@ -12,3 +13,4 @@ pub use package::{
     Available, CatalogueSink, InstallState, Installed, LocalSink, Problem, Reason, Repository, RepositoryId, Source,
 };
 pub use policy::{Authority, Choice, Offer, OrphanRule, Policy, Scope};
+pub use transaction::{Action, Change, Transaction};

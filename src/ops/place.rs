@@ -50,6 +50,21 @@ impl Place {
         folders
     }
 
+    /// The folders its journal may be in, best first: the system's own, then the user's.
+    pub fn state_folders(&self) -> Vec<PathBuf> {
+        let own = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        if let Some(folder) = own("OMG_STATE_DIR") {
+            return vec![folder];
+        }
+        let mut folders = Vec::new();
+        if self.config.is_none() && self.dbpath.is_none() {
+            folders.push(self.root.join("var/lib/omg"));
+        }
+        let state = own("XDG_STATE_HOME").or_else(|| own("HOME").map(|home| home.join(".local/state")));
+        folders.extend(state.map(|state| state.join("omg").join(self.key())));
+        folders
+    }
+
     /// The status of an index folder. One of another place counts as missing.
     pub fn status(&self, folder: &Path) -> index::Result<Status> {
         let status = Status::read(folder)?;

@@ -8,6 +8,7 @@ mod aur;
 mod batch;
 mod completions;
 mod doctor;
+mod history;
 mod machine;
 mod manual;
 mod pacman;

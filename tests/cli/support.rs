@@ -31,7 +31,8 @@ impl Place {
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", self.folder.path())
-            .env("OMG_INDEX_DIR", self.index());
+            .env("OMG_INDEX_DIR", self.index())
+            .env("OMG_STATE_DIR", self.folder.path().join("state"));
         command
     }
 

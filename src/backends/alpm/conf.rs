@@ -65,6 +65,8 @@ pub struct Conf {
     pub root_dir: Option<String>,
     /// `DBPath`, as written.
     pub db_path: Option<String>,
+    /// `LogFile`, as written.
+    pub log_file: Option<String>,
     /// Every file read or looked for, and every folder searched for a pattern.
     pub inputs: Vec<PathBuf>,
     /// What could not be read or understood.
@@ -203,6 +205,7 @@ impl Reader<'_> {
             })),
             // The first one counts.
             "DBPath" => _ = conf.db_path.get_or_insert_with(|| value.to_owned()),
+            "LogFile" => _ = conf.log_file.get_or_insert_with(|| value.to_owned()),
             "RootDir" => _ = conf.root_dir.get_or_insert_with(|| value.to_owned()),
             _ => {}
         }

@@ -8,6 +8,7 @@ pub mod conf;
 pub mod desc;
 pub mod glob;
 pub(crate) mod local;
+pub mod log;
 pub mod rules;
 pub mod sync;
 pub mod tar;
@@ -19,11 +20,12 @@ use crate::backends::Backend;
 use crate::backends::engine::{EngineCommand, EngineError, Reply, Request};
 use crate::model::{
     self, Authority, Available, CatalogueSink, Field, InstallState, Installed, LocalSink, OrphanRule, Policy, Problem,
-    Reason, Repository, Scope, Source,
+    Reason, Repository, Scope, Source, Transaction,
 };
 use anyhow::{Context, Result, bail};
 use conf::Conf;
 use desc::Desc;
+use jiff::tz::TimeZone;
 use local::LocalDatabase;
 use rules::{Offer, Present};
 use std::cmp::Ordering;
@@ -44,6 +46,7 @@ pub struct Alpm {
     root: PathBuf,
     conf: Conf,
     database_path: PathBuf,
+    log_path: PathBuf,
     local: LocalDatabase,
     engine: Result<EngineCommand, EngineError>,
     /// Read once: the catalogue and our own policy both want them.
@@ -84,11 +87,12 @@ impl Alpm {
         if let Some(path) = dbpath.filter(|path| !path.is_dir()) {
             bail!("cannot read {}: no such folder", path.display());
         }
+        let log_path = log::path(&conf, base, &root);
         let local = LocalDatabase::at(&database_path);
         if !has_conf && !local.path().is_dir() {
             return Ok(None);
         }
-        Ok(Some(Alpm { root, conf, database_path, local, engine, sync: OnceLock::new() }))
+        Ok(Some(Alpm { root, conf, database_path, log_path, local, engine, sync: OnceLock::new() }))
     }
 
     /// The configuration as it was read.
@@ -325,6 +329,17 @@ impl Backend for Alpm {
             })
             .collect();
         self.decide(&names, &offers)
+    }
+
+    fn logs(&self) -> Vec<PathBuf> {
+        vec![self.log_path.clone()]
+    }
+
+    fn read_logs(&self, pieces: &[String], zone: &TimeZone, each: &mut dyn FnMut(Transaction, bool)) -> Vec<usize> {
+        pieces
+            .iter()
+            .map(|piece| log::read(piece.as_bytes(), zone, &mut |transaction| each(transaction, true)))
+            .collect()
     }
 
     fn orphan_rule(&self) -> OrphanRule {

@@ -9,6 +9,7 @@ mod ask;
 pub(crate) mod config;
 pub(crate) mod control;
 mod entries;
+pub mod history;
 pub(crate) mod lists;
 pub(crate) mod owned;
 pub(crate) mod pins;
@@ -21,11 +22,14 @@ pub mod version;
 
 use crate::backends::Backend;
 use crate::backends::engine::{EngineCommand, EngineError, Reply, Request};
-use crate::model::{Authority, CatalogueSink, LocalSink, Offer, OrphanRule, Policy, Problem, Scope, Source};
+use crate::model::{
+    Authority, CatalogueSink, LocalSink, Offer, OrphanRule, Policy, Problem, Scope, Source, Transaction,
+};
 use anyhow::{Context, Result, ensure};
 pub use ask::key;
 use config::Config;
 use entries::{Entry, Wanted};
+use jiff::tz::TimeZone;
 pub use lists::plain_list;
 use pins::Pins;
 use std::cmp::Ordering;
@@ -209,6 +213,18 @@ impl Backend for Apt {
         let status = status::content(&self.places.status).unwrap_or_default();
         let entries = entries::from_offers(&world, &status, &self.native, names, offers);
         Ok(self.decide(&world, &pins, &entries))
+    }
+
+    fn logs(&self) -> Vec<PathBuf> {
+        let history =
+            self.config.path("Dir::Log::History").unwrap_or_else(|| self.root.join("var/log/apt/history.log"));
+        vec![history, self.root.join("var/log/dpkg.log")]
+    }
+
+    fn read_logs(&self, pieces: &[String], zone: &TimeZone, each: &mut dyn FnMut(Transaction, bool)) -> Vec<usize> {
+        let [history, dpkg] = pieces else { return vec![0; pieces.len()] };
+        let machine = history::Machine { native: &self.native, zone };
+        history::read_both(history, dpkg, &machine, each).to_vec()
     }
 
     fn orphan_rule(&self) -> OrphanRule {

@@ -1,0 +1,304 @@
+//! The journal: a SQLite file of transactions. A record, not a cache: logs are rotated away, and what they told stays here.
+//!
+//! WAL, so that a reader never waits for a writer. Every import is one transaction of the database: killed at any moment it has
+//! happened or has not.
+
+use crate::model::{Action, Change, Reason, Source, Transaction};
+use anyhow::{Context, Result, bail};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use std::path::Path;
+use std::time::Duration;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The version of the tables. A later omg changes older ones; an older omg leaves newer ones alone.
+const VERSION: i64 = 1;
+
+const TABLES: &str = "
+    CREATE TABLE transactions (
+        id INTEGER PRIMARY KEY,
+        -- A hash of what the log tells, so that nothing is recorded twice.
+        key INTEGER NOT NULL UNIQUE,
+        source INTEGER NOT NULL,
+        started INTEGER NOT NULL,
+        ended INTEGER,
+        user TEXT NOT NULL,
+        command TEXT NOT NULL,
+        failure TEXT NOT NULL,
+        -- It may go on: the next import reads it again.
+        open INTEGER NOT NULL
+    );
+    CREATE INDEX by_time ON transactions (started, id);
+    CREATE TABLE changes (
+        transaction_id INTEGER NOT NULL REFERENCES transactions (id) ON DELETE CASCADE,
+        place INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        arch TEXT NOT NULL,
+        action INTEGER NOT NULL,
+        old TEXT NOT NULL,
+        new TEXT NOT NULL,
+        reason INTEGER,
+        PRIMARY KEY (transaction_id, place)
+    ) WITHOUT ROWID;
+    CREATE INDEX by_name ON changes (name, transaction_id);
+    CREATE TABLE logs (
+        path TEXT PRIMARY KEY,
+        inode INTEGER NOT NULL,
+        done INTEGER NOT NULL,
+        size INTEGER NOT NULL
+    ) WITHOUT ROWID;
+";
+
+/// A transaction with its number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    pub id: i64,
+    pub transaction: Transaction,
+}
+
+/// How far a log has been read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    pub inode: u64,
+    pub done_bytes: u64,
+    /// How long it was then: what stands behind what is done has been seen, and not ended.
+    pub size_bytes: u64,
+}
+
+/// An open journal.
+pub struct Journal {
+    db: Connection,
+}
+
+impl Journal {
+    /// Opens the journal at `path`, which is made if it is not there.
+    pub fn open(path: &Path) -> Result<Journal> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Self::prepare(path, flags).with_context(|| format!("cannot open the journal {}", path.display()))
+    }
+
+    fn prepare(path: &Path, flags: OpenFlags) -> Result<Journal> {
+        let mut db = Connection::open_with_flags(path, flags)?;
+        // Another omg may be importing; that takes a moment.
+        db.busy_timeout(Duration::from_secs(10))?;
+        db.pragma_update(None, "journal_mode", "WAL")?;
+        db.pragma_update(None, "synchronous", "FULL")?;
+        db.pragma_update(None, "foreign_keys", true)?;
+        let begun = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        match begun.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? {
+            0 => {
+                begun.execute_batch(TABLES)?;
+                begun.pragma_update(None, "user_version", VERSION)?;
+            }
+            VERSION => {}
+            newer => bail!("it is of version {newer}, which a later omg wrote"),
+        }
+        begun.commit()?;
+        Ok(Journal { db })
+    }
+
+    /// How far a log has been read; `None` where it is new.
+    pub fn log(&self, path: &str) -> Result<Option<Log>> {
+        let mut query = self.db.prepare_cached("SELECT inode, done, size FROM logs WHERE path = ?1")?;
+        let log = query.query_row([path], |row| {
+            let number = |at| row.get::<_, i64>(at).map(|number| number as u64);
+            Ok(Log { inode: number(0)?, done_bytes: number(1)?, size_bytes: number(2)? })
+        });
+        Ok(log.optional()?)
+    }
+
+    /// Records what has been read, each with whether it has ended, and how far: all of it or nothing. What had not ended before
+    /// is forgotten first, since it was read again. Returns how many are new.
+    pub fn record(&mut self, read: &[(Transaction, bool)], logs: &[(String, Log)]) -> Result<usize> {
+        let begun = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let mut new = 0;
+        {
+            begun.execute("DELETE FROM transactions WHERE open", [])?;
+            let mut insert = begun.prepare(
+                "INSERT OR IGNORE INTO transactions (key, source, started, ended, user, command, failure, open)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?;
+            let mut insert_change = begun.prepare("INSERT INTO changes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+            for (transaction, ended) in read {
+                let Transaction { source, started, ended: end, command, user, failure, changes } = transaction;
+                let inserted = insert.execute(params![
+                    key(transaction),
+                    *source as i64,
+                    started,
+                    end,
+                    user,
+                    command,
+                    failure,
+                    !ended
+                ])?;
+                if inserted == 0 {
+                    continue;
+                }
+                new += 1;
+                let id = begun.last_insert_rowid();
+                for (place, Change { name, arch, action, old, new, reason }) in (0i64..).zip(changes) {
+                    let reason = reason.map(|reason| reason as i64);
+                    insert_change.execute(params![id, place, name, arch, *action as i64, old, new, reason])?;
+                }
+            }
+            let mut insert_log = begun.prepare("INSERT OR REPLACE INTO logs VALUES (?1, ?2, ?3, ?4)")?;
+            for (path, log) in logs {
+                let Log { inode, done_bytes, size_bytes } = *log;
+                insert_log.execute(params![path, inode as i64, done_bytes as i64, size_bytes as i64])?;
+            }
+        }
+        begun.commit()?;
+        Ok(new)
+    }
+
+    /// The latest transactions, at most `limit`, of one source or of all, newest first; those that touched `name` if one is given.
+    pub fn latest(&self, name: Option<&str>, source: Option<Source>, limit: usize) -> Result<Vec<Recorded>> {
+        // Two, since one query that suits both would look at every transaction for a name.
+        let which = match name {
+            Some(_) => "id IN (SELECT transaction_id FROM changes WHERE name = ?1)",
+            None => "?1 IS NULL",
+        };
+        let mut query = self.db.prepare_cached(&format!(
+            "SELECT id, source, started, ended, user, command, failure FROM transactions
+             WHERE {which} AND (?2 IS NULL OR source = ?2) ORDER BY started DESC, id DESC LIMIT ?3"
+        ))?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = query.query_map(params![name, source.map(|source| source as i64), limit], recorded)?;
+        rows.map(|row| self.whole(row?)).collect()
+    }
+
+    /// The transaction of that number.
+    pub fn transaction(&self, id: i64) -> Result<Option<Recorded>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT id, source, started, ended, user, command, failure FROM transactions WHERE id = ?1",
+        )?;
+        query.query_row([id], recorded).optional()?.map(|row| self.whole(row)).transpose()
+    }
+
+    fn whole(&self, mut recorded: Recorded) -> Result<Recorded> {
+        let mut query = self.db.prepare_cached(
+            "SELECT name, arch, action, old, new, reason FROM changes WHERE transaction_id = ?1 ORDER BY place",
+        )?;
+        let changes = query.query_map([recorded.id], |row| {
+            let (action, reason) = (row.get::<_, i64>(2)?, row.get::<_, Option<i64>>(5)?);
+            Ok(Change {
+                name: row.get(0)?,
+                arch: row.get(1)?,
+                action: Action::ALL.into_iter().find(|known| *known as i64 == action).unwrap_or(Action::Upgrade),
+                old: row.get(3)?,
+                new: row.get(4)?,
+                reason: reason
+                    .map(|r| if r == Reason::Explicit as i64 { Reason::Explicit } else { Reason::Dependency }),
+            })
+        })?;
+        recorded.transaction.changes = changes.collect::<rusqlite::Result<_>>()?;
+        Ok(recorded)
+    }
+}
+
+/// All but the changes.
+fn recorded(row: &Row<'_>) -> rusqlite::Result<Recorded> {
+    let source = match row.get::<_, i64>(1)? {
+        0 => Source::Apt,
+        _ => Source::Pacman,
+    };
+    Ok(Recorded {
+        id: row.get(0)?,
+        transaction: Transaction {
+            source,
+            started: row.get(2)?,
+            ended: row.get(3)?,
+            user: row.get(4)?,
+            command: row.get(5)?,
+            failure: row.get(6)?,
+            changes: Vec::new(),
+        },
+    })
+}
+
+fn key(transaction: &Transaction) -> i64 {
+    let Transaction { source, started, command, changes, .. } = transaction;
+    let mut text = format!("{} {started} {command}\n", *source as u8);
+    for Change { name, arch, action, old, new, .. } in changes {
+        text.push_str(&format!("{name} {arch} {} {old} {new}\n", *action as u8));
+    }
+    xxh3_64(text.as_bytes()) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(started: i64, names: &[&str]) -> Transaction {
+        let change = |name: &&str| Change {
+            name: (*name).to_owned(),
+            arch: String::new(),
+            action: Action::Install,
+            old: String::new(),
+            new: "1".to_owned(),
+            reason: Some(Reason::Dependency),
+        };
+        Transaction {
+            source: Source::Apt,
+            started,
+            ended: Some(started + 1),
+            command: "apt install".to_owned(),
+            user: String::new(),
+            failure: String::new(),
+            changes: names.iter().map(change).collect(),
+        }
+    }
+
+    #[test]
+    fn what_is_recorded_comes_back_newest_first_and_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let mut journal = Journal::open(&path).unwrap();
+        let log = Log { inode: u64::MAX, done_bytes: 7, size_bytes: 9 };
+        let (old, new) = (run(100, &["a", "b"]), run(200, &["b"]));
+        assert_eq!(journal.record(&[(old.clone(), true), (new.clone(), true)], &[("l".to_owned(), log)]).unwrap(), 2);
+        assert_eq!(journal.record(&[(old.clone(), true)], &[]).unwrap(), 0, "the same again is no news");
+        drop(journal);
+        let journal = Journal::open(&path).unwrap();
+        assert_eq!((journal.log("l").unwrap(), journal.log("m").unwrap()), (Some(log), None));
+        let told = |name, limit| -> Vec<Transaction> {
+            journal.latest(name, None, limit).unwrap().into_iter().map(|recorded| recorded.transaction).collect()
+        };
+        assert_eq!(told(Some("a"), 10), told(None, 10)[1..]);
+        assert_eq!(told(None, 1), told(None, 10)[..1]);
+        assert_eq!(told(None, 10), [new, old.clone()]);
+        assert!(told(Some("c"), 10).is_empty());
+        assert_eq!(journal.latest(None, Some(Source::Pacman), 10).unwrap(), []);
+        assert_eq!(journal.transaction(1).unwrap().map(|recorded| recorded.transaction), Some(old));
+        assert_eq!(journal.transaction(3).unwrap(), None);
+    }
+
+    #[test]
+    fn what_has_not_ended_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(&folder.path().join("journal.db")).unwrap();
+        journal.record(&[(run(100, &["a"]), false)], &[]).unwrap();
+        journal.record(&[(run(100, &["a", "b"]), true)], &[]).unwrap();
+        let all = journal.latest(None, None, 10).unwrap();
+        assert_eq!(all.iter().map(|recorded| recorded.transaction.changes.len()).collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn a_later_version_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        drop(Journal::open(&path).unwrap());
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", VERSION + 1).unwrap();
+        let error = Journal::open(&path).map(|_| ()).unwrap_err();
+        assert!(format!("{error:#}").contains("later omg"), "{error:#}");
+    }
+
+    #[test]
+    fn what_is_no_journal_is_an_error_and_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        std::fs::write(&path, "not a database, whatever it is called".repeat(50)).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        assert!(Journal::open(&path).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+}

@@ -1,0 +1,7 @@
+//! What was done to the machine's packages, by whomever: the journal.
+//!
+//! It knows neither logs nor package managers; `ops` brings what they tell.
+
+mod journal;
+
+pub use journal::{Journal, Log, Recorded};

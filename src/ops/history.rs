@@ -1,0 +1,122 @@
+//! Brings what the package managers' logs tell into the journal.
+//!
+//! Only what is new is read. A log that was rotated since is read again from its older parts, and what the journal has already
+//! is passed over.
+
+use super::World;
+use crate::history::{Journal, Log};
+use crate::sys::unpack;
+use anyhow::{Context, Result};
+use jiff::tz::TimeZone;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The journal's name in its folder.
+pub const FILE_NAME: &str = "journal.db";
+/// As many older parts as are looked for; logrotate keeps 12 as a rule.
+const MOST_PARTS: usize = 100;
+
+/// Opens the journal in `folder`, which is made if it is not there, and brings it up to date.
+pub fn journal(world: &World, root: &Path, folder: &Path) -> Result<Journal> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let mut journal = Journal::open(&folder.join(FILE_NAME))?;
+    let zone = zone(root);
+    let (mut read, mut logs) = (Vec::new(), Vec::new());
+    let mut has_news = false;
+    for backend in &world.backends {
+        let mut pieces = Vec::new();
+        for path in backend.logs() {
+            let piece = Piece::read(&journal, path)?;
+            has_news |= piece.has_news;
+            pieces.push(piece);
+        }
+        let texts: Vec<String> = pieces.iter_mut().map(|piece| std::mem::take(&mut piece.text)).collect();
+        let done = backend.read_logs(&texts, &zone, &mut |transaction, ended| read.push((transaction, ended)));
+        for (piece, done) in pieces.into_iter().zip(done) {
+            // What has not ended in an older part will never.
+            let done_bytes = piece.before + done.saturating_sub(piece.older_bytes) as u64;
+            logs.extend(piece.log.map(|log| (piece.path.display().to_string(), Log { done_bytes, ..log })));
+        }
+    }
+    if has_news {
+        read.sort_by_key(|(transaction, _)| transaction.started);
+        journal.record(&read, &logs)?;
+    }
+    Ok(journal)
+}
+
+/// What of a log has not been read yet.
+struct Piece {
+    path: PathBuf,
+    /// Of older parts first, then of the log.
+    text: String,
+    older_bytes: usize,
+    /// Bytes of the log that were done with before.
+    before: u64,
+    /// The log as it is now; `None` where there is none.
+    log: Option<Log>,
+    /// Whether anything has changed since.
+    has_news: bool,
+}
+
+impl Piece {
+    fn read(journal: &Journal, path: PathBuf) -> Result<Piece> {
+        let before = journal.log(&path.display().to_string())?;
+        let (mut bytes, mut log) = (Vec::new(), None);
+        match fs::metadata(&path) {
+            Ok(stat) => {
+                bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+                log = Some(Log { inode: stat.ino(), done_bytes: 0, size_bytes: bytes.len() as u64 });
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+        let same = before
+            .filter(|before| log.is_some_and(|log| log.inode == before.inode && log.size_bytes >= before.done_bytes));
+        let mut older = Vec::new();
+        if same.is_none() {
+            for part in parts(&path).iter().rev() {
+                older.extend(unpack::read(part)?);
+            }
+        }
+        let done = same.map_or(0, |same| same.done_bytes);
+        let older = text(&older);
+        Ok(Piece {
+            has_news: log.is_some_and(|log| same.is_none_or(|same| same.size_bytes != log.size_bytes)),
+            older_bytes: older.len(),
+            text: older + &text(&bytes[done as usize..]),
+            before: done,
+            log,
+            path,
+        })
+    }
+}
+
+/// Bytes as text of the same length, since places in it are places in the file.
+fn text(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(chunk.invalid().iter().map(|_| '?'));
+    }
+    out
+}
+
+/// The older parts of a log, newest first: `history.log.1.gz`, `dpkg.log.1`...
+fn parts(path: &Path) -> Vec<PathBuf> {
+    let named = |number: usize, ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{number}{ending}"));
+        PathBuf::from(name)
+    };
+    let part = |number| ["", ".gz", ".xz", ".zst", ".bz2"].iter().map(|e| named(number, e)).find(|path| path.exists());
+    (1..=MOST_PARTS).map_while(part).collect()
+}
+
+/// The zone that the clock of a root shows.
+pub fn zone(root: &Path) -> TimeZone {
+    let bytes = fs::read(root.join("etc/localtime")).unwrap_or_default();
+    TimeZone::tzif("local", &bytes).unwrap_or(TimeZone::UTC)
+}
