@@ -21,7 +21,7 @@
 //! log does not say when such a transaction ended, and the last of a log is only told once a later line ends it.
 //!
 //! **A command** belongs to the first transaction that follows it. There is none where another run is told of in between,
-//! where a program other than pacman logs something, or more than [`WAIT_SECS`] later. While a transaction goes on, other
+//! where a program other than pacman logs something, or more than `WAIT_SECS` later. While a transaction goes on, other
 //! commands fail at pacman's lock and leave their trace in its midst: they do not end it. They are the next one's if it
 //! turns out that nothing ended this one, because the machine went down.
 
