@@ -64,6 +64,13 @@ pub struct Log {
     pub size_bytes: u64,
 }
 
+impl Log {
+    /// Whether nothing has been written since.
+    pub fn is_as(&self, now: &Log) -> bool {
+        (self.inode, self.size_bytes) == (now.inode, now.size_bytes)
+    }
+}
+
 /// An open journal.
 pub struct Journal {
     db: Connection,

@@ -9,7 +9,7 @@ use crate::sys::unpack;
 use anyhow::{Context, Result};
 use jiff::tz::TimeZone;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -22,16 +22,20 @@ const MOST_PARTS: usize = 100;
 pub fn journal(world: &World, root: &Path, folder: &Path) -> Result<Journal> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let mut journal = Journal::open(&folder.join(FILE_NAME))?;
+    let mut has_news = false;
+    for path in world.backends.iter().flat_map(|backend| backend.logs()) {
+        let (now, before) = (log(&path)?, journal.log(&path.display().to_string())?);
+        has_news |= now.is_some_and(|now| before.is_none_or(|before| !before.is_as(&now)));
+    }
+    if !has_news {
+        return Ok(journal);
+    }
+    // With one log all are read: what one had not ended is read again, and one tells what of another is whose.
     let zone = zone(root);
     let (mut read, mut logs) = (Vec::new(), Vec::new());
-    let mut has_news = false;
     for backend in &world.backends {
-        let mut pieces = Vec::new();
-        for path in backend.logs() {
-            let piece = Piece::read(&journal, path)?;
-            has_news |= piece.has_news;
-            pieces.push(piece);
-        }
+        let pieces = backend.logs().into_iter().map(|path| Piece::read(&journal, path));
+        let mut pieces = pieces.collect::<Result<Vec<_>>>()?;
         let texts: Vec<String> = pieces.iter_mut().map(|piece| std::mem::take(&mut piece.text)).collect();
         let done = backend.read_logs(&texts, &zone, &mut |transaction, ended| read.push((transaction, ended)));
         for (piece, done) in pieces.into_iter().zip(done) {
@@ -40,11 +44,18 @@ pub fn journal(world: &World, root: &Path, folder: &Path) -> Result<Journal> {
             logs.extend(piece.log.map(|log| (piece.path.display().to_string(), Log { done_bytes, ..log })));
         }
     }
-    if has_news {
-        read.sort_by_key(|(transaction, _)| transaction.started);
-        journal.record(&read, &logs)?;
-    }
+    read.sort_by_key(|(transaction, _)| transaction.started);
+    journal.record(&read, &logs)?;
     Ok(journal)
+}
+
+/// A log as it is now, nothing of it done; `None` where there is none.
+fn log(path: &Path) -> Result<Option<Log>> {
+    match fs::metadata(path) {
+        Ok(stat) => Ok(Some(Log { inode: stat.ino(), done_bytes: 0, size_bytes: stat.len() })),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
 }
 
 /// What of a log has not been read yet.
@@ -57,22 +68,12 @@ struct Piece {
     before: u64,
     /// The log as it is now; `None` where there is none.
     log: Option<Log>,
-    /// Whether anything has changed since.
-    has_news: bool,
 }
 
 impl Piece {
     fn read(journal: &Journal, path: PathBuf) -> Result<Piece> {
         let before = journal.log(&path.display().to_string())?;
-        let (mut bytes, mut log) = (Vec::new(), None);
-        match fs::metadata(&path) {
-            Ok(stat) => {
-                bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-                log = Some(Log { inode: stat.ino(), done_bytes: 0, size_bytes: bytes.len() as u64 });
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
-        }
+        let mut log = log(&path)?;
         let same = before
             .filter(|before| log.is_some_and(|log| log.inode == before.inode && log.size_bytes >= before.done_bytes));
         let mut older = Vec::new();
@@ -81,16 +82,19 @@ impl Piece {
                 older.extend(unpack::read(part)?);
             }
         }
-        let done = same.map_or(0, |same| same.done_bytes);
+        let before = same.map_or(0, |same| same.done_bytes);
+        let mut bytes = Vec::new();
+        if let Some(log) = &mut log {
+            let mut read = || {
+                let mut file = fs::File::open(&path)?;
+                file.seek(SeekFrom::Start(before))?;
+                file.read_to_end(&mut bytes)
+            };
+            read().with_context(|| format!("cannot read {}", path.display()))?;
+            log.size_bytes = before + bytes.len() as u64;
+        }
         let older = text(&older);
-        Ok(Piece {
-            has_news: log.is_some_and(|log| same.is_none_or(|same| same.size_bytes != log.size_bytes)),
-            older_bytes: older.len(),
-            text: older + &text(&bytes[done as usize..]),
-            before: done,
-            log,
-            path,
-        })
+        Ok(Piece { older_bytes: older.len(), text: older + &text(&bytes), before, log, path })
     }
 }
 
