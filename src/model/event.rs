@@ -3,8 +3,8 @@
 /// Something that happened on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// A stage begins: `reading apt's lists`.
-    Stage(&'a str),
+    /// A stage begins: `reading the repositories`. As a rule so much of the whole is done then.
+    Stage { what: &'a str, percent: u8 },
     /// Bytes of a download have come.
     Fetching { what: &'a str, done_bytes: u64, total_bytes: Option<u64> },
     /// Another refresh holds the lock; this one waits.

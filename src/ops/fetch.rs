@@ -31,7 +31,7 @@ pub fn aur(suits: bool, folder: &Path, config: &Config) -> Option<Aur> {
 pub fn fetch(place: &Place, folder: &Path, observer: &dyn Observer) -> Result<Option<StoredProblem>> {
     let Some(aur) = place.aur.as_ref().filter(|aur| aur.path.starts_with(folder)) else { return Ok(None) };
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    observer.event(Event::Stage("asking for the AUR's list"));
+    observer.event(Event::Stage { what: "asking for the AUR's list", percent: 0 });
     let progress = |progress: crate::sys::http::Progress| {
         observer.event(Event::Fetching {
             what: "the AUR's list",

@@ -163,7 +163,7 @@ fn refresh_all(open: &dyn Fn() -> Result<World>, folder: &Path, observer: &dyn O
     };
     // Anew: what this one has read of the configuration is no older than the stamps.
     let world = &open()?;
-    observer.event(Event::Stage("reading the repositories"));
+    observer.event(Event::Stage { what: "reading the repositories", percent: 0 });
     // Everything at once: each repository family, the AUR, each policy and the local databases in threads of their own. The
     // policies are waited for last, since their engines are processes of their own.
     std::thread::scope(|scope| {
@@ -178,7 +178,7 @@ fn refresh_all(open: &dyn Fn() -> Result<World>, folder: &Path, observer: &dyn O
         for part in &parts {
             status.problems.extend(part.problems.iter().map(|problem| stored(problem, true)));
         }
-        observer.event(Event::Stage("writing the catalogue"));
+        observer.event(Event::Stage { what: "writing the catalogue", percent: 45 });
         let mut decided = Policies::new();
         let choices = || {
             for policy in policies {
@@ -251,7 +251,7 @@ fn refresh_local(world: &World, folder: &Path, mut status: Status, observer: &dy
     let Ok(old) = old_rows(folder, &status) else { return Ok(None) };
     status.local_generation = generation();
     status.local_inputs = stamp(&local_inputs(world));
-    observer.event(Event::Stage("reading what is installed"));
+    observer.event(Event::Stage { what: "reading what is installed", percent: 0 });
     std::thread::scope(|scope| {
         let generation = status.local_generation;
         let owned = scope.spawn(move || Owned::read(world, generation));
@@ -391,7 +391,7 @@ fn write_local(
     status: &mut Status,
     observer: &dyn Observer,
 ) -> Result<()> {
-    observer.event(Event::Stage("writing what is installed"));
+    observer.event(Event::Stage { what: "writing what is installed", percent: 90 });
     let local::Gathered { mut packages, problems } = gathered;
     packages.sort_by(|a, b| local::key(&a.row).cmp(&local::key(&b.row)));
     status.local_built = now();

@@ -1,13 +1,13 @@
 //! The only place that prints: data to stdout, talk to stderr. Colour and width only where a person looks.
 
+mod progress;
 mod table;
 
+pub use progress::Stages;
 pub use table::{Cell, table};
 
-use crate::model::{Event, Observer};
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Where and how to print.
 pub struct Ui {
@@ -151,51 +151,4 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 
 fn bad(c: char) -> bool {
     c.is_control() && c != '\n'
-}
-
-/// Shows the stages of a refresh on one line of a terminal.
-pub struct Stages {
-    watched: bool,
-    /// Percent of a download, or MiB where its size is not known, as they stand on the line.
-    shown: AtomicU64,
-}
-
-impl Stages {
-    pub fn new(ui: &Ui) -> Stages {
-        Stages { watched: ui.watched(), shown: AtomicU64::new(u64::MAX) }
-    }
-}
-
-impl Observer for Stages {
-    fn event(&self, event: Event<'_>) {
-        if !self.watched {
-            return;
-        }
-        let text = match event {
-            Event::Stage(stage) => format!("{stage}..."),
-            Event::Waiting => "waiting for another refresh to end...".to_owned(),
-            Event::Fetching { what, done_bytes, total_bytes } => {
-                let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-                let total = total_bytes.filter(|total| *total > 0);
-                let now = total.map_or(done_bytes >> 20, |total| done_bytes.saturating_mul(100) / total);
-                // Told of every few kilobytes; a line drawn so often flickers.
-                if self.shown.swap(now, Ordering::Relaxed) == now {
-                    return;
-                }
-                match total {
-                    Some(total) => format!("{what}: {:.1} of {:.1} MiB, {now} %", mib(done_bytes), mib(total)),
-                    None => format!("{what}: {:.1} MiB", mib(done_bytes)),
-                }
-            }
-        };
-        drop(write!(io::stderr(), "\r\x1b[K{text}"));
-    }
-}
-
-impl Drop for Stages {
-    fn drop(&mut self) {
-        if self.watched {
-            drop(write!(io::stderr(), "\r\x1b[K"));
-        }
-    }
 }

@@ -106,7 +106,9 @@ struct Meddler<'a> {
 
 impl Observer for Meddler<'_> {
     fn event(&self, event: Event<'_>) {
-        if event == Event::Stage(self.stage) && self.done.load(Ordering::Relaxed) < self.times {
+        if matches!(event, Event::Stage { what, .. } if what == self.stage)
+            && self.done.load(Ordering::Relaxed) < self.times
+        {
             let turn = self.done.fetch_add(1, Ordering::Relaxed);
             self.machine.enter([State::B, State::A][turn % 2]);
         }
