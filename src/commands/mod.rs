@@ -24,7 +24,8 @@ pub use reply::{Remark, Reply};
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::index::details::VersionDetails;
-use crate::index::{self, Index, LocalRow, search as find};
+use crate::index::nearest::nearest;
+use crate::index::{self, Index, LocalRow};
 use crate::model::Source;
 use crate::ops::Request;
 use anyhow::Result;
@@ -123,7 +124,7 @@ fn only_here(local: &LocalRow) -> bool {
 
 /// The error for a name that nothing bears, with the nearest ones that exist.
 fn unknown(index: &Index, name: &str, what: &str) -> Result<anyhow::Error> {
-    let nearest = find::nearest(&index.catalogue, name, 3)?;
+    let nearest = nearest(&index.catalogue, name, 3)?;
     let hint = match nearest.as_slice() {
         [] => format!("`omg search {name}` looks in descriptions too"),
         nearest => format!("did you mean {}?", nearest.join(", ")),

@@ -4,8 +4,9 @@
 use super::text;
 use crate::index::block::{BLOCK, PAYLOAD};
 use crate::index::local::{self, Edge, NewLocal};
+use crate::index::nearest::nearest;
 use crate::index::owner::{OwnersBuilder, hash};
-use crate::index::search::{Query, nearest, search as find};
+use crate::index::search::{Query, search as find};
 use crate::index::{
     Catalogue, Index, Local, LocalRow, Part, Result, Status, build, catalogue, details, publish, status,
 };

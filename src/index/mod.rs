@@ -16,6 +16,7 @@ mod intern;
 mod joined;
 mod lists;
 pub mod local;
+pub mod nearest;
 pub mod owner;
 mod part;
 pub mod postings;

@@ -4,8 +4,7 @@
 //! packages. What it finds is exactly what looking through the text would find. Other terms are cut into words that must
 //! all be there, and the packages that have them are read to be sure.
 
-use super::block::PAYLOAD;
-use super::build::{IN_NAME, IN_REST, IN_SUMMARY, WORD_BITS, signature};
+use super::build::{IN_NAME, IN_REST, IN_SUMMARY, WORD_BITS};
 use super::catalogue::{Catalogue, Stored};
 use super::details::VersionDetails;
 use super::dictionary::Dictionary;
@@ -348,76 +347,4 @@ fn confirmed(catalogue: &Catalogue, wanted: &str) -> Result<Vec<Quality>> {
 fn rest_contains(source: Source, page: &VersionDetails, wanted: &str) -> bool {
     let mut rest = page.fields.iter().flat_map(|(field, text)| words::rest(source, *field, text));
     rest.any(|text| words::lower(text).contains(wanted))
-}
-
-/// The names nearest to one that finds nothing: at most two edits away (one for short ones), nearest first.
-pub fn nearest(catalogue: &Catalogue, name: &str, most: usize) -> Result<Vec<String>> {
-    let wanted = words::lower(name);
-    let wanted = wanted.as_bytes();
-    let edits = if wanted.len() <= 4 { 1 } else { 2 };
-    let letters = signature(wanted);
-    let mut candidates = Vec::new();
-    catalogue.signatures(|first, others| {
-        // In two loops, since the processor counts many at a time when nothing else happens.
-        let mut differ = [0; PAYLOAD / 4];
-        for (differ, other) in differ.iter_mut().zip(others.chunks_exact(4)) {
-            *differ = (letters ^ u32::from_le_bytes(other.try_into().expect("four bytes"))).count_ones();
-        }
-        let near = (first..).zip(&differ[..others.len() / 4]).filter(|(_, differ)| **differ <= 2 * edits as u32);
-        candidates.extend(near.map(|(id, _)| id));
-    })?;
-    let names = catalogue.names()?;
-    // Distance, what it lacks in popularity, name; and the number to find the second by.
-    let mut found: Vec<(usize, u8, Vec<u8>, u32)> = Vec::new();
-    names.each_of(&candidates, |id, other| {
-        if let Some(distance) = distance(wanted, other, edits) {
-            found.push((distance, u8::MAX, other.to_vec(), id));
-        }
-    })?;
-    catalogue.popularity(|range, popularity| {
-        for (_, lack, _, id) in found.iter_mut().filter(|(.., id)| range.contains(id)) {
-            *lack -= popularity[(*id - range.start) as usize];
-        }
-    })?;
-    found.sort_unstable();
-    found.dedup_by(|a, b| a.2 == b.2);
-    Ok(found.into_iter().take(most).map(|(_, _, name, _)| String::from_utf8_lossy(&name).into_owned()).collect())
-}
-
-/// Edits between two names (insert, delete, change, swap neighbours), `None` beyond `most`.
-fn distance(a: &[u8], b: &[u8], most: usize) -> Option<usize> {
-    if a.len().abs_diff(b.len()) > most {
-        return None;
-    }
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i; b.len() + 1];
-        for j in 1..=b.len() {
-            let change = usize::from(!a[i - 1].eq_ignore_ascii_case(&b[j - 1]));
-            row[j] = (last[j] + 1).min(row[j - 1] + 1).min(last[j - 1] + change);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                row[j] = row[j].min(before[j - 2] + 1);
-            }
-        }
-        if row.iter().all(|&edits| edits > most) {
-            return None;
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    Some(last[b.len()]).filter(|&edits| edits <= most)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::distance;
-
-    #[test]
-    fn edits_are_counted_as_a_typist_makes_them() {
-        assert_eq!(distance(b"firefox", b"firefox", 2), Some(0));
-        assert_eq!(distance(b"firfox", b"firefox", 2), Some(1));
-        assert_eq!(distance(b"fierfox", b"firefox", 2), Some(1));
-        assert_eq!(distance(b"vmi", b"vim", 1), Some(1));
-        assert_eq!(distance(b"emcas", b"nano", 2), None);
-    }
 }
