@@ -4,6 +4,7 @@
 
 mod apt;
 mod index;
+mod logs;
 mod network;
 mod pacman;
 mod runtimes;
@@ -19,6 +20,7 @@ pub const TARGETS: &[Target] = &[
     ("apt-conf", apt::conf),
     ("apt-control", apt::control),
     ("apt-files", apt::files),
+    ("apt-logs", logs::apt),
     ("apt-packages", apt::packages),
     ("apt-preferences", apt::preferences),
     ("apt-release", apt::release),
@@ -33,6 +35,7 @@ pub const TARGETS: &[Target] = &[
     ("names", network::names),
     ("pacman-conf", pacman::conf),
     ("pacman-desc", pacman::desc),
+    ("pacman-log", logs::pacman),
     ("pacman-sync", pacman::sync),
     ("pacman-tar", pacman::tar),
     ("pacman-version", pacman::version),
