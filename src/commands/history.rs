@@ -5,11 +5,11 @@ use super::reply::{Remark, Reply};
 use crate::context::Ctx;
 use crate::error::Exit;
 use crate::history::Recorded;
-use crate::model::{Change, Reason, Source};
+use crate::model::{Change, Problem, Reason, Source};
 use crate::ops::{World, history};
 use crate::ui::{Style, Ui, clean};
 use anyhow::Result;
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgMatches, Command};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -22,15 +22,7 @@ pub fn command() -> Command {
     Command::new("history")
         .about("Show what was done to packages, by whatever program, newest first")
         .arg(Arg::new("NAME").help("Only what touched this package; a number for that transaction alone, in full"))
-        .arg(
-            Arg::new("limit")
-                .long("limit")
-                .value_name("N")
-                .value_parser(value_parser!(usize))
-                .conflicts_with("all")
-                .help("Show at most this many [default: 20]"),
-        )
-        .arg(Arg::new("all").long("all").action(ArgAction::SetTrue).help("Show every transaction"))
+        .args(super::limits(LIMIT))
 }
 
 #[derive(Serialize)]
@@ -58,13 +50,9 @@ struct Step {
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let world = World::open(&ctx.place)?;
     let folder = ctx.state_folder()?;
-    let journal = history::journal(&world, &ctx.place.root, &folder)?;
+    let (journal, problems) = history::journal(&world, &ctx.place.root, &folder)?;
     let wanted = matches.get_one::<String>("NAME");
-    let limit = match matches.get_one::<usize>("limit") {
-        _ if matches.get_flag("all") => usize::MAX,
-        Some(limit) => *limit,
-        None => LIMIT,
-    };
+    let limit = super::limit(matches, LIMIT);
     let number = wanted.and_then(|wanted| wanted.parse::<i64>().ok());
     let (name, arch) = match wanted.and_then(|wanted| wanted.split_once(':')) {
         Some((name, arch)) => (Some(name), Some(arch)),
@@ -79,7 +67,8 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
             (found, is_whole)
         }
     };
-    let mut remarks = Vec::new();
+    let warning = |problem: &Problem| Remark::Warning(format!("{}: {}", problem.path.display(), problem.message));
+    let mut remarks: Vec<Remark> = problems.iter().map(warning).collect();
     if recorded.is_empty() {
         let message = match (wanted, number) {
             (_, Some(number)) => format!("no transaction {number} is recorded"),
@@ -98,7 +87,11 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     if !is_whole {
         remarks.push(Remark::Note("--all shows the rest".to_owned()));
     }
-    let exit = if entries.is_empty() { Exit::NothingFound } else { Exit::Found };
+    let exit = match (entries.is_empty(), problems.is_empty()) {
+        (_, false) => Exit::Partial,
+        (false, true) => Exit::Found,
+        (true, true) => Exit::NothingFound,
+    };
     let text = move |ui: &Ui, entries: &Vec<Entry>| entries.iter().map(|entry| text(ui, entry, &zone, most)).collect();
     Ok(Reply::new(entries, text, exit).with(remarks))
 }

@@ -29,7 +29,7 @@ use crate::index::{self, Index, LocalRow};
 use crate::model::Source;
 use crate::ops::Request;
 use anyhow::Result;
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 /// A command of omg.
 pub struct Verb {
@@ -84,6 +84,23 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "man", command: man::command, run: Run::Print(man::run) },
     Verb { name: "complete", command: complete::command, run: Run::Print(complete::run) },
 ];
+
+/// `--limit` and `--all`.
+fn limits(default: usize) -> [Arg; 2] {
+    let help = format!("Show at most this many [default: {default}]");
+    let limit = Arg::new("limit").long("limit").value_name("N").value_parser(value_parser!(usize));
+    [
+        limit.conflicts_with("all").help(help),
+        Arg::new("all").long("all").action(ArgAction::SetTrue).help("Show all there are"),
+    ]
+}
+
+fn limit(matches: &ArgMatches, default: usize) -> usize {
+    match matches.get_one::<usize>("limit") {
+        _ if matches.get_flag("all") => usize::MAX,
+        limit => limit.copied().unwrap_or(default),
+    }
+}
 
 /// A name as a person writes it: with the architecture only where it is foreign.
 fn full_name(name: &str, arch: &str) -> String {

@@ -13,7 +13,7 @@ use crate::index::{Index, Row};
 use crate::model::Source;
 use crate::ui::{Cell, Style, Ui, table};
 use anyhow::Result;
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::Serialize;
 
 const LIMIT: usize = 50;
@@ -27,15 +27,7 @@ pub fn command() -> Command {
         .arg(flag("installed", "Only installed packages"))
         .arg(flag("regex", "Terms are regular expressions"))
         .arg(Arg::new("repo").long("repo").value_name("R").help("Only packages of this repository"))
-        .arg(
-            Arg::new("limit")
-                .long("limit")
-                .value_name("N")
-                .value_parser(value_parser!(usize))
-                .conflicts_with("all")
-                .help("Show at most this many [default: 50]"),
-        )
-        .arg(flag("all", "Show every match"))
+        .args(super::limits(LIMIT))
 }
 
 /// One match.
@@ -64,11 +56,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
         };
         Ok(ctx.shows(row.source) && repository.map_or(Ok(true), of)?)
     };
-    let limit = match matches.get_one::<usize>("limit") {
-        _ if matches.get_flag("all") => usize::MAX,
-        Some(limit) => *limit,
-        None => LIMIT,
-    };
+    let limit = super::limit(matches, LIMIT);
     let query = Query {
         terms: &terms,
         names: matches.get_flag("names"),

@@ -61,7 +61,7 @@ fn write(folder: &Path, names: &[String; 3]) -> anyhow::Result<()> {
             fields: &[(Field::Depends, &next), (Field::Provides, "virtual"), (Field::LongDescription, "text")],
         });
     }
-    publish::file(folder, &names[1], catalogue::KIND, GENERATION, |out| {
+    publish::file(folder, &names[1], (catalogue::KIND, GENERATION), true, |out| {
         build::write(vec![part], || Ok(Vec::new()), out)
     })?;
     let mut owners = OwnersBuilder::default();
@@ -73,7 +73,7 @@ fn write(folder: &Path, names: &[String; 3]) -> anyhow::Result<()> {
         })
         .collect();
     let edges: Vec<Edge> = (1..100).map(|to| Edge { from: to - 1, to, kind: 0 }).collect();
-    publish::file(folder, &names[2], local::KIND, GENERATION, |out| {
+    publish::file(folder, &names[2], (local::KIND, GENERATION), true, |out| {
         Ok(local::write(&rows, &edges, owners, "amd64", out)?)
     })?;
     let status = Status { catalogue_generation: GENERATION, local_generation: GENERATION, ..Status::default() };

@@ -9,31 +9,20 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 use tempfile::NamedTempFile;
 
-/// Writes a file of blocks under `name`, whole and synced, but for the folder's own sync.
+/// Writes a file of blocks under `name`, whole. Without the sync, which may take a while, [`sync()`] has to follow before a status
+/// names the file. The folder's own sync is the caller's in any case.
 pub fn file<T>(
     folder: &Path,
     name: &str,
-    kind: u8,
-    generation: u64,
+    (kind, generation): (u8, u64),
+    synced: bool,
     fill: impl FnOnce(&mut BlockWriter<&File>) -> Result<T>,
 ) -> Result<T> {
     let describe = || format!("cannot write {}", folder.join(name).display());
     let (value, temporary) = written(folder, kind, generation, fill).map_err(described(describe))?;
-    temporary.as_file().sync_all().with_context(describe)?;
-    temporary.persist(folder.join(name)).map_err(|error| error.error).with_context(describe)?;
-    Ok(value)
-}
-
-/// The same without the sync, which may take a while: it has to be done before a status names the file.
-pub fn unsynced_file<T>(
-    folder: &Path,
-    name: &str,
-    kind: u8,
-    generation: u64,
-    fill: impl FnOnce(&mut BlockWriter<&File>) -> Result<T>,
-) -> Result<T> {
-    let describe = || format!("cannot write {}", folder.join(name).display());
-    let (value, temporary) = written(folder, kind, generation, fill).map_err(described(describe))?;
+    if synced {
+        temporary.as_file().sync_all().with_context(describe)?;
+    }
     temporary.persist(folder.join(name)).map_err(|error| error.error).with_context(describe)?;
     Ok(value)
 }
@@ -73,9 +62,8 @@ pub fn status(folder: &Path, status: &Status) -> Result<()> {
         })
         .with_context(|| format!("cannot write {}", folder.join(status::TEXT_NAME).display()))?;
     sync(folder)?;
-    file(folder, status::NAME, status::KIND, status.catalogue_generation ^ status.local_generation, |out| {
-        Ok(status.write(out)?)
-    })?;
+    let generation = status.catalogue_generation ^ status.local_generation;
+    file(folder, status::NAME, (status::KIND, generation), true, |out| Ok(status.write(out)?))?;
     sync(folder)?;
     sweep(folder, status);
     Ok(())

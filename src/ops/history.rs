@@ -5,6 +5,7 @@
 
 use super::World;
 use crate::history::{Journal, Log};
+use crate::model::Problem;
 use crate::sys::unpack;
 use anyhow::{Context, Result};
 use jiff::tz::TimeZone;
@@ -18,8 +19,9 @@ pub const FILE_NAME: &str = "journal.db";
 /// As many older parts as are looked for; logrotate keeps 12 as a rule.
 const MOST_PARTS: usize = 100;
 
-/// Opens the journal in `folder`, which is made if it is not there, and brings it up to date.
-pub fn journal(world: &World, root: &Path, folder: &Path) -> Result<Journal> {
+/// Opens the journal in `folder`, which is made if it is not there, and brings it up to date. What of the logs cannot be read is a
+/// problem, and the others are read all the same.
+pub fn journal(world: &World, root: &Path, folder: &Path) -> Result<(Journal, Vec<Problem>)> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let mut journal = Journal::open(&folder.join(FILE_NAME))?;
     let mut has_news = false;
@@ -28,13 +30,13 @@ pub fn journal(world: &World, root: &Path, folder: &Path) -> Result<Journal> {
         has_news |= now.is_some_and(|now| before.is_none_or(|before| !before.is_as(&now)));
     }
     if !has_news {
-        return Ok(journal);
+        return Ok((journal, Vec::new()));
     }
     // With one log all are read: what one had not ended is read again, and one tells what of another is whose.
     let zone = zone(root);
-    let (mut read, mut logs) = (Vec::new(), Vec::new());
+    let (mut read, mut logs, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     for backend in &world.backends {
-        let pieces = backend.logs().into_iter().map(|path| Piece::read(&journal, path));
+        let pieces = backend.logs().into_iter().map(|path| Piece::read(&journal, path, &mut problems));
         let mut pieces = pieces.collect::<Result<Vec<_>>>()?;
         let texts: Vec<String> = pieces.iter_mut().map(|piece| std::mem::take(&mut piece.text)).collect();
         let done = backend.read_logs(&texts, &zone, &mut |transaction, ended| read.push((transaction, ended)));
@@ -46,7 +48,7 @@ pub fn journal(world: &World, root: &Path, folder: &Path) -> Result<Journal> {
     }
     read.sort_by_key(|(transaction, _)| transaction.started);
     journal.record(&read, &logs)?;
-    Ok(journal)
+    Ok((journal, problems))
 }
 
 /// A log as it is now, nothing of it done; `None` where there is none.
@@ -71,7 +73,10 @@ struct Piece {
 }
 
 impl Piece {
-    fn read(journal: &Journal, path: PathBuf) -> Result<Piece> {
+    fn read(journal: &Journal, path: PathBuf, problems: &mut Vec<Problem>) -> Result<Piece> {
+        let mut problem = |path: &Path, error: &dyn std::fmt::Display| {
+            problems.push(Problem { path: path.to_owned(), message: format!("cannot be read: {error}") });
+        };
         let before = journal.log(&path.display().to_string())?;
         let mut log = log(&path)?;
         let same = before
@@ -79,19 +84,28 @@ impl Piece {
         let mut older = Vec::new();
         if same.is_none() {
             for part in parts(&path).iter().rev() {
-                older.extend(unpack::read(part)?);
+                match unpack::read(part) {
+                    Ok(bytes) => older.extend(bytes),
+                    Err(error) => problem(part, &error.root_cause()),
+                }
             }
         }
         let before = same.map_or(0, |same| same.done_bytes);
         let mut bytes = Vec::new();
-        if let Some(log) = &mut log {
+        if let Some(found) = &mut log {
             let mut read = || {
                 let mut file = fs::File::open(&path)?;
                 file.seek(SeekFrom::Start(before))?;
                 file.read_to_end(&mut bytes)
             };
-            read().with_context(|| format!("cannot read {}", path.display()))?;
-            log.size_bytes = before + bytes.len() as u64;
+            match read() {
+                Ok(got) => found.size_bytes = before + got as u64,
+                // It is looked at again, since nothing is known of it.
+                Err(error) => {
+                    problem(&path, &error);
+                    log = None;
+                }
+            }
         }
         let older = text(&older);
         Ok(Piece { older_bytes: older.len(), text: older + &text(&bytes), before, log, path })

@@ -188,7 +188,7 @@ fn refresh_all(open: &dyn Fn() -> Result<World>, folder: &Path, observer: &dyn O
             Ok(decided.iter().map(|(source, policy)| (*source, policy.choices.clone())).collect())
         };
         let name = status::catalogue_name(status.catalogue_generation);
-        let meta = publish::unsynced_file(folder, &name, catalogue::KIND, status.catalogue_generation, |out| {
+        let meta = publish::file(folder, &name, (catalogue::KIND, status.catalogue_generation), false, |out| {
             build::write(parts, choices, out)
         })?;
         status.families = families(world, &decided, &meta);
@@ -426,7 +426,7 @@ fn write_local(
     }
     let owners = owned.owners(&packages);
     let name = status::local_name(status.local_generation);
-    publish::file(folder, &name, crate::index::local::KIND, status.local_generation, |out| {
+    publish::file(folder, &name, (crate::index::local::KIND, status.local_generation), true, |out| {
         Ok(crate::index::local::write(&packages, &edges, owners, catalogue.native()?, out)?)
     })?;
     (awaited.catalogue)()?;

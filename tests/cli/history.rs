@@ -155,6 +155,20 @@ fn plain_dpkg_is_told_and_what_it_did_for_apt_is_not_told_twice() {
 }
 
 #[test]
+fn a_log_that_is_damaged_is_named_and_the_others_are_told() {
+    let root = Root::new();
+    let whole = packed(&stanza(1).repeat(50));
+    root.write(&format!("{LOG}.2.gz"), &whole[..whole.len() - 9]);
+    root.write(&format!("{LOG}.1.gz"), &packed(&stanza(2)));
+    root.append(LOG, &stanza(3));
+    let output = root.place.omg(&["history", "--root", root.path("").to_str().unwrap()]);
+    let (told, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("history.log.2.gz: cannot be read"), "{said}");
+    assert!(told.contains("apt install p2") && told.contains("apt install p3"), "{told}");
+}
+
+#[test]
 fn a_name_a_number_and_nonsense() {
     let root = Root::new();
     root.append(LOG, &(stanza(3) + &stanza(4)));

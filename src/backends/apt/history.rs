@@ -37,7 +37,12 @@ pub fn read_both(
         of_apt.push((run.started, run.ended.unwrap_or(run.started)));
         each(run, true);
     });
-    let is_apts = |run: &Transaction| of_apt.iter().any(|(start, end)| (*start..=*end).contains(&run.started));
+    of_apt.sort_unstable();
+    let is_apts = |run: &Transaction| {
+        // apt runs one at a time: only the last that began before may go on.
+        let begun = of_apt.partition_point(|(start, _)| *start <= run.started);
+        begun > 0 && run.started <= of_apt[begun - 1].1
+    };
     // What belongs to a run of apt that goes on is told when that has ended.
     let waits = |run: &Transaction| of_history.running_since.is_some_and(|since| run.started >= since);
     let mut last_is_apts = false;

@@ -1,15 +1,18 @@
 //! A reader that is read by a thread of its own, a few pieces ahead of whoever wants the content.
 
-use std::io::{ErrorKind, Read, Result};
+use std::io::{Error, ErrorKind, Read, Result};
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 
-/// Pieces stay in the cache that both processors share from when one writes them to when the other has read them.
-const PIECE_BYTES: usize = 64 << 10;
-const PIECES_AHEAD: usize = 8;
+/// Pieces stay in the cache that both processors share from when one writes them to when the other has read them. A decoder that
+/// meets damage gives nothing of the piece it is in.
+const PIECE_BYTES: usize = 32 << 10;
+const PIECES_AHEAD: usize = 16;
 
 /// Gives what the reader it was made of gives: the same bytes, and behind them the same error or the end.
 pub struct ReadAhead {
+    /// An empty one is the end: that nothing comes any more may also mean that the thread has died.
     pieces: Receiver<Result<Vec<u8>>>,
+    ended: bool,
     /// What has been read, to be filled again.
     empty: Sender<Vec<u8>>,
     /// What is left of the piece at hand: all from `start` on.
@@ -28,16 +31,15 @@ impl ReadAhead {
                 let (filled, end) = fill(&mut input, &mut piece);
                 piece.truncate(filled);
                 // Where nobody wants any more, this ends too.
-                let taken = filled == 0 || sender.send(Ok(piece)).is_ok();
+                let wanted = filled == 0 || sender.send(Ok(piece)).is_ok();
                 match end {
-                    Some(Ok(())) => return,
-                    Some(Err(error)) => return drop(sender.send(Err(error))),
-                    None if !taken => return,
+                    Some(end) => return drop(sender.send(end.map(|()| Vec::new()))),
+                    None if !wanted => return,
                     None => {}
                 }
             }
         });
-        ReadAhead { pieces, empty, piece: Vec::new(), start: 0 }
+        ReadAhead { pieces, ended: false, empty, piece: Vec::new(), start: 0 }
     }
 }
 
@@ -57,17 +59,12 @@ fn fill(input: &mut impl Read, piece: &mut [u8]) -> (usize, Option<Result<()>>) 
 
 impl Read for ReadAhead {
     fn read(&mut self, out: &mut [u8]) -> Result<usize> {
-        if self.start == self.piece.len() {
-            match self.pieces.recv() {
-                Ok(piece) => {
-                    let read = std::mem::replace(&mut self.piece, piece?);
-                    self.start = 0;
-                    // Where the thread has ended there is nothing to fill.
-                    drop(self.empty.send(read));
-                }
-                // The thread has ended, and has told of everything.
-                Err(_) => return Ok(0),
-            }
+        if self.start == self.piece.len() && !self.ended {
+            let died = || Error::other("the thread that reads ahead has died");
+            let read = std::mem::replace(&mut self.piece, self.pieces.recv().map_err(|_| died())??);
+            (self.start, self.ended) = (0, self.piece.is_empty());
+            // Where the thread has ended there is nothing to fill.
+            drop(self.empty.send(read));
         }
         let rest = &self.piece[self.start..];
         let count = rest.len().min(out.len());
@@ -87,7 +84,7 @@ mod tests {
     impl Read for Failing {
         fn read(&mut self, out: &mut [u8]) -> Result<usize> {
             match self.0 {
-                0 => Err(std::io::Error::other("worn out")),
+                0 => Err(Error::other("worn out")),
                 left => {
                     let count = left.min(out.len()).min(1000);
                     out[..count].fill(7);
@@ -113,6 +110,18 @@ mod tests {
             assert_eq!(input.read_to_end(&mut read).unwrap_err().to_string(), "worn out");
             assert_eq!(read.len(), bytes);
         }
+    }
+
+    #[test]
+    fn a_reader_that_dies_is_an_error_and_no_end() {
+        struct Dying;
+        impl Read for Dying {
+            fn read(&mut self, _: &mut [u8]) -> Result<usize> {
+                std::panic::resume_unwind(Box::new("dead"))
+            }
+        }
+        let error = ReadAhead::new(Dying).read_to_end(&mut Vec::new()).unwrap_err();
+        assert!(error.to_string().contains("died"), "{error}");
     }
 
     #[test]
