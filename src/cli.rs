@@ -13,10 +13,9 @@ use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-/// Runs what the process was asked to.
-pub fn main() -> ExitCode {
+/// Runs what the process was asked to; gives its exit code.
+pub fn main() -> u8 {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if arguments.get(1).is_some_and(|verb| verb == "prompt")
         && let Some(exit) = crate::prompt::main(&arguments[2..])

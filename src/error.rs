@@ -1,7 +1,6 @@
 //! How a command ends: exit codes, and errors that carry advice.
 
 use std::fmt;
-use std::process::ExitCode;
 
 /// Every exit code there is. Documented in omg(1): other programs rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +15,9 @@ pub enum Exit {
     Partial = 4,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(exit as u8)
+impl From<Exit> for u8 {
+    fn from(exit: Exit) -> u8 {
+        exit as u8
     }
 }
 

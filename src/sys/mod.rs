@@ -3,4 +3,5 @@
 pub mod dns;
 pub mod http;
 pub mod resolve;
+pub mod start;
 pub mod unpack;

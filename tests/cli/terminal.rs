@@ -95,3 +95,18 @@ fn errors_are_one_line_with_the_way_out_as_a_hint() {
         assert_eq!(said.lines().count(), 2, "{line}: {said}");
     }
 }
+
+/// A file that is opened while standard output is closed gets its number: what is printed would go into the index.
+#[test]
+fn closed_standard_descriptors_are_not_printed_into() {
+    let root = PacmanRoot::new();
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec omg refresh --force <&- >&- 2>&-"]);
+    assert!(root.environment(&mut command).status().unwrap().success());
+    let files = std::fs::read_dir(root.path("index")).unwrap();
+    let files: Vec<_> = files.map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
+    assert!(files.len() > 2);
+    for bytes in files {
+        assert!(!String::from_utf8_lossy(&bytes).contains("indexed "));
+    }
+}
