@@ -6,16 +6,20 @@
 //!
 //! | from | line | meaning |
 //! |---|---|---|
-//! | engine | `omg-engine 1 libalpm 13.0.2` | written before anything else: protocol, library. Not seen: the engine cannot start |
+//! | engine | `omg-engine 2 libalpm 13.0.2` | written before anything else: protocol, library. Not seen: the engine cannot start |
 //! | omg | a [`Request`] as JSON | then end of file |
 //! | engine | `choice` TAB name TAB arch TAB candidate TAB repository TAB replaced by | any number; empty for none |
+//! | engine | `event` TAB a [`Progress`] as JSON | any number, while a plan is carried out |
+//! | engine | `resolution` TAB a [`Resolution`] as JSON | one, where a plan was asked for |
 //! | engine | `end` TAB number of choices | or else `error` TAB message; nothing follows |
 //!
-//! Choices are not JSON because there are 63,000 of them on an ordinary Debian.
+//! Choices are not JSON because there are 63,000 of them on an ordinary Debian. What the library or a maintainer's script prints goes
+//! to the engine's standard error, and never between these lines.
 
 use crate::backends::embedded;
-use crate::model::{Choice, Scope};
+use crate::model::{Choice, Order, Plan, Resolution, Scope};
 use std::fmt;
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
@@ -23,7 +27,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-const PROTOCOL: u32 = 1;
+const PROTOCOL: u32 = 2;
 const GREETING: &str = "omg-engine";
 /// A library that waits for a lock or a dead network disk must not hang `omg refresh`.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -41,6 +45,41 @@ pub struct Request {
     pub settings: Vec<(String, String)>,
     /// `(name, arch)` of the packages asked about; `None` for all.
     pub only: Option<Vec<(String, String)>>,
+    /// Asks for a plan, or for one to be carried out, and for no choices.
+    #[serde(default)]
+    pub change: Option<Ask>,
+}
+
+/// What an engine is asked besides choices.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Ask {
+    Resolve(Order),
+    /// Only if the library still comes to exactly this plan.
+    Apply(Box<Plan>),
+    /// Fetches the plan's archives and does no more.
+    Download(Box<Plan>),
+}
+
+/// What an engine tells while it carries out a plan.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "progress")]
+pub enum Progress {
+    Fetching {
+        what: String,
+        done_bytes: u64,
+        total_bytes: u64,
+    },
+    /// One of the steps of the library's own count.
+    Working {
+        what: String,
+        done: u64,
+        total: u64,
+    },
+    Warning {
+        text: String,
+    },
+    /// From here on packages are being changed.
+    Changing,
 }
 
 impl Request {
@@ -50,7 +89,12 @@ impl Request {
             Scope::All => None,
             Scope::Only(names) => Some(names.iter().map(|(n, a)| ((*n).to_owned(), (*a).to_owned())).collect()),
         };
-        Request { root: root.to_owned(), settings: Vec::new(), only }
+        Request { root: root.to_owned(), settings: Vec::new(), only, change: None }
+    }
+
+    /// A question about a change, with no settings yet.
+    pub fn about_change(root: &Path, ask: Ask) -> Request {
+        Request { root: root.to_owned(), settings: Vec::new(), only: Some(Vec::new()), change: Some(ask) }
     }
 
     /// Adds a setting behind the others.
@@ -71,6 +115,7 @@ pub struct Reply {
     pub decider: String,
     /// As the engine gave them.
     pub choices: Vec<Choice>,
+    pub resolution: Option<Resolution>,
 }
 
 /// Why there is no reply. Either way the caller's own rules answer, with this as the reason.
@@ -157,7 +202,7 @@ impl EngineCommand {
         let (talk, heard_talk) = mpsc::channel();
         thread::spawn(move || talk.send(capture(stderr)));
         let (reply, heard_reply) = mpsc::channel();
-        thread::spawn(move || reply.send(hear(stdout)));
+        thread::spawn(move || reply.send(hear(stdout, &mut |_| {})));
 
         let heard = heard_reply.recv_timeout(deadline.saturating_duration_since(Instant::now()));
         // An engine that answered has nothing more to do; one that broke off is given a moment to say why, and its pipe
@@ -182,6 +227,41 @@ impl EngineCommand {
                 Err(EngineError::Failed(format!("{} gave no answer within {secs} s and was killed", self.name())))
             }
         }
+    }
+
+    /// Has a plan carried out, however long that takes. What scripts and the library print is told line by line through `said`.
+    pub fn apply(
+        &self,
+        request: &Request,
+        event: &mut dyn FnMut(Progress),
+        said: impl Fn(&str) + Send + 'static,
+    ) -> Result<Reply, EngineError> {
+        let mut line = serde_json::to_vec(request)
+            .map_err(|e| EngineError::Failed(format!("cannot put the plan to {}: {e}", self.name())))?;
+        line.push(b'\n');
+        let mut child = self.spawn()?;
+        let (stdin, stdout, stderr) = pipes(&mut child);
+        thread::spawn(move || send(stdin, &line));
+        let listener = thread::spawn(move || {
+            let mut last = String::new();
+            for line in BufReader::new(stderr).split(b'\n').map_while(io::Result::ok) {
+                last = String::from_utf8_lossy(&line).trim_end().to_owned();
+                said(&last);
+            }
+            last
+        });
+        let heard = hear(stdout, event);
+        let status = child.wait().map_or_else(|e| e.to_string(), |status| status.to_string());
+        let talk = listener.join().unwrap_or_default();
+        heard.map_err(|silence| match silence {
+            Silence::NoGreeting(what) => {
+                EngineError::CannotStart(format!("{} cannot start: {}", self.name(), or(&talk, &what, &status)))
+            }
+            Silence::Refused(message) => EngineError::Failed(message),
+            Silence::Broken(what) => {
+                EngineError::Failed(format!("{} broke off: {}", self.name(), or(&talk, &what, &status)))
+            }
+        })
     }
 
     fn spawn(&self) -> Result<Child, EngineError> {
@@ -228,14 +308,14 @@ pub(crate) enum Silence {
     Broken(String),
 }
 
-pub(crate) fn hear(stdout: impl Read) -> Result<Reply, Silence> {
+pub(crate) fn hear(stdout: impl Read, event: &mut dyn FnMut(Progress)) -> Result<Reply, Silence> {
     let mut lines = BufReader::with_capacity(1 << 16, stdout.take(MAX_REPLY_BYTES));
     let mut line = String::new();
     let decider = match lines.read_line(&mut line) {
         Ok(_) => greeting(&line)?,
         Err(e) => return Err(Silence::NoGreeting(e.to_string())),
     };
-    let mut choices = Vec::new();
+    let (mut choices, mut resolution) = (Vec::new(), None);
     loop {
         line.clear();
         match lines.read_line(&mut line) {
@@ -251,7 +331,17 @@ pub(crate) fn hear(stdout: impl Read) -> Result<Reply, Silence> {
                 Some(choice) => choices.push(choice),
                 None => return Err(Silence::Broken(format!("not a choice: {rest:?}"))),
             },
-            Some(("end", count)) if count.parse() == Ok(choices.len()) => return Ok(Reply { decider, choices }),
+            Some(("event", json)) => match serde_json::from_str(json) {
+                Ok(progress) => event(progress),
+                Err(e) => return Err(Silence::Broken(format!("not an event: {e}"))),
+            },
+            Some(("resolution", json)) => match serde_json::from_str(json) {
+                Ok(found) => resolution = Some(found),
+                Err(e) => return Err(Silence::Broken(format!("not a resolution: {e}"))),
+            },
+            Some(("end", count)) if count.parse() == Ok(choices.len()) => {
+                return Ok(Reply { decider, choices, resolution });
+            }
             Some(("error", message)) => return Err(Silence::Refused(message.to_owned())),
             _ => return Err(Silence::Broken(format!("not an answer: {whole:?}"))),
         }
@@ -326,15 +416,35 @@ impl<W: Write> Answer<W> {
     }
 }
 
+impl<W: Write> Answer<W> {
+    /// Tells how far the work is. That nobody listens any more must not stop it.
+    pub fn event(&mut self, progress: &Progress) {
+        if let Ok(json) = serde_json::to_string(progress) {
+            let _ = writeln!(self.to, "event\t{json}").and_then(|()| self.to.flush());
+        }
+    }
+
+    pub fn resolution(&mut self, resolution: &Resolution) -> io::Result<()> {
+        writeln!(self.to, "resolution\t{}", serde_json::to_string(resolution)?)
+    }
+}
+
 /// The whole life of an engine: greets, hears the question, answers it. `library` is a name and a version.
 pub fn serve<E: fmt::Display>(
     library: &str,
-    answer: impl FnOnce(&Request, &mut Answer<io::StdoutLock<'static>>) -> Result<(), E>,
+    answer: impl FnOnce(&Request, &mut Answer<File>) -> Result<(), E>,
 ) -> ExitCode {
-    match converse(library, io::stdin().lock(), io::stdout().lock(), answer) {
+    match private_stdout().and_then(|out| converse(library, io::stdin().lock(), out, answer)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// Standard output under a number that no child gets; the number everybody prints to leads to standard error from now on.
+fn private_stdout() -> io::Result<File> {
+    let own = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?;
+    rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
+    Ok(own.into())
 }
 
 fn converse<W: Write, E: fmt::Display>(
@@ -391,7 +501,7 @@ mod tests {
             assert_eq!(asked.values("repository").collect::<Vec<_>>(), ["core", "extra"]);
             three(asked, answer)
         });
-        let reply = hear(&out[..]).unwrap();
+        let reply = hear(&out[..], &mut |_| {}).unwrap();
         assert_eq!(reply.decider, "libtest 1.2");
         assert_eq!(reply.choices.len(), 3);
         assert_eq!(reply.choices[0].candidate.as_deref(), Some("1.3-1"));
@@ -403,7 +513,7 @@ mod tests {
     fn an_answer_cut_anywhere_is_never_taken_for_a_shorter_one() {
         let out = conversation(three);
         for cut in 0..out.len() {
-            assert!(hear(&out[..cut]).is_err(), "cut at {cut}");
+            assert!(hear(&out[..cut], &mut |_| {}).is_err(), "cut at {cut}");
         }
     }
 
@@ -413,14 +523,14 @@ mod tests {
         for bit in 0..out.len() * 8 {
             let mut damaged = out.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            let _ = hear(&damaged[..]);
+            let _ = hear(&damaged[..], &mut |_| {});
         }
     }
 
     #[test]
     fn names_that_would_break_the_lines_are_refused() {
         let out = conversation(|_, answer| answer.choice("a\tb", "", "1", "", ""));
-        assert!(matches!(hear(&out[..]), Err(Silence::Refused(m)) if m.contains("a tab")));
+        assert!(matches!(hear(&out[..], &mut |_| {}), Err(Silence::Refused(m)) if m.contains("a tab")));
     }
 
     /// An engine in shell: what matters here is the process, not the library.
@@ -439,7 +549,7 @@ mod tests {
     #[test]
     fn a_process_answers() {
         let (_folder, engine) =
-            script("echo omg-engine 1 libtest 3; read q; printf 'choice\\tzlib\\t\\t1\\tcore\\t\\nend\\t1\\n'");
+            script("echo omg-engine 2 libtest 3; read q; printf 'choice\\tzlib\\t\\t1\\tcore\\t\\nend\\t1\\n'");
         let reply = engine.ask(&request()).unwrap();
         assert_eq!((reply.decider.as_str(), reply.choices.len()), ("libtest 3", 1));
     }
@@ -451,23 +561,23 @@ mod tests {
         let (_folder, engine) = script("echo 'libtest.so.13: cannot open shared object file' >&2; exit 127");
         let Err(EngineError::CannotStart(reason)) = engine.ask(&request()) else { panic!("started") };
         assert_eq!(reason, "omg-test cannot start: libtest.so.13: cannot open shared object file");
-        let (_folder, engine) = script("echo omg-engine 2 libtest 3");
+        let (_folder, engine) = script("echo omg-engine 1 libtest 3");
         let Err(EngineError::CannotStart(reason)) = engine.ask(&request()) else { panic!("started") };
-        assert!(reason.contains("speaks protocol 2"), "{reason}");
+        assert!(reason.contains("speaks protocol 1"), "{reason}");
     }
 
     #[test]
     fn a_refusal_and_a_death_are_failures_with_a_reason() {
-        let (_folder, engine) = script("echo omg-engine 1 libtest 3; printf 'error\\tno database\\n'");
+        let (_folder, engine) = script("echo omg-engine 2 libtest 3; printf 'error\\tno database\\n'");
         assert_eq!(engine.ask(&request()), Err(EngineError::Failed("omg-test: no database".to_owned())));
-        let (_folder, engine) = script("echo omg-engine 1 libtest 3; exit 3");
+        let (_folder, engine) = script("echo omg-engine 2 libtest 3; exit 3");
         let Err(EngineError::Failed(reason)) = engine.ask(&request()) else { panic!("answered") };
         assert!(reason.contains("exit status: 3"), "{reason}");
     }
 
     #[test]
     fn a_hung_engine_is_killed() {
-        let (_folder, engine) = script("echo omg-engine 1 libtest 3; exec sleep 600");
+        let (_folder, engine) = script("echo omg-engine 2 libtest 3; exec sleep 600");
         let outcome = engine.timeout(Duration::from_millis(100)).ask(&request());
         let Err(EngineError::Failed(reason)) = outcome else { panic!("{outcome:?}") };
         assert!(reason.contains("was killed"), "{reason}");
@@ -475,7 +585,7 @@ mod tests {
 
     #[test]
     fn a_large_question_to_an_engine_that_does_not_read_it() {
-        let (_folder, engine) = script("echo omg-engine 1 libtest 3; printf 'end\\t0\\n'");
+        let (_folder, engine) = script("echo omg-engine 2 libtest 3; printf 'end\\t0\\n'");
         let mut request = request();
         request.set("filler", "x".repeat(4 << 20));
         assert_eq!(engine.ask(&request).unwrap().choices, []);

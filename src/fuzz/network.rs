@@ -71,7 +71,7 @@ pub fn http(data: &[u8]) {
 }
 
 pub fn engine_reply(data: &[u8]) {
-    if let Ok(reply) = hear(data) {
+    if let Ok(reply) = hear(data, &mut |_| {}) {
         assert!(reply.choices.iter().all(|choice| !choice.name.is_empty()));
     }
 }

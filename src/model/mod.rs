@@ -3,6 +3,7 @@
 mod event;
 mod field;
 mod package;
+mod plan;
 mod policy;
 pub mod relation;
 mod transaction;
@@ -12,5 +13,6 @@ pub use field::Field;
 pub use package::{
     Available, CatalogueSink, InstallState, Installed, LocalSink, Problem, Reason, Repository, RepositoryId, Source,
 };
+pub use plan::{Kept, Missing, Order, Plan, Resolution, Step, Target, Task, Why};
 pub use policy::{Authority, Choice, Offer, OrphanRule, Policy, Scope};
 pub use transaction::{Action, Change, Transaction};

@@ -4,7 +4,7 @@ use super::Field;
 use std::path::PathBuf;
 
 /// The family a package belongs to. The discriminants are part of the index format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
 pub enum Source {
@@ -58,7 +58,7 @@ pub struct Available<'a> {
 }
 
 /// Why a package is on the machine. The discriminants are part of the index format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
 pub enum Reason {

@@ -35,7 +35,8 @@ pub struct Change {
 }
 
 /// The discriminants are part of the journal: append, never renumber.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[repr(u8)]
 pub enum Action {
     Install = 1,
