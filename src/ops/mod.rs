@@ -7,6 +7,7 @@ mod local;
 mod place;
 pub mod refresh;
 mod relate;
+pub mod transact;
 mod world;
 
 pub use place::{Known, Place};

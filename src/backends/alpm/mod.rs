@@ -16,8 +16,8 @@ pub mod vercmp;
 
 pub use ask::key;
 
-use crate::backends::Backend;
-use crate::backends::engine::{EngineCommand, EngineError, Reply, Request};
+use crate::backends::engine::{Ask, EngineCommand, EngineError, Reply, Request};
+use crate::backends::{Backend, Lock};
 use crate::model::{
     self, Authority, Available, CatalogueSink, Field, InstallState, Installed, LocalSink, OrphanRule, Policy, Problem,
     Reason, Repository, Scope, Source, Transaction,
@@ -329,6 +329,15 @@ impl Backend for Alpm {
             })
             .collect();
         self.decide(&names, &offers)
+    }
+
+    fn change(&self, ask: Ask, command: &str, _: Option<&Path>) -> Result<(EngineCommand, Request), EngineError> {
+        let _ = (ask, command);
+        Err(EngineError::CannotStart("not joined yet".to_owned()))
+    }
+
+    fn locks(&self) -> Vec<Lock> {
+        vec![Lock::Exists(self.database_path.join("db.lck"))]
     }
 
     fn logs(&self) -> Vec<PathBuf> {
