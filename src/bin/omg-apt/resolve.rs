@@ -195,11 +195,12 @@ impl<'c> Resolver<'c> {
             }
             Task::Reinstall => {
                 for one in found {
-                    let available = one.package.installed().is_some_and(|version| version.is_downloadable());
-                    if !available {
+                    let Some(installed) = one.package.installed().filter(|version| version.is_downloadable()) else {
                         let name = self.name(&one.package);
                         return Ok(vec![format!("no repository has the installed version of {name} any more")]);
-                    }
+                    };
+                    // The library installs the candidate again, which may be a newer one.
+                    installed.set_candidate();
                     one.package.mark_reinstall(true);
                     one.package.protect();
                 }
