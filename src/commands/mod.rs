@@ -1,5 +1,6 @@
 //! One file per verb: its arguments, what it asks of the index or an operation, and how the answer looks.
 
+mod audit;
 mod batch;
 mod complete;
 mod completions;
@@ -11,6 +12,7 @@ mod info;
 mod list;
 mod man;
 mod owner;
+mod policy;
 mod refresh;
 mod reply;
 pub(crate) mod search;
@@ -74,6 +76,8 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "why", command: why::command, run: Run::Query(why::run) },
     Verb { name: "size", command: size::command, run: Run::Query(size::run) },
     Verb { name: "history", command: history::command, run: Run::Query(history::run) },
+    Verb { name: "policy", command: policy::command, run: Run::Query(policy::run) },
+    Verb { name: "audit", command: audit::command, run: Run::Query(audit::run) },
     Verb { name: "status", command: status::command, run: Run::Query(status::run) },
     Verb { name: "batch", command: batch::command, run: Run::Print(batch::run) },
     Verb { name: "prompt", command: crate::prompt::command, run: Run::Print(crate::prompt::run) },
