@@ -1,5 +1,6 @@
 //! One file per verb: its arguments, what it asks of the index or an operation, and how the answer looks.
 
+mod audit;
 mod batch;
 mod change;
 mod complete;
@@ -14,6 +15,7 @@ mod list;
 mod man;
 mod mark;
 mod owner;
+mod policy;
 mod refresh;
 mod remove;
 mod reply;
@@ -88,6 +90,8 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "hold", command: mark::hold_command, run: Run::Change(mark::run_hold) },
     Verb { name: "unhold", command: mark::unhold_command, run: Run::Change(mark::run_unhold) },
     Verb { name: "history", command: history::command, run: Run::Query(history::run) },
+    Verb { name: "policy", command: policy::command, run: Run::Query(policy::run) },
+    Verb { name: "audit", command: audit::command, run: Run::Query(audit::run) },
     Verb { name: "status", command: status::command, run: Run::Query(status::run) },
     Verb { name: "batch", command: batch::command, run: Run::Print(batch::run) },
     Verb { name: "prompt", command: crate::prompt::command, run: Run::Print(crate::prompt::run) },

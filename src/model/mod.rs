@@ -1,5 +1,7 @@
 //! Plain data that every other part speaks of. No I/O, no policy, no formatting for people.
 
+mod audit;
+mod distance;
 mod event;
 mod field;
 mod package;
@@ -8,6 +10,8 @@ mod policy;
 pub mod relation;
 mod transaction;
 
+pub use audit::AuditHead;
+pub use distance::distance;
 pub use event::{Event, Observer, Silent};
 pub use field::Field;
 pub use package::{
