@@ -310,6 +310,18 @@ fn what_cannot_be_done_changes_nothing_and_says_why() {
         assert!(talk(&output).contains(says), "{words}: {}", talk(&output));
         assert_eq!((omg.state(), omg.logs()), (before.clone(), logs.clone()), "{words}");
     }
+    // By the policy, before the person is asked and again where it counts.
+    fs::create_dir_all(omg.path.join("etc/omg")).unwrap();
+    fs::write(omg.path.join("etc/omg/policy.toml"), "banned = [\"gam*\"]\n").unwrap();
+    for words in ["install --yes gamma", "install gamma --dry-run"] {
+        let output = omg.omg(words);
+        assert_eq!(output.status.code(), Some(5), "{words}: {}", talk(&output));
+        assert!(talk(&output).contains("policy.toml, line 1"), "{}", talk(&output));
+    }
+    fs::remove_file(omg.path.join("etc/omg/policy.toml")).unwrap();
+    let log = talk(&omg.omg("audit log"));
+    assert!(log.contains("plan-refused") && log.contains("plan-applied"), "{log}");
+    assert!(omg.omg("audit verify").status.success());
     // Only shown.
     for words in ["install --dry-run epsilon", "upgrade --dry-run", "remove --dry-run --recursive alpha"] {
         let output = omg.omg(words);

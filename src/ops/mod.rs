@@ -2,6 +2,7 @@
 //! [`Observer`](crate::model::Observer), what came of it is returned.
 
 pub mod fetch;
+pub mod gate;
 pub mod history;
 mod local;
 mod place;

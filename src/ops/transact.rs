@@ -3,9 +3,12 @@
 //! Two processes take part. The person's own computes the plan and shows it. The privileged one is given the plan and its
 //! digest, and carries out that plan or nothing: its engine resolves the order again under the package manager's lock and compares.
 
+use super::gate::{self, Ledger, Refused};
 use super::{Place, Request, World, history, refresh};
+use crate::audit::log::Event;
 use crate::backends::Lock;
 use crate::backends::engine::{Ask, Progress};
+use crate::index::Index;
 use crate::model::{Mark, Marked, Order, Plan, Resolution, Silent, Source};
 use crate::sys::holder::{self, Holder};
 use anyhow::{Context, Result, bail, ensure};
@@ -34,6 +37,8 @@ pub enum Report {
     /// Worth telling, and no failure.
     Warning(String),
     Done,
+    /// The policy forbids it; nothing was changed.
+    Refused(String),
     /// Why not, and whether packages had been changed already.
     Failed {
         message: String,
@@ -70,11 +75,36 @@ pub fn digest(plan: &str) -> String {
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The privileged part. `folder` is where journal and index are kept.
+/// The privileged part: judges the plan once more, carries it out and writes down what came of it.
 pub fn carry_out(place: &Place, text: &str, stated: &str, command: &str, report: &mut dyn FnMut(Report)) -> Result<()> {
     ensure!(digest(text) == stated, "this is not the plan that was agreed on");
     let plan: Plan = serde_json::from_str(text).context("cannot read the plan")?;
     ensure!(plan.root == place.root, "the plan is one for {}", plan.root.display());
+    let folder = place.state_folders().into_iter().next().context("there is no folder for the journal")?;
+    let ledger = Ledger::open(&folder)?;
+    let policy = gate::policy(&place.root)?;
+    gate::note_policy(&ledger, &folder, &policy)?;
+    let index = place.known().ok().and_then(|known| Index::open_from(&known.folder, Some(known.status)).ok());
+    let (plan_digest, backend, command_text) = (stated.to_owned(), plan.source, command.to_owned());
+    let refusals = gate::judge(&policy, &plan, index.as_ref())?;
+    if !refusals.is_empty() {
+        let refused = Refused(refusals.clone());
+        ledger.write(&Event::PlanRefused { plan: plan_digest, backend, command: command_text, refusals })?;
+        return Err(refused.into());
+    }
+    let changes = gate::changes(&plan);
+    let done = perform(place, &plan, command, report);
+    ledger.write(&match &done {
+        Ok(()) => Event::PlanApplied { plan: plan_digest, backend, command: command_text, changes },
+        Err(error) => {
+            let error = format!("{error:#}");
+            Event::PlanFailed { plan: plan_digest, backend, command: command_text, changes, error }
+        }
+    })?;
+    done
+}
+
+fn perform(place: &Place, plan: &Plan, command: &str, report: &mut dyn FnMut(Report)) -> Result<()> {
     let world = World::open(place)?;
     let backend = world.backend(plan.source).context("a plan of no family here")?;
     wait_for(&backend.locks(), report)?;

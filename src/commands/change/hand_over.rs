@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::model::{Event, Observer};
+use crate::ops::gate::Refused;
 use crate::ops::transact::{self, Report};
 use crate::sys::elevate::{Elevation, PROGRAMS};
 use crate::sys::signals;
@@ -58,7 +59,7 @@ pub fn hand_over(ctx: &Ctx, plan: &str, digest: &str, command: &str) -> Result<(
             ctx.ui.print(&format!("{}\n", serde_json::to_string(&report)?))?;
         }
         show(ctx, &stages, &report, &mut said);
-        if matches!(report, Report::Done | Report::Failed { .. }) {
+        if matches!(report, Report::Done | Report::Refused(_) | Report::Failed { .. }) {
             ended = Some(report);
         }
     }
@@ -66,6 +67,7 @@ pub fn hand_over(ctx: &Ctx, plan: &str, digest: &str, command: &str) -> Result<(
     drop(stages);
     match ended {
         Some(Report::Done) => Ok(()),
+        Some(Report::Refused(why)) => Err(refused(&why)),
         Some(Report::Failed { message, changing }) => {
             said.iter().for_each(|line: &String| ctx.ui.note(line));
             let (state, hint) = match changing {
@@ -83,6 +85,12 @@ pub fn hand_over(ctx: &Ctx, plan: &str, digest: &str, command: &str) -> Result<(
             bail!("the privileged omg did nothing: {why} ({status})")
         }
     }
+}
+
+/// The error of a plan that the policy forbids.
+pub fn refused(why: &str) -> anyhow::Error {
+    let hint = "nothing was changed; `omg policy` shows the rules in force";
+    Hinted::new(Exit::Refused, why, hint).into()
 }
 
 fn ensure_own(ctx: &Ctx) -> Result<()> {
@@ -115,7 +123,7 @@ fn show(ctx: &Ctx, stages: &Stages, report: &Report, said: &mut Vec<String>) {
             }
             said.push(line.clone());
         }
-        Report::Progress(Progress::Changing) | Report::Done | Report::Failed { .. } => {}
+        Report::Progress(Progress::Changing) | Report::Done | Report::Refused(_) | Report::Failed { .. } => {}
     }
 }
 
@@ -136,6 +144,7 @@ pub fn apply(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     transact::record(&ctx.place, &mut report);
     let (last, exit) = match done {
         Ok(()) => (Report::Done, Exit::Found),
+        Err(error) if error.is::<Refused>() => (Report::Refused(error.to_string()), Exit::Refused),
         Err(error) => (Report::Failed { message: format!("{error:#}"), changing }, Exit::Failed),
     };
     Ok(Reply::new(last, |_, last| serde_json::to_string(last).unwrap_or_default() + "\n", exit))

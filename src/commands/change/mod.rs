@@ -7,9 +7,11 @@ pub use hand_over::{apply, apply_command};
 
 use super::reply::{Remark, Reply};
 use super::{Ctx, unknown};
+use crate::audit::log::Event;
 use crate::error::{Exit, Hinted};
 use crate::index::Index;
 use crate::model::{Missing, Order, Plan, Resolution, Source, Target, Task};
+use crate::ops::gate::{self, Ledger, Refused};
 use crate::ops::{World, transact};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -66,6 +68,7 @@ pub fn carry(ctx: &Ctx, matches: &ArgMatches, world: &World, source: Source, mut
     };
     let text = plan.canonical();
     let digest = transact::digest(&text);
+    judge(ctx, &plan, &digest, &command)?;
     let warnings: Vec<Remark> = plan.warnings.iter().map(|text| Remark::Warning(text.clone())).collect();
     let is_wanted = !matches.get_flag("dry-run") && !plan.is_empty();
     if !is_wanted {
@@ -91,6 +94,24 @@ pub fn carry(ctx: &Ctx, matches: &ArgMatches, world: &World, source: Source, mut
     let remarks = view::afterwards(&plan);
     let answer = Answer { plan, digest, applied: true };
     Ok(Reply::new(answer, |_, _| String::new(), Exit::Found).with(remarks))
+}
+
+/// Asks the policy before the person is asked. The privileged part asks once more, as it cannot know that this did.
+fn judge(ctx: &Ctx, plan: &Plan, digest: &str, command: &str) -> Result<()> {
+    let policy = gate::policy(&ctx.place.root)?;
+    if policy.is_empty() {
+        return Ok(());
+    }
+    let index = ctx.index()?;
+    let refusals = gate::judge(&policy, plan, Some(&index))?;
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    let refused = Refused(refusals.clone()).to_string();
+    let event =
+        Event::PlanRefused { plan: digest.to_owned(), backend: plan.source, command: command.to_owned(), refusals };
+    Ledger::open(&ctx.state_folder()?)?.write(&event)?;
+    Err(hand_over::refused(&refused))
 }
 
 /// What was typed, for logs; the program by its name.
