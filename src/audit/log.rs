@@ -42,6 +42,21 @@ pub fn latest(path: &Path, most: usize) -> Result<(Vec<Entry>, usize)> {
     Ok((entries, bad))
 }
 
+/// The last entry of a kind, such as `policy-changed`, however far back: only lines that look like one are read closely.
+pub fn latest_of(path: &Path, event: &str) -> Result<Option<Entry>> {
+    let Some(file) = lines::open(path)? else { return Ok(None) };
+    let mark = format!("\"event\":\"{event}\"");
+    let finder = memchr::memmem::Finder::new(&mark);
+    let mut backwards = lines::Backwards::new(&file, path)?;
+    while let Some(line) = backwards.next_line()? {
+        let entry = line.bytes.filter(|bytes| finder.find(bytes).is_some()).and_then(Entry::read);
+        if let Some(entry) = entry.filter(|entry| entry.event == event) {
+            return Ok(Some(entry));
+        }
+    }
+    Ok(None)
+}
+
 /// The lock beside a log. Not the log itself: whoever can read a file can lock it, and keep its writers waiting forever.
 fn lock(path: &Path, creates: bool) -> std::io::Result<File> {
     use rustix::fs::OFlags;

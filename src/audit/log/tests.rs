@@ -144,6 +144,19 @@ fn the_latest_come_from_the_end() {
 }
 
 #[test]
+fn the_last_of_a_kind_is_found_and_words_that_look_like_it_are_not() {
+    let folder = Folder::new();
+    let changed = |after: &str| Event::PolicyChanged { before: String::new(), after: after.to_owned() };
+    let of = |name| latest_of(&folder.path(), name).unwrap().map(|entry| entry.seq);
+    assert_eq!(of("policy-changed"), None);
+    folder.append(&changed("1"));
+    folder.append(&changed("2"));
+    let why = r#"x","event":"policy-changed","after":"3"#.to_owned();
+    folder.append(&Event::SignatureRejected { package: String::new(), key: String::new(), why });
+    assert_eq!((of("policy-changed"), of("signature-rejected"), of("rollback")), (Some(2), Some(3), None));
+}
+
+#[test]
 fn every_bit_of_every_byte_is_under_guard() {
     let (good, heads) = written();
     assert_eq!(fault(&good, &heads), None);
