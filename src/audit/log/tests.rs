@@ -222,6 +222,20 @@ fn a_log_written_anew_does_not_have_the_heads_that_are_known() {
     assert_eq!((fault(&other, &[]), fault(&other, &heads[4..]), fault(&other, &heads)), (None, Some(5), Some(1)));
 }
 
+#[test]
+fn a_line_or_the_rest_of_another_good_log_does_not_follow() {
+    let ((one, _), (other, _)) = (written(), written_with("omg install something else"));
+    let (one, other) = (lines(&one), lines(&other));
+    for at in 0..5 {
+        let mut mixed = one.clone();
+        mixed[at] = other[at];
+        // The first of a log follows nothing; what stands behind it follows another.
+        assert_eq!(fault(&mixed.concat(), &[]), Some(at.max(1) as u64 + 1), "line {at} of another");
+        let rest = [&one[..at], &other[at..]].concat().concat();
+        assert_eq!(fault(&rest, &[]), Some(at as u64 + 1).filter(|_| at > 0), "from line {at} on another");
+    }
+}
+
 fn written_with(command: &str) -> (Vec<u8>, AuditHead) {
     let folder = Folder::new();
     let mut last = None;
