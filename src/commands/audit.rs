@@ -72,7 +72,13 @@ fn show(ctx: &Ctx, limit: usize) -> Result<Reply> {
     for path in logs(ctx).filter(|path| path.symlink_metadata().is_ok()) {
         found += 1;
         let log = path.display().to_string();
-        let (entries, bad) = latest(&path, limit.saturating_add(1))?;
+        let (entries, bad) = match latest(&path, limit.saturating_add(1)) {
+            Ok(found) => found,
+            Err(error) => {
+                remarks.push(Remark::Warning(format!("{error:#}")));
+                continue;
+            }
+        };
         if bad > 0 {
             remarks.push(Remark::Warning(format!("{log}: {bad} of its last lines are no entries")));
             remarks.push(Remark::Hint("`omg audit verify` looks at all of them".to_owned()));
@@ -114,7 +120,9 @@ fn text(ui: &Ui, entry: &Shown, zone: &TimeZone) -> String {
     let is_bad = entry.event.ends_with("-refused") || entry.event.ends_with("-rejected");
     let event = if is_bad { ui.styled(Style::Warning, &clean(&entry.event)) } else { clean(&entry.event).into_owned() };
     let mut out = format!("{number}  {}  {}  {event}\n", line(&time), line(&user));
-    for (key, value) in &entry.details {
+    // What is long comes last.
+    let (lists, words): (Vec<_>, Vec<_>) = entry.details.iter().partition(|(_, value)| value.is_array());
+    for (key, value) in words.into_iter().chain(lists) {
         for detail in details(key, value) {
             out.push_str(&format!("    {}\n", ui.fitted(&line(&detail), 4)));
         }
@@ -183,11 +191,18 @@ fn check(ctx: &Ctx) -> Result<Reply> {
             remarks.push(Remark::Warning(format!("{error:#}; entries that were cut off would not be found")));
             Vec::new()
         });
-        let Verdict { entries, head, recovered, fault } = verify(&path, &heads)?;
+        let Verdict { entries, head, recovered, fault } = match verify(&path, &heads) {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                is_partial = true;
+                remarks.push(Remark::Warning(format!("{error:#}")));
+                continue;
+            }
+        };
         let (log, head) = (path.display().to_string(), head.map(|head| head.hash));
         all.push(Checked { log, entries, head, recovered, known: heads.len(), fault });
     }
-    if all.is_empty() {
+    if all.is_empty() && !is_partial {
         remarks.push(nothing());
     }
     let exit = match (all.iter().any(|log| log.fault.is_some()), all.is_empty()) {

@@ -9,8 +9,9 @@ use omg::model::Source;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::process::Output;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 fn log_path(place: &Place) -> PathBuf {
     place.folder.path().join("state").join(FILE_NAME)
@@ -68,9 +69,9 @@ fn entries_are_shown_newest_first() {
         "3  TIME  {user}  policy-changed\n    after: 2\n    before: 1\n\
          2  TIME  {user}  plan-refused\n    backend: apt\n    command: omg install nano?\n    plan: {plan}\n    \
          nano: banned by \"na*\" (/etc/omg/policy.toml, line 3)\n\
-         1  TIME  {user}  plan-applied\n    backend: apt\n    install    p0 1\n    install    p1 1\n    install    p2 1\n    \
-         install    p3 1\n    install    p4 1\n    install    p5 1\n    and 2 more: --json has all\n    \
-         command: omg install p\n    plan: {plan}",
+         1  TIME  {user}  plan-applied\n    backend: apt\n    command: omg install p\n    plan: {plan}\n    \
+         install    p0 1\n    install    p1 1\n    install    p2 1\n    install    p3 1\n    install    p4 1\n    \
+         install    p5 1\n    and 2 more: --json has all",
         plan = "ab".repeat(32)
     );
     assert_eq!(lines.join("\n"), expected);
@@ -145,6 +146,50 @@ fn lines_that_are_no_entries_are_told_and_the_others_are_shown() {
     let (code, out, err) = said(&place.omg(&["audit", "log"]));
     assert_eq!((code, out.starts_with("2  ")), (Some(4), true), "{out}");
     assert!(err.contains("1 of its last lines are no entries"), "{err}");
+}
+
+/// The machine's log is read by whoever asks, and held against the journal, neither of which may be written.
+#[test]
+fn another_user_verifies_the_machines_log_by_its_journal() {
+    if !rustix::process::geteuid().is_root() {
+        return println!("skipped another_user_verifies_the_machines_log_by_its_journal: not root");
+    }
+    let place = Place::new();
+    add(&place, &some());
+    let open = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    open(place.folder.path());
+    let binary = place.folder.path().join("omg");
+    // By another process: while this one writes a program, a child of another test holds it open, and it cannot be started.
+    assert!(Command::new("cp").arg(env!("CARGO_BIN_EXE_omg")).arg(&binary).status().unwrap().success());
+    open(&binary);
+    let verify = || {
+        let state = place.folder.path().join("state");
+        let mut command = Command::new(&binary);
+        command.args(["audit", "verify"]).env_clear().env("OMG_STATE_DIR", state).uid(65_534).gid(65_534);
+        let (code, out, err) = said(&command.output().unwrap());
+        (code.unwrap(), out.replace(&log_path(&place).display().to_string(), "LOG"), err)
+    };
+    let good = (0, "LOG: good: 3 entries, 3 known to the journal\n".to_owned(), String::new());
+    assert_eq!(verify(), good);
+    // While somebody has the journal open, with what is not in the file itself yet.
+    let journal = Journal::open(&place.folder.path().join("state/journal.db")).unwrap();
+    assert!(journal.keep_audit_head(&omg::model::AuditHead { seq: 4, hash: "x".to_owned() }).unwrap());
+    assert!(place.folder.path().join("state/journal.db-wal").exists());
+    let cut = "LOG: bad at line 4: entry 4 is known to the journal, but the log ends before it\n";
+    assert_eq!(verify(), (3, cut.to_owned(), String::new()));
+    drop(journal);
+    assert_eq!(verify().0, 3);
+}
+
+#[test]
+fn a_log_that_cannot_be_read_is_no_good_verdict() {
+    let place = Place::new();
+    fs::create_dir_all(log_path(&place)).unwrap();
+    for what in ["log", "verify"] {
+        let (code, out, err) = said(&place.omg(&["audit", what]));
+        assert_eq!((code, out.as_str()), (Some(4), ""));
+        assert!(err.contains("is no file"), "{err}");
+    }
 }
 
 #[test]

@@ -144,6 +144,19 @@ fn the_latest_come_from_the_end() {
 }
 
 #[test]
+fn the_last_of_a_kind_is_found_and_words_that_look_like_it_are_not() {
+    let folder = Folder::new();
+    let changed = |after: &str| Event::PolicyChanged { before: String::new(), after: after.to_owned() };
+    let of = |name| latest_of(&folder.path(), name).unwrap().map(|entry| entry.seq);
+    assert_eq!(of("policy-changed"), None);
+    folder.append(&changed("1"));
+    folder.append(&changed("2"));
+    let why = r#"x","event":"policy-changed","after":"3"#.to_owned();
+    folder.append(&Event::SignatureRejected { package: String::new(), key: String::new(), why });
+    assert_eq!((of("policy-changed"), of("signature-rejected"), of("rollback")), (Some(2), Some(3), None));
+}
+
+#[test]
 fn every_bit_of_every_byte_is_under_guard() {
     let (good, heads) = written();
     assert_eq!(fault(&good, &heads), None);
@@ -207,6 +220,20 @@ fn a_log_written_anew_does_not_have_the_heads_that_are_known() {
     let (_, heads) = written();
     let (other, _) = written_with("omg install something else");
     assert_eq!((fault(&other, &[]), fault(&other, &heads[4..]), fault(&other, &heads)), (None, Some(5), Some(1)));
+}
+
+#[test]
+fn a_line_or_the_rest_of_another_good_log_does_not_follow() {
+    let ((one, _), (other, _)) = (written(), written_with("omg install something else"));
+    let (one, other) = (lines(&one), lines(&other));
+    for at in 0..5 {
+        let mut mixed = one.clone();
+        mixed[at] = other[at];
+        // The first of a log follows nothing; what stands behind it follows another.
+        assert_eq!(fault(&mixed.concat(), &[]), Some(at.max(1) as u64 + 1), "line {at} of another");
+        let rest = [&one[..at], &other[at..]].concat().concat();
+        assert_eq!(fault(&rest, &[]), Some(at as u64 + 1).filter(|_| at > 0), "from line {at} on another");
+    }
 }
 
 fn written_with(command: &str) -> (Vec<u8>, AuditHead) {

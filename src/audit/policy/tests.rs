@@ -279,7 +279,7 @@ fn the_nearest_project_counts_and_the_others_do_not() {
         all.map(|layer| (layer.name, layer.path.display().to_string())).collect()
     };
     let (at, system) = (folder.path().display(), ("system", "/r/etc/omg/policy.toml".to_owned()));
-    assert_eq!(layers(&[]), [system.clone()]);
+    assert_eq!(layers(&[]), [system]);
     assert_eq!(layers(&[("HOME", "/h"), ("XDG_CONFIG_HOME", "relative")])[1].1, "/h/.config/omg/policy.toml");
     assert_eq!(layers(&[("HOME", "/h"), ("XDG_CONFIG_HOME", "/c")])[1], ("user", "/c/omg/policy.toml".to_owned()));
     for near in ["", "a/b/"] {
