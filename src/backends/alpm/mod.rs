@@ -336,6 +336,11 @@ impl Backend for Alpm {
         Err(EngineError::CannotStart("not joined yet".to_owned()))
     }
 
+    fn archive(&self, _: &str, _: &str, _: &str) -> Option<PathBuf> {
+        // libalpm's engine looks in the cache itself.
+        None
+    }
+
     fn locks(&self) -> Vec<Lock> {
         vec![Lock::Exists(self.database_path.join("db.lck"))]
     }
