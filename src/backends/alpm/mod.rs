@@ -4,12 +4,14 @@
 //! be started; [`rules`] answers otherwise.
 
 mod ask;
+mod change;
 pub mod conf;
 pub mod desc;
 pub mod glob;
 pub(crate) mod local;
 pub mod log;
 pub mod rules;
+pub mod siglevel;
 pub mod sync;
 pub mod tar;
 pub mod vercmp;
@@ -17,7 +19,7 @@ pub mod vercmp;
 pub use ask::key;
 
 use crate::backends::Backend;
-use crate::backends::engine::{EngineCommand, EngineError, Reply, Request};
+use crate::backends::engine::{Ask, EngineCommand, EngineError, Reply, Request};
 use crate::model::{
     self, Authority, Available, CatalogueSink, Field, InstallState, Installed, LocalSink, OrphanRule, Policy, Problem,
     Reason, Repository, Scope, Source, Transaction,
@@ -44,6 +46,8 @@ const READERS: usize = 2;
 #[derive(Debug)]
 pub struct Alpm {
     root: PathBuf,
+    /// What paths in the configuration are below.
+    base: PathBuf,
     conf: Conf,
     database_path: PathBuf,
     log_path: PathBuf,
@@ -92,7 +96,8 @@ impl Alpm {
         if !has_conf && !local.path().is_dir() {
             return Ok(None);
         }
-        Ok(Some(Alpm { root, conf, database_path, log_path, local, engine, sync: OnceLock::new() }))
+        let base = base.to_owned();
+        Ok(Some(Alpm { root, base, conf, database_path, log_path, local, engine, sync: OnceLock::new() }))
     }
 
     /// The configuration as it was read.
@@ -118,6 +123,17 @@ impl Alpm {
         let present = self.present(names.as_deref())?;
         let choices = rules::choose(&self.conf, &present, &self.offers(self.sync()), names.as_deref());
         Ok(Policy { authority: Authority::Rules(reason.to_owned()), choices })
+    }
+
+    /// The engine, and what it has to be told so that it does as `ask` says.
+    pub fn change(&self, ask: Ask) -> Result<(EngineCommand, Request), EngineError> {
+        let engine = self.engine.clone()?;
+        let mut request = Request::about_change(&self.root, ask);
+        let places =
+            change::Places { base: &self.base, root: &self.root, database: &self.database_path, log: &self.log_path };
+        change::describe_change(&self.conf, &places, &mut request)
+            .map_err(|e| EngineError::Failed(format!("{e:#}")))?;
+        Ok((engine, request))
     }
 
     fn ask_about_all(&self) -> Result<Reply> {
