@@ -1,0 +1,191 @@
+//! Where the two versions of the crate `alpm` differ.
+
+use alpm::{Alpm, Error};
+
+#[cfg(feature = "alpm13")]
+pub type Db<'h> = alpm::Db<'h>;
+#[cfg(feature = "alpm16")]
+pub type Db<'h> = &'h alpm::Db;
+#[cfg(feature = "alpm13")]
+pub type Package<'h> = alpm::Package<'h>;
+#[cfg(feature = "alpm16")]
+pub type Package<'h> = &'h alpm::Package;
+/// What both a package of a database and one loaded from a file are.
+#[cfg(feature = "alpm13")]
+pub type Pkg<'h> = alpm::Pkg<'h>;
+#[cfg(feature = "alpm16")]
+pub type Pkg<'h> = alpm::Pkg;
+#[cfg(feature = "alpm13")]
+pub type Dep<'h> = alpm::Dep<'h>;
+#[cfg(feature = "alpm16")]
+pub type Dep<'h> = &'h alpm::Dep;
+
+/// A dependency that is not met, and the package whose removal or change is to blame, if one is.
+pub struct Unmet {
+    pub package: String,
+    pub dependency: String,
+    pub cause: Option<String>,
+}
+
+/// Why the library could not put a transaction together.
+pub enum Obstacle {
+    Unmet(Vec<Unmet>),
+    /// Pairs.
+    Conflicts(Vec<(String, String)>),
+    Other(Error),
+}
+
+/// Why it could not carry one out: its error, and a line for each file or package.
+pub type Failure = (Error, Vec<String>);
+
+fn unmet(missing: &alpm::DepMissing) -> Unmet {
+    Unmet {
+        package: missing.target().to_owned(),
+        dependency: missing.depend().to_string(),
+        cause: missing.causing_pkg().map(str::to_owned),
+    }
+}
+
+fn conflict_line(conflict: &alpm::FileConflict) -> String {
+    let (file, target, other) = (conflict.file(), conflict.target(), conflict.conflicting_target());
+    match (conflict.conflict_type(), other.filter(|name| !name.is_empty())) {
+        (alpm::FileConflictType::Target, Some(other)) => format!("{file}: is in {target} and in {other}"),
+        (_, Some(owner)) => format!("{target}: {file} exists in filesystem (owned by {owner})"),
+        (_, None) => format!("{target}: {file} exists in filesystem"),
+    }
+}
+
+/// The file an archive is in; of a package that was loaded from a file, its path.
+#[cfg(feature = "alpm13")]
+pub fn filename<'h>(package: Package<'h>) -> &'h str {
+    package.filename()
+}
+
+#[cfg(feature = "alpm16")]
+pub fn filename<'h>(package: Package<'h>) -> &'h str {
+    package.filename().unwrap_or_default()
+}
+
+#[cfg(feature = "alpm13")]
+pub fn conflicting(question: &alpm::ConflictQuestion<'_>) -> (String, String) {
+    let conflict = question.conflict();
+    (conflict.package1().to_owned(), conflict.package2().to_owned())
+}
+
+#[cfg(feature = "alpm16")]
+pub fn conflicting(question: &alpm::ConflictQuestion<'_>) -> (String, String) {
+    let conflict = question.conflict();
+    (conflict.package1().name().to_owned(), conflict.package2().name().to_owned())
+}
+
+#[cfg(feature = "alpm13")]
+pub fn key_of(question: &alpm::ImportKeyQuestion<'_>) -> String {
+    let key = question.key();
+    format!("{} of {}", key.fingerprint(), key.uid())
+}
+
+#[cfg(feature = "alpm16")]
+pub fn key_of(question: &alpm::ImportKeyQuestion<'_>) -> String {
+    format!("{} of {}", question.fingerprint(), question.uid())
+}
+
+#[cfg(feature = "alpm13")]
+pub fn prepare(handle: &mut Alpm) -> Result<(), Obstacle> {
+    use alpm::PrepareResult;
+    handle.trans_prepare().map_err(|(data, error)| match data {
+        PrepareResult::UnsatisfiedDeps(list) => Obstacle::Unmet(list.iter().map(|missing| unmet(&missing)).collect()),
+        PrepareResult::ConflictingDeps(list) => {
+            Obstacle::Conflicts(list.iter().map(|c| (c.package1().to_owned(), c.package2().to_owned())).collect())
+        }
+        // The list of packages of other architectures is one of names, which the crate would lend as packages.
+        _ => Obstacle::Other(error),
+    })
+}
+
+#[cfg(feature = "alpm16")]
+pub fn prepare(handle: &mut Alpm) -> Result<(), Obstacle> {
+    use alpm::PrepareData;
+    handle.trans_prepare().map_err(|error| match error.data() {
+        Some(PrepareData::UnsatisfiedDeps(list)) => Obstacle::Unmet(list.iter().map(unmet).collect()),
+        Some(PrepareData::ConflictingDeps(list)) => Obstacle::Conflicts(
+            list.iter().map(|c| (c.package1().name().to_owned(), c.package2().name().to_owned())).collect(),
+        ),
+        _ => Obstacle::Other(error.error()),
+    })
+}
+
+#[cfg(feature = "alpm13")]
+pub fn commit(handle: &mut Alpm) -> Result<(), Failure> {
+    use alpm::CommitResult;
+    handle.trans_commit().map_err(|(data, error)| match data {
+        CommitResult::FileConflict(list) => (error, list.iter().map(|c| conflict_line(&c)).collect()),
+        CommitResult::PkgInvalid(list) => (error, list.iter().map(str::to_owned).collect()),
+        CommitResult::Ok => (error, Vec::new()),
+    })
+}
+
+#[cfg(feature = "alpm16")]
+#[allow(unsafe_code, reason = "the crate lends file conflicts under the wrong type")]
+pub fn commit(handle: &mut Alpm) -> Result<(), Failure> {
+    use alpm::{CommitData, Conflict, FileConflict};
+    handle.trans_commit().map_err(|failure| {
+        let lines = match failure.data() {
+            Some(CommitData::FileConflict(list)) => list
+                .iter()
+                .map(|conflict| {
+                    // SAFETY: for this error the library made a list of file conflicts, as the crate's own destructor of
+                    // it says; both types are transparent wrappers of what the library lends, alive as long as `failure`.
+                    let conflict = unsafe { &*std::ptr::from_ref::<Conflict>(conflict).cast::<FileConflict>() };
+                    conflict_line(conflict)
+                })
+                .collect(),
+            Some(CommitData::PkgInvalid(list)) => list.iter().map(str::to_owned).collect(),
+            None => Vec::new(),
+        };
+        (failure.error(), lines)
+    })
+}
+
+/// Sets what a package counts as; the local database is written at once.
+#[cfg(feature = "alpm13")]
+pub fn set_reason(handle: &Alpm, name: &str, reason: alpm::PackageReason) -> Result<(), Error> {
+    handle.localdb().pkg(name)?.set_reason(reason)
+}
+
+#[cfg(feature = "alpm16")]
+pub fn set_reason(handle: &Alpm, name: &str, reason: alpm::PackageReason) -> Result<(), Error> {
+    handle.localdb().pkg(name)?.set_reason(reason)
+}
+
+/// Settings that only the newer library has.
+#[cfg(feature = "alpm13")]
+pub fn newer_options(_: &mut Alpm, _: &omg::backends::engine::Request) -> Result<(), Error> {
+    Ok(())
+}
+
+#[cfg(feature = "alpm16")]
+pub fn newer_options(handle: &mut Alpm, request: &omg::backends::engine::Request) -> Result<(), Error> {
+    use omg::backends::alpm::key;
+    handle.set_sandbox_user(request.values(key::DOWNLOAD_USER).next())?;
+    handle.set_disable_sandbox_filesystem(request.values(key::DISABLE_SANDBOX_FILESYSTEM).next().is_some());
+    handle.set_disable_sandbox_syscalls(request.values(key::DISABLE_SANDBOX_SYSCALLS).next().is_some());
+    Ok(())
+}
+
+/// An address that may have packages and never databases; the older library has none of these.
+#[cfg(feature = "alpm13")]
+pub fn add_cache_server(_: &alpm::DbMut<'_>, _: &str) -> bool {
+    true
+}
+
+#[cfg(feature = "alpm16")]
+#[allow(unsafe_code, reason = "the crate does not offer it")]
+pub fn add_cache_server(database: &alpm::DbMut<'_>, address: &str) -> bool {
+    use std::ffi::{CString, c_char, c_int, c_void};
+    unsafe extern "C" {
+        fn alpm_db_add_cache_server(db: *mut c_void, url: *const c_char) -> c_int;
+    }
+    let Ok(address) = CString::new(address) else { return false };
+    // SAFETY: the database lives as long as its handle, which `database` borrows; the library copies the address.
+    unsafe { alpm_db_add_cache_server(database.as_ptr().cast(), address.as_ptr()) == 0 }
+}
