@@ -46,12 +46,44 @@ fn unmet(missing: &alpm::DepMissing) -> Unmet {
     }
 }
 
-fn conflict_line(conflict: &alpm::FileConflict) -> String {
-    let (file, target, other) = (conflict.file(), conflict.target(), conflict.conflicting_target());
-    match (conflict.conflict_type(), other.filter(|name| !name.is_empty())) {
-        (alpm::FileConflictType::Target, Some(other)) => format!("{file}: is in {target} and in {other}"),
-        (_, Some(owner)) => format!("{target}: {file} exists in filesystem (owned by {owner})"),
-        (_, None) => format!("{target}: {file} exists in filesystem"),
+/// A file that is in the way: of which package that comes, its path, and whether another that comes has it too.
+struct Clash {
+    package: String,
+    path: String,
+    between_new: bool,
+}
+
+fn clash(conflict: &alpm::FileConflict) -> Clash {
+    Clash {
+        package: conflict.target().to_owned(),
+        path: conflict.file().to_owned(),
+        between_new: matches!(conflict.conflict_type(), alpm::FileConflictType::Target),
+    }
+}
+
+#[cfg(feature = "alpm13")]
+fn has_file(package: &Package<'_>, path: &str) -> bool {
+    matches!(package.files().contains(path), Ok(Some(_)))
+}
+
+#[cfg(feature = "alpm16")]
+fn has_file(package: &Package<'_>, path: &str) -> bool {
+    package.files().contains(path).is_some()
+}
+
+/// Both crates name the package itself where its opponent is asked for, so that one is looked up.
+fn clash_line(handle: &Alpm, clash: &Clash) -> String {
+    let Clash { package, path, between_new } = clash;
+    let inside = path.strip_prefix(handle.root()).unwrap_or(path).trim_start_matches('/');
+    let has = |other: &Package<'_>| other.name() != package && has_file(other, inside);
+    let owner = match between_new {
+        true => handle.trans_add().into_iter().find(has),
+        false => handle.localdb().pkgs().into_iter().find(has),
+    };
+    match (owner.map(|owner| owner.name().to_owned()), between_new) {
+        (Some(owner), true) => format!("{path} is in {package} and in {owner}"),
+        (Some(owner), false) => format!("{package}: {path} exists in filesystem (owned by {owner})"),
+        (None, _) => format!("{package}: {path} exists in filesystem"),
     }
 }
 
@@ -114,35 +146,49 @@ pub fn prepare(handle: &mut Alpm) -> Result<(), Obstacle> {
     })
 }
 
-#[cfg(feature = "alpm13")]
+/// What the library hands back with an error of its commit.
+enum Detail {
+    Clashes(Vec<Clash>),
+    Archives(Vec<String>),
+}
+
 pub fn commit(handle: &mut Alpm) -> Result<(), Failure> {
+    let Err((error, detail)) = try_commit(handle) else { return Ok(()) };
+    let lines = match detail {
+        Detail::Clashes(clashes) => clashes.iter().map(|clash| clash_line(handle, clash)).collect(),
+        Detail::Archives(paths) => paths,
+    };
+    Err((error, lines))
+}
+
+#[cfg(feature = "alpm13")]
+fn try_commit(handle: &mut Alpm) -> Result<(), (Error, Detail)> {
     use alpm::CommitResult;
     handle.trans_commit().map_err(|(data, error)| match data {
-        CommitResult::FileConflict(list) => (error, list.iter().map(|c| conflict_line(&c)).collect()),
-        CommitResult::PkgInvalid(list) => (error, list.iter().map(str::to_owned).collect()),
-        CommitResult::Ok => (error, Vec::new()),
+        CommitResult::FileConflict(list) => (error, Detail::Clashes(list.iter().map(|c| clash(&c)).collect())),
+        CommitResult::PkgInvalid(list) => (error, Detail::Archives(list.iter().map(str::to_owned).collect())),
+        CommitResult::Ok => (error, Detail::Archives(Vec::new())),
     })
 }
 
 #[cfg(feature = "alpm16")]
 #[allow(unsafe_code, reason = "the crate lends file conflicts under the wrong type")]
-pub fn commit(handle: &mut Alpm) -> Result<(), Failure> {
+fn try_commit(handle: &mut Alpm) -> Result<(), (Error, Detail)> {
     use alpm::{CommitData, Conflict, FileConflict};
     handle.trans_commit().map_err(|failure| {
-        let lines = match failure.data() {
-            Some(CommitData::FileConflict(list)) => list
-                .iter()
-                .map(|conflict| {
+        let detail = match failure.data() {
+            Some(CommitData::FileConflict(list)) => {
+                let clashes = list.iter().map(|conflict| {
                     // SAFETY: for this error the library made a list of file conflicts, as the crate's own destructor of
                     // it says; both types are transparent wrappers of what the library lends, alive as long as `failure`.
-                    let conflict = unsafe { &*std::ptr::from_ref::<Conflict>(conflict).cast::<FileConflict>() };
-                    conflict_line(conflict)
-                })
-                .collect(),
-            Some(CommitData::PkgInvalid(list)) => list.iter().map(str::to_owned).collect(),
-            None => Vec::new(),
+                    clash(unsafe { &*std::ptr::from_ref::<Conflict>(conflict).cast::<FileConflict>() })
+                });
+                Detail::Clashes(clashes.collect())
+            }
+            Some(CommitData::PkgInvalid(list)) => Detail::Archives(list.iter().map(str::to_owned).collect()),
+            None => Detail::Archives(Vec::new()),
         };
-        (failure.error(), lines)
+        (failure.error(), detail)
     })
 }
 
