@@ -804,7 +804,7 @@ fn bad_signatures_and_altered_archives_change_nothing() {
     };
     // A key that nobody knows.
     let reason = both_refuse("stranger");
-    assert!(reason.contains("of Nobody <n@example.org> is not trusted here"), "{reason}");
+    assert!(reason.contains("the key ") && reason.contains(" is not trusted here"), "{reason}");
     // An archive that is not the one that was signed.
     world.publish(&[made("altered", "1-1", &[]), made("swapped", "1-1", &[])]);
     resync(&(world.root("ours", ""), world.root("theirs", "")));
@@ -826,7 +826,7 @@ fn bad_signatures_and_altered_archives_change_nothing() {
     world.sign("stranger", &world.at("repo/test.db"));
     let (reply, ..) = ours.carry_out(Ask::Sync { force: true });
     let Err(EngineError::Failed(reason)) = reply else { panic!("{reply:?}") };
-    assert!(reason.contains("test"), "{reason}");
+    assert!(reason.contains("the database of test cannot be trusted"), "{reason}");
     assert!(!theirs.pacman_with(&["-Syy"]).0);
 }
 

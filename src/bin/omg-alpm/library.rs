@@ -87,15 +87,15 @@ fn clash_line(handle: &Alpm, clash: &Clash) -> String {
     }
 }
 
-/// The file an archive is in; of a package that was loaded from a file, its path.
+/// The path of a package that was loaded from a file.
 #[cfg(feature = "alpm13")]
-pub fn filename<'h>(package: Package<'h>) -> &'h str {
-    package.filename()
+pub fn path_of<'h>(package: Package<'h>) -> Option<&'h str> {
+    (package.origin() == alpm::PackageFrom::File).then(|| package.filename())
 }
 
 #[cfg(feature = "alpm16")]
-pub fn filename<'h>(package: Package<'h>) -> &'h str {
-    package.filename().unwrap_or_default()
+pub fn path_of<'h>(package: Package<'h>) -> Option<&'h str> {
+    package.filename().filter(|_| package.origin() == alpm::PackageFrom::File)
 }
 
 #[cfg(feature = "alpm13")]
@@ -110,15 +110,16 @@ pub fn conflicting(question: &alpm::ConflictQuestion<'_>) -> (String, String) {
     (conflict.package1().name().to_owned(), conflict.package2().name().to_owned())
 }
 
+/// The key's fingerprint. Its owner is left unasked: the library does not know one for a database's signature, and both crates
+/// would read the name of nobody.
 #[cfg(feature = "alpm13")]
 pub fn key_of(question: &alpm::ImportKeyQuestion<'_>) -> String {
-    let key = question.key();
-    format!("{} of {}", key.fingerprint(), key.uid())
+    question.key().fingerprint().to_owned()
 }
 
 #[cfg(feature = "alpm16")]
 pub fn key_of(question: &alpm::ImportKeyQuestion<'_>) -> String {
-    format!("{} of {}", question.fingerprint(), question.uid())
+    question.fingerprint().to_owned()
 }
 
 #[cfg(feature = "alpm13")]

@@ -1,8 +1,8 @@
 //! A prepared transaction as a plan: its steps, why each is there, and what stays as it is.
 
 use crate::handle::Heard;
-use crate::library::{Dep, Package, filename};
-use alpm::{Alpm, DepMod, PackageFrom, PackageReason, SigLevel, Usage};
+use crate::library::{Dep, Package, path_of};
+use alpm::{Alpm, DepMod, PackageReason, SigLevel, Usage};
 use anyhow::Result;
 use omg::backends::alpm::{key, vercmp};
 use omg::backends::engine::Request;
@@ -58,9 +58,10 @@ fn added(
     installed: Option<Package<'_>>,
     why: Why,
 ) -> Result<Step> {
-    let file = filename(package);
+    let file = path_of(package);
     let target = order.targets.iter().find(|target| {
-        target.name == package.name() || target.file.as_deref().is_some_and(|path| path == Path::new(file))
+        target.name == package.name()
+            || target.file.as_deref().is_some_and(|path| file.is_some_and(|file| path == Path::new(file)))
     });
     let before = installed.map(|installed| reason(installed.reason()));
     let after = match (target, before) {
@@ -79,23 +80,25 @@ fn added(
         Some(Ordering::Less) => Action::Downgrade,
         Some(Ordering::Equal) => Action::Reinstall,
     };
-    let is_file = package.origin() == PackageFrom::File;
     Ok(Step {
         action,
         name: package.name().to_owned(),
         arch: String::new(),
         old: installed.map_or_else(String::new, |installed| installed.version().to_string()),
         new: package.version().to_string(),
-        repository: package.db().filter(|_| !is_file).map_or_else(String::new, |database| database.name().to_owned()),
+        repository: package
+            .db()
+            .filter(|_| file.is_none())
+            .map_or_else(String::new, |database| database.name().to_owned()),
         why,
         reason: after,
         download_bytes: u64::try_from(package.download_size()).unwrap_or(0),
         // What a file holds is part of the plan as well: it may be another one when the plan is carried out.
-        sha256: match is_file {
-            true => alpm::compute_sha256sum(file).map_err(|e| anyhow::anyhow!("cannot read {file}: {e}"))?,
-            false => package.sha256sum().unwrap_or_default().to_owned(),
+        sha256: match file {
+            Some(file) => alpm::compute_sha256sum(file).map_err(|e| anyhow::anyhow!("cannot read {file}: {e}"))?,
+            None => package.sha256sum().unwrap_or_default().to_owned(),
         },
-        signed: Some(if is_file { is_signed_file(request, file) } else { is_signed(request, package) }),
+        signed: Some(file.map_or_else(|| is_signed(request, package), |file| is_signed_file(request, file))),
     })
 }
 
