@@ -18,6 +18,7 @@ const MAX_BYTES: u64 = 1 << 20;
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     pub aur: AurSettings,
+    pub privilege: PrivilegeSettings,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -27,14 +28,23 @@ pub struct AurSettings {
     pub url: Option<String>,
 }
 
+/// How packages are changed by a person who is not root.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PrivilegeSettings {
+    /// Programs in the order they are looked for.
+    pub with: Option<Vec<String>>,
+}
+
 impl Config {
     /// The settings for a root: its own, and for this machine the user's over them.
     pub fn read(root: &Path) -> Result<Config> {
         let mut all = Config::default();
         for file in files(root) {
-            if let Some(Config { aur }) = read_file(&file)? {
+            if let Some(Config { aur, privilege }) = read_file(&file)? {
                 all.aur.enabled = aur.enabled.or(all.aur.enabled);
                 all.aur.url = aur.url.or(all.aur.url);
+                all.privilege.with = privilege.with.or(all.privilege.with);
             }
         }
         Ok(all)
@@ -95,7 +105,7 @@ mod tests {
         assert_eq!(read(""), Ok(Config::default()));
         assert_eq!(read("# nothing\n[aur]\n"), Ok(Config::default()));
         let aur = AurSettings { enabled: Some(true), url: Some("https://a/b".into()) };
-        assert_eq!(read("[aur]\nenabled = true\nurl = \"https://a/b\"\n"), Ok(Config { aur }));
+        assert_eq!(read("[aur]\nenabled = true\nurl = \"https://a/b\"\n"), Ok(Config { aur, ..Config::default() }));
         assert_eq!(Config::read(Path::new("/nowhere")).ok(), Some(Config::default()));
     }
 

@@ -102,6 +102,13 @@ impl Ctx {
         })
     }
 
+    /// The first folder of the index that can be written, made if it is not there.
+    pub fn scratch_folder(&self) -> Option<PathBuf> {
+        let folder = self.place.folders().into_iter().find(|folder| writable(folder))?;
+        std::fs::create_dir_all(&folder).ok()?;
+        Some(folder)
+    }
+
     fn bring(&self, request: Request, fetches: bool) -> Result<(PathBuf, Outcome)> {
         let suits_aur = World::open(&self.place)?.suits_aur;
         let config = Config::read(&self.place.root)?;

@@ -13,6 +13,8 @@ pub enum Exit {
     Failed = 3,
     /// It answered, but some source could not be read whole.
     Partial = 4,
+    /// The policy forbids it; nothing was changed.
+    Refused = 5,
 }
 
 impl From<Exit> for u8 {

@@ -3,6 +3,7 @@
 //! The map of the code is in `ARCHITECTURE.md`. Modules use only those to their right:
 //! `commands > ops > (index, backends, runtimes, audit) > sys > model`.
 
+pub mod audit;
 pub mod backends;
 pub mod cli;
 pub mod commands;

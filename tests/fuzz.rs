@@ -35,6 +35,7 @@ targets! {
     apt_sources "apt-sources",
     apt_translations "apt-translations",
     apt_version "apt-version",
+    audit_log "audit-log",
     aur_metadata "aur-metadata",
     dns "dns",
     engine_reply "engine-reply",
@@ -48,6 +49,7 @@ targets! {
     pacman_tar "pacman-tar",
     pacman_version "pacman-version",
     pins "pins",
+    policy "policy",
     relations "relations",
     search "search",
     srcinfo "srcinfo",
@@ -126,6 +128,9 @@ fn deep_and_long_inputs() {
         "[x]\na = [\n",
         "a.a.",
         "x = { a = ",
+        "banned = [",
+        "\n---\n",
+        "{\"seq\":1,",
     ];
     limit();
     for (name, target) in omg::fuzz::TARGETS {

@@ -6,9 +6,9 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "tests say what they skipped")]
 
 use omg::backends::Backend;
-use omg::backends::alpm::{Alpm, key};
+use omg::backends::alpm::Alpm;
 use omg::backends::engine::{Ask, EngineCommand, EngineError, Progress, Reply};
-use omg::model::{Action, Order, Plan, Reason, Resolution, Step, Target, Task, Why};
+use omg::model::{Action, Mark, Marked, Order, Plan, Reason, Resolution, Step, Target, Task, Why};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -266,7 +266,7 @@ impl Root<'_> {
     }
 
     fn resolve(&self, order: &Order) -> Resolution {
-        let (engine, request) = self.alpm().change(Ask::Resolve(order.clone())).unwrap();
+        let (engine, request) = self.alpm().change(Ask::Resolve(order.clone()), "", None).unwrap();
         let before = self.state();
         let reply = engine.ask(&request).unwrap();
         assert_eq!(before, self.state(), "resolving changed something");
@@ -282,8 +282,7 @@ impl Root<'_> {
     }
 
     fn carry_out(&self, ask: Ask) -> (Result<Reply, EngineError>, Vec<Progress>, String) {
-        let (engine, mut request) = self.alpm().change(ask).unwrap();
-        request.set(key::COMMAND, "omg test 100%s");
+        let (engine, request) = self.alpm().change(ask, "omg test 100%s", None).unwrap();
         let mut events = Vec::new();
         let said = Arc::new(Mutex::new(String::new()));
         let heard = said.clone();
@@ -453,12 +452,19 @@ fn install_with_a_dependency() {
     // What is there is left alone; a dependency becomes asked for.
     assert!(ours.plan(&order(Task::Install, &["app"])).is_empty());
     let plan = ours.omg(&order(Task::Install, &["lib"]));
-    assert_eq!(
-        (steps(&plan), step(&plan, "lib").reason),
-        (vec![(Action::Reinstall, "lib", &Why::Asked)], Reason::Explicit)
-    );
-    theirs.pacman(&["-S", "--asexplicit", "lib"]);
+    let marked = Marked { name: "lib".into(), arch: String::new(), mark: Mark::Explicit };
+    assert_eq!((plan.steps.len(), &plan.marks), (0, &vec![marked]));
+    theirs.pacman(&["-D", "--asexplicit", "lib"]);
     same(&ours, &theirs);
+    let plan = ours.omg(&order(Task::Mark(Mark::Auto), &["lib", "app"]));
+    assert_eq!(plan.marks.len(), 2);
+    theirs.pacman(&["-D", "--asdeps", "lib", "app"]);
+    same(&ours, &theirs);
+    assert!(ours.plan(&order(Task::Mark(Mark::Auto), &["lib"])).is_empty());
+    assert!(matches!(ours.resolve(&order(Task::Mark(Mark::Held), &["lib"])), Resolution::Impossible(_)));
+    assert!(matches!(ours.resolve(&order(Task::Mark(Mark::Auto), &["none"])), Resolution::Unknown(_)));
+    ours.omg(&order(Task::Mark(Mark::Explicit), &["app"]));
+    theirs.pacman(&["-D", "--asexplicit", "app"]);
     // Fetched already.
     assert_eq!(ours.omg(&order(Task::Reinstall, &["app"])).download_bytes, 0);
     theirs.pacman(&["-S", "app"]);
@@ -875,7 +881,7 @@ fn a_held_lock_is_named_and_stays() {
     let plan = ours.plan(&order(Task::Install, &["lib"]));
     fs::write(ours.lock(), "").unwrap();
     for ask in [Ask::Apply(Box::new(plan)), Ask::Sync { force: false }] {
-        let (engine, request) = ours.alpm().change(ask).unwrap();
+        let (engine, request) = ours.alpm().change(ask, "", None).unwrap();
         let Err(EngineError::Failed(reason)) = engine.apply(&request, &mut |_| {}, |_| {}) else { panic!("applied") };
         assert!(reason.contains("locked") && reason.contains("var/lib/pacman/db.lck"), "{reason}");
         assert!(ours.lock().exists(), "another's lock is gone");

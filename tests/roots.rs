@@ -9,6 +9,10 @@
 // What is skipped is said on standard output, where ./setup counts it.
 #![allow(clippy::print_stdout)]
 
+#[path = "support/debian.rs"]
+mod debian;
+
+use debian::{debian_root, roots, target};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -156,46 +160,12 @@ fn static_omg() -> Result<PathBuf, String> {
     if built.is_file() { Ok(built) } else { Err("no static omg (./setup build)".to_owned()) }
 }
 
-/// The target folder of this very test: its executable is `TARGET/debug/deps/roots-HASH`.
-fn target() -> PathBuf {
-    let here = std::env::current_exe().unwrap();
-    here.ancestors().nth(3).unwrap().to_owned()
-}
-
-fn roots() -> PathBuf {
-    let folder = target().join("test-roots");
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
 /// A root with folders and nothing in them.
 fn bare_root(name: &str) -> Result<PathBuf, String> {
     let root = roots().join(name);
     for folder in ["etc", "proc", "tmp", "var/lib"] {
         fs::create_dir_all(root.join(folder)).unwrap();
     }
-    Ok(root)
-}
-
-/// The smallest Debian of that release, made once.
-fn debian_root(suite: &str) -> Result<PathBuf, String> {
-    let root = roots().join(suite);
-    if root.is_dir() {
-        return Ok(root);
-    }
-    // A run that was cut short leaves only the unfinished folder, which the next one replaces.
-    let unfinished = roots().join(format!("{suite}.unfinished"));
-    let _ = fs::remove_dir_all(&unfinished);
-    let made = Command::new("debootstrap")
-        .args(["--variant=minbase", suite])
-        .arg(&unfinished)
-        .output()
-        .map_err(|error| format!("cannot run debootstrap: {error}"))?;
-    if !made.status.success() {
-        let talk = String::from_utf8_lossy(&made.stdout);
-        return Err(format!("debootstrap {suite} failed: {}", talk.lines().last().unwrap_or("no word")));
-    }
-    fs::rename(&unfinished, &root).map_err(|error| format!("cannot rename {}: {error}", unfinished.display()))?;
     Ok(root)
 }
 

@@ -223,9 +223,9 @@ fn imports_point_one_way() {
                 statement.push(' ');
                 continue;
             }
-            // An engine's own modules are its own business.
-            let outward = if file.is_engine() { statement.replace("crate::", "self::") } else { statement.clone() };
-            for to in modules_used(&outward) {
+            // An engine's `crate` is itself.
+            let statement_of_omg = if file.is_engine() { statement.replace("crate::", "") } else { statement.clone() };
+            for to in modules_used(&statement_of_omg) {
                 if !is_allowed(from, to) {
                     broken.push(format!("{}:{begun}: {from} uses {to}", file.path));
                 }
@@ -264,8 +264,8 @@ fn names(code: &str, word: &str) -> bool {
 
 #[test]
 fn unsafe_stays_where_it_is_allowed() {
-    // The process's own start; the index is read without a mapping.
-    const ALLOWED: [&str; 2] = ["src/main.rs", "src/sys/start.rs"];
+    // The process's own start and its signals; the index is read without a mapping.
+    const ALLOWED: [&str; 2] = ["src/main.rs", "src/sys/signals.rs"];
     let mut broken = Vec::new();
     for file in rust_files(&["src", "tests", "benches"]) {
         if ALLOWED.contains(&file.path.as_str()) || file.is_engine() {

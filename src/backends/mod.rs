@@ -9,11 +9,21 @@ pub mod aur;
 pub mod embedded;
 pub mod engine;
 
+use crate::backends::engine::{Ask, EngineCommand, EngineError, Request};
 use crate::model::{CatalogueSink, LocalSink, Offer, OrphanRule, Policy, Problem, Scope, Source, Transaction};
 use anyhow::Result;
 use jiff::tz::TimeZone;
 use std::cmp::Ordering;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// How a family shows that its packages are being changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// The kernel knows who holds it, and gives it up when that one ends.
+    Held(PathBuf),
+    /// It is there or it is not, and stays behind where whoever made it was killed.
+    Exists(PathBuf),
+}
 
 /// One package family on one root.
 pub trait Backend: Send + Sync {
@@ -49,6 +59,13 @@ pub trait Backend: Send + Sync {
     /// databases has to be read. `offers` must hold every version of each of `names` in every repository, and every
     /// package whose `Replaces` mention one of them.
     fn policy_among(&self, names: &[(&str, &str)], offers: &[Offer<'_>]) -> Result<Policy>;
+
+    /// The engine that computes and carries out changes, and what it is to be asked. `command` is what the person typed, for the
+    /// family's own log, `scratch` a folder where the library may keep what it computed for the next time.
+    fn change(&self, ask: Ask, command: &str, scratch: Option<&Path>) -> Result<(EngineCommand, Request), EngineError>;
+
+    /// The files that whoever changes packages holds a lock on, or that are there as long as somebody does.
+    fn locks(&self) -> Vec<Lock>;
 
     /// The logs of what was done to packages, as they are written now. Older ones lie beside them, under a number.
     fn logs(&self) -> Vec<PathBuf>;

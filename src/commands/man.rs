@@ -16,7 +16,7 @@ use std::process::Stdio;
 pub fn command() -> Command {
     Command::new("man")
         .about("Show a page of the manual")
-        .arg(Arg::new("PAGE").help("A command, or `config`, `index` or `json` [default: omg itself]"))
+        .arg(Arg::new("PAGE").help("A command, or `audit-log`, `config`, `index` or `json` [default: omg itself]"))
         .arg(
             Arg::new("write")
                 .long("write")
@@ -65,7 +65,7 @@ fn shown_by_man(text: &str) -> bool {
 const DATE: &str = "2026-11-21";
 
 /// What a command's page says besides its options, by the command's name.
-const MORE: [(&str, &str); 14] = [
+const MORE: [(&str, &str); 16] = [
     ("omg", include_str!("man/omg.roff")),
     ("search", include_str!("man/search.roff")),
     ("info", include_str!("man/info.roff")),
@@ -74,6 +74,8 @@ const MORE: [(&str, &str); 14] = [
     ("owner", include_str!("man/owner.roff")),
     ("deps", include_str!("man/deps.roff")),
     ("why", include_str!("man/why.roff")),
+    ("policy", include_str!("man/policy.roff")),
+    ("audit", include_str!("man/audit.roff")),
     ("status", include_str!("man/status.roff")),
     ("batch", include_str!("man/batch.roff")),
     ("prompt", include_str!("man/prompt.roff")),
@@ -91,6 +93,7 @@ pub fn pages() -> Vec<(String, String)> {
         pages.push((format!("omg-{}.1", verb.get_name()), page(verb, Some(verb.get_name()))));
     }
     for (name, text) in [
+        ("omg-audit-log.5", include_str!("../../man/omg-audit-log.5")),
         ("omg-config.5", include_str!("../../man/omg-config.5")),
         ("omg-index.5", include_str!("../../man/omg-index.5")),
         ("omg-json.5", include_str!("../../man/omg-json.5")),

@@ -1,6 +1,8 @@
 //! One file per verb: its arguments, what it asks of the index or an operation, and how the answer looks.
 
+mod audit;
 mod batch;
+mod change;
 mod complete;
 mod completions;
 mod deps;
@@ -8,15 +10,20 @@ mod doctor;
 mod files;
 mod history;
 mod info;
+mod install;
 mod list;
 mod man;
+mod mark;
 mod owner;
+mod policy;
 mod refresh;
+mod remove;
 mod reply;
 pub(crate) mod search;
 mod size;
 mod status;
 mod units;
+mod upgrade;
 mod why;
 
 pub use reply::{Remark, Reply};
@@ -73,7 +80,18 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "deps", command: deps::command, run: Run::Query(deps::run) },
     Verb { name: "why", command: why::command, run: Run::Query(why::run) },
     Verb { name: "size", command: size::command, run: Run::Query(size::run) },
+    Verb { name: "install", command: install::command, run: Run::Change(install::run) },
+    Verb { name: "remove", command: remove::command, run: Run::Change(remove::run) },
+    Verb { name: "upgrade", command: upgrade::command, run: Run::Change(upgrade::run) },
+    Verb { name: "autoremove", command: remove::autoremove_command, run: Run::Change(remove::run_autoremove) },
+    Verb { name: "reinstall", command: install::reinstall_command, run: Run::Change(install::run_reinstall) },
+    Verb { name: "downgrade", command: install::downgrade_command, run: Run::Change(install::run_downgrade) },
+    Verb { name: "mark", command: mark::command, run: Run::Change(mark::run) },
+    Verb { name: "hold", command: mark::hold_command, run: Run::Change(mark::run_hold) },
+    Verb { name: "unhold", command: mark::unhold_command, run: Run::Change(mark::run_unhold) },
     Verb { name: "history", command: history::command, run: Run::Query(history::run) },
+    Verb { name: "policy", command: policy::command, run: Run::Query(policy::run) },
+    Verb { name: "audit", command: audit::command, run: Run::Query(audit::run) },
     Verb { name: "status", command: status::command, run: Run::Query(status::run) },
     Verb { name: "batch", command: batch::command, run: Run::Print(batch::run) },
     Verb { name: "prompt", command: crate::prompt::command, run: Run::Print(crate::prompt::run) },
@@ -82,6 +100,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "units", command: units::command, run: Run::Change(units::run) },
     Verb { name: "completions", command: completions::command, run: Run::Print(completions::run) },
     Verb { name: "man", command: man::command, run: Run::Print(man::run) },
+    Verb { name: "apply", command: change::apply_command, run: Run::Change(change::apply) },
     Verb { name: "complete", command: complete::command, run: Run::Print(complete::run) },
 ];
 

@@ -3,6 +3,7 @@
 //! `tests/fuzz.rs` are both made of these. Nothing of omg itself uses them.
 
 mod apt;
+mod audit;
 mod index;
 mod logs;
 mod network;
@@ -27,6 +28,7 @@ pub const TARGETS: &[Target] = &[
     ("apt-sources", apt::sources),
     ("apt-translations", apt::translations),
     ("apt-version", apt::version),
+    ("audit-log", audit::log),
     ("aur-metadata", pacman::aur_metadata),
     ("dns", network::dns),
     ("engine-reply", network::engine_reply),
@@ -40,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     ("pacman-tar", pacman::tar),
     ("pacman-version", pacman::version),
     ("pins", runtimes::pins),
+    ("policy", audit::policy),
     ("relations", pacman::relations),
     ("search", index::search),
     ("srcinfo", pacman::srcinfo),

@@ -3,16 +3,18 @@
 //! WAL, so that a reader never waits for a writer. Every import is one transaction of the database: killed at any moment it has
 //! happened or has not.
 
-use crate::model::{Action, Change, Reason, Source, Transaction};
+use crate::model::{Action, AuditHead, Change, Reason, Source, Transaction};
 use anyhow::{Context, Result, bail};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, TransactionBehavior, params};
 use std::path::Path;
 use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// The version of the tables. A later omg changes older ones; an older omg leaves newer ones alone.
-const VERSION: i64 = 1;
+/// What makes the tables of each version from those of the one before. A later omg changes older ones; an older omg leaves newer
+/// ones alone.
+const STEPS: [&str; 2] = [TABLES, AUDIT_HEAD];
 
+/// Never changed: there are journals that were made by it. What is new is a step of its own.
 const TABLES: &str = "
     CREATE TABLE transactions (
         id INTEGER PRIMARY KEY,
@@ -46,6 +48,14 @@ const TABLES: &str = "
         done INTEGER NOT NULL,
         size INTEGER NOT NULL
     ) WITHOUT ROWID;
+";
+
+/// Every entry of the audit log that was ever its head, since a log that was cut and written on has a later head, too.
+const AUDIT_HEAD: &str = "
+    CREATE TABLE audit_head (
+        seq INTEGER PRIMARY KEY,
+        hash TEXT NOT NULL
+    );
 ";
 
 /// A transaction with its number.
@@ -90,18 +100,49 @@ impl Journal {
         db.pragma_update(None, "journal_mode", "WAL")?;
         db.pragma_update(None, "synchronous", "FULL")?;
         db.pragma_update(None, "foreign_keys", true)?;
-        if version(&db)? == 0 {
+        let current = STEPS.len() as i64;
+        if (0..current).contains(&version(&db)?) {
             let begun = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             // Another omg may have been quicker.
-            if version(&begun)? == 0 {
-                begun.execute_batch(TABLES)?;
-                begun.pragma_update(None, "user_version", VERSION)?;
+            for step in STEPS.iter().skip(version(&begun)?.try_into().unwrap_or(usize::MAX)) {
+                begun.execute_batch(step)?;
+            }
+            if version(&begun)? < current {
+                begun.pragma_update(None, "user_version", current)?;
             }
             begun.commit()?;
         }
         match version(&db)? {
-            VERSION => Ok(Journal { db }),
+            found if found == current => Ok(Journal { db }),
             other => bail!("it is of version {other}, which another omg wrote"),
+        }
+    }
+
+    /// Keeps the head of the audit log. False where another entry of that number is known: then the log was cut or replaced, and what
+    /// was known stays, for `omg audit verify` to find.
+    pub fn keep_audit_head(&self, head: &AuditHead) -> Result<bool> {
+        let mut insert = self.db.prepare_cached("INSERT OR IGNORE INTO audit_head VALUES (?1, ?2)")?;
+        insert.execute(params![head.seq as i64, head.hash])?;
+        let mut query = self.db.prepare_cached("SELECT hash = ?2 FROM audit_head WHERE seq = ?1")?;
+        Ok(query.query_row(params![head.seq as i64, head.hash], |row| row.get(0))?)
+    }
+
+    /// The entries of the audit log that are known, by their numbers. Reads a journal that may not be written, too; none where there is
+    /// no journal, or only one from before there were any.
+    pub fn audit_heads(path: &Path) -> Result<Vec<AuditHead>> {
+        let read = || -> Result<Vec<AuditHead>> {
+            let db = read_only(path)?;
+            if version(&db)? < 2 {
+                return Ok(Vec::new());
+            }
+            let mut query = db.prepare("SELECT seq, hash FROM audit_head ORDER BY seq")?;
+            let heads =
+                query.query_map([], |row| Ok(AuditHead { seq: row.get::<_, i64>(0)? as u64, hash: row.get(1)? }))?;
+            Ok(heads.collect::<rusqlite::Result<_>>()?)
+        };
+        match path.try_exists() {
+            Ok(false) => Ok(Vec::new()),
+            _ => read().with_context(|| format!("cannot read the journal {}", path.display())),
         }
     }
 
@@ -204,6 +245,26 @@ impl Journal {
     }
 }
 
+/// Opens a journal to read it, also in a folder that may not be written: there a WAL can't be read but by who made it, and where there
+/// is none, nobody writes, and all is in the file itself.
+fn read_only(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    let may_write = rustix::fs::access(path.parent().unwrap_or(Path::new(".")), rustix::fs::Access::WRITE_OK).is_ok();
+    let query = if may_write || Path::new(&wal).exists() { "" } else { "?immutable=1" };
+    let mut name = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => name.push(char::from(*byte)),
+            other => name.push_str(&format!("%{other:02x}")),
+        }
+    }
+    let db = Connection::open_with_flags(name + query, flags)?;
+    db.busy_timeout(Duration::from_secs(10))?;
+    Ok(db)
+}
+
 fn version(db: &Connection) -> rusqlite::Result<i64> {
     db.pragma_query_value(None, "user_version", |row| row.get(0))
 }
@@ -295,12 +356,80 @@ mod tests {
         assert_eq!(all.iter().map(|recorded| recorded.transaction.changes.len()).collect::<Vec<_>>(), [2]);
     }
 
+    fn head(seq: u64, hash: &str) -> AuditHead {
+        AuditHead { seq, hash: hash.to_owned() }
+    }
+
+    /// As the omg of the first version left it.
+    fn first_version(path: &Path, transaction: &Transaction) {
+        let db = Connection::open(path).unwrap();
+        db.pragma_update(None, "journal_mode", "WAL").unwrap();
+        db.execute_batch(TABLES).unwrap();
+        db.pragma_update(None, "user_version", 1).unwrap();
+        Journal { db }.record(&[(transaction.clone(), true)], &[("l".to_owned(), Log::default())]).unwrap();
+    }
+
+    #[test]
+    fn a_journal_of_the_first_version_keeps_all_it_has_and_takes_heads() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let old = run(100, &["a", "b"]);
+        first_version(&path, &old);
+        assert_eq!(Journal::audit_heads(&path).unwrap(), [], "to look changes nothing");
+        for _ in 0..2 {
+            let journal = Journal::open(&path).unwrap();
+            assert_eq!(journal.latest(None, None, 10).unwrap()[0].transaction, old);
+            assert_eq!(journal.log("l").unwrap(), Some(Log::default()));
+            assert!(journal.keep_audit_head(&head(1, "x")).unwrap());
+        }
+        assert_eq!(Journal::audit_heads(&path).unwrap(), [head(1, "x")]);
+        let begun_anew = folder.path().join("new.db");
+        drop(Journal::open(&begun_anew).unwrap());
+        let shape = |path: &Path| -> Vec<String> {
+            let db = Connection::open(path).unwrap();
+            let mut query = db.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name").unwrap();
+            query.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        assert_eq!(shape(&path), shape(&begun_anew));
+    }
+
+    #[test]
+    fn many_at_once_bring_a_journal_to_the_present_version() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        first_version(&path, &run(100, &["a"]));
+        std::thread::scope(|scope| {
+            let open = |_| scope.spawn(|| Journal::open(&path).unwrap().latest(None, None, 10).unwrap().len());
+            let all: Vec<_> = (0..8).map(open).collect();
+            assert!(all.into_iter().all(|one| one.join().unwrap() == 1));
+        });
+    }
+
+    #[test]
+    fn a_head_that_is_known_is_not_forgotten_for_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a #%?journal.db");
+        assert_eq!(Journal::audit_heads(&path).unwrap(), [], "no journal knows none");
+        let journal = Journal::open(&path).unwrap();
+        assert!(journal.keep_audit_head(&head(1, "a")).unwrap() && journal.keep_audit_head(&head(3, "c")).unwrap());
+        assert!(journal.keep_audit_head(&head(3, "c")).unwrap());
+        assert!(!journal.keep_audit_head(&head(3, "other")).unwrap());
+        // Seen by another connection while the first is open, and after.
+        let known = [head(1, "a"), head(3, "c")];
+        assert_eq!(Journal::audit_heads(&path).unwrap(), known);
+        drop(journal);
+        assert_eq!(Journal::audit_heads(&path).unwrap(), known);
+        std::fs::write(&path, "no journal").unwrap();
+        assert!(Journal::audit_heads(&path).is_err());
+    }
+
     #[test]
     fn another_version_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.db");
         drop(Journal::open(&path).unwrap());
-        Connection::open(&path).unwrap().pragma_update(None, "user_version", VERSION + 1).unwrap();
+        let next = STEPS.len() as i64 + 1;
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", next).unwrap();
         let error = Journal::open(&path).map(|_| ()).unwrap_err();
         assert!(format!("{error:#}").contains("another omg"), "{error:#}");
     }

@@ -1,5 +1,7 @@
 //! Plain data that every other part speaks of. No I/O, no policy, no formatting for people.
 
+mod audit;
+mod distance;
 mod event;
 mod field;
 mod package;
@@ -8,11 +10,13 @@ mod policy;
 pub mod relation;
 mod transaction;
 
+pub use audit::AuditHead;
+pub use distance::distance;
 pub use event::{Event, Observer, Silent};
 pub use field::Field;
 pub use package::{
     Available, CatalogueSink, InstallState, Installed, LocalSink, Problem, Reason, Repository, RepositoryId, Source,
 };
-pub use plan::{Kept, Missing, Order, Plan, Resolution, Step, Target, Task, Why};
+pub use plan::{Kept, Mark, Marked, Missing, Order, Plan, Resolution, Step, Target, Task, Why};
 pub use policy::{Authority, Choice, Offer, OrphanRule, Policy, Scope};
 pub use transaction::{Action, Change, Transaction};

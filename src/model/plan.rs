@@ -32,6 +32,31 @@ pub enum Task {
     Autoremove {
         purge: bool,
     },
+    /// No package is changed, only what the targets count as.
+    Mark(Mark),
+}
+
+/// What a package counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mark {
+    /// Asked for by a person.
+    Explicit,
+    /// Came as a dependency.
+    Auto,
+    /// To stay in its version.
+    Held,
+    Unheld,
+}
+
+/// A package and what it is to count as.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Marked {
+    pub name: String,
+    /// As in [`Step::arch`].
+    pub arch: String,
+    pub mark: Mark,
 }
 
 /// A package as it was asked for: `REPOSITORY/NAME:ARCH=VERSION`, of which only the name must be there, or a file.
@@ -120,6 +145,8 @@ pub struct Plan {
     pub decider: String,
     /// Sorted by action and name.
     pub steps: Vec<Step>,
+    /// Of packages that are no step, done after the steps.
+    pub marks: Vec<Marked>,
     pub kept: Vec<Kept>,
     /// Installed packages that would be needed by nothing afterwards, and stay.
     pub orphaned: Vec<String>,
@@ -196,7 +223,7 @@ impl Plan {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.steps.is_empty() && self.marks.is_empty()
     }
 }
 
@@ -232,6 +259,7 @@ mod tests {
             },
             decider: "libapt-pkg 6.0.0".into(),
             steps: vec![step],
+            marks: vec![Marked { name: "vi".into(), arch: String::new(), mark: Mark::Held }],
             kept: Vec::new(),
             orphaned: Vec::new(),
             download_bytes: 9,

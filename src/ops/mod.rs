@@ -2,11 +2,13 @@
 //! [`Observer`](crate::model::Observer), what came of it is returned.
 
 pub mod fetch;
+pub mod gate;
 pub mod history;
 mod local;
 mod place;
 pub mod refresh;
 mod relate;
+pub mod transact;
 mod world;
 
 pub use place::{Known, Place};

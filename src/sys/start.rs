@@ -5,6 +5,7 @@
 //! descriptor that was closed is opened on `/dev/null`, so that no file of ours becomes standard output by chance, and a broken
 //! pipe is an error to be handled and no signal. An overflow still ends the process, by its signal and without a sentence.
 
+use super::signals::ignore_broken_pipes;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::stdio;
 use std::fs::OpenOptions;
@@ -37,10 +38,4 @@ fn hold_standard_descriptors() {
             Err(_) => std::process::abort(),
         }
     }
-}
-
-#[allow(unsafe_code)]
-fn ignore_broken_pipes() {
-    // SAFETY: no other thread runs yet, and no handler of ours is replaced. Children get the default back from `Command`.
-    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
 }

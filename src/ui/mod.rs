@@ -1,5 +1,6 @@
 //! The only place that prints: data to stdout, talk to stderr. Colour and width only where a person looks.
 
+mod ask;
 mod progress;
 mod table;
 

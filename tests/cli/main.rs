@@ -4,6 +4,7 @@
 
 mod apt;
 mod apt_copy;
+mod audit;
 mod aur;
 mod batch;
 mod completions;

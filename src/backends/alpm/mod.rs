@@ -18,8 +18,8 @@ pub mod vercmp;
 
 pub use ask::key;
 
-use crate::backends::Backend;
 use crate::backends::engine::{Ask, EngineCommand, EngineError, Reply, Request};
+use crate::backends::{Backend, Lock};
 use crate::model::{
     self, Authority, Available, CatalogueSink, Field, InstallState, Installed, LocalSink, OrphanRule, Policy, Problem,
     Reason, Repository, Scope, Source, Transaction,
@@ -123,17 +123,6 @@ impl Alpm {
         let present = self.present(names.as_deref())?;
         let choices = rules::choose(&self.conf, &present, &self.offers(self.sync()), names.as_deref());
         Ok(Policy { authority: Authority::Rules(reason.to_owned()), choices })
-    }
-
-    /// The engine, and what it has to be told so that it does as `ask` says.
-    pub fn change(&self, ask: Ask) -> Result<(EngineCommand, Request), EngineError> {
-        let engine = self.engine.clone()?;
-        let mut request = Request::about_change(&self.root, ask);
-        let places =
-            change::Places { base: &self.base, root: &self.root, database: &self.database_path, log: &self.log_path };
-        change::describe_change(&self.conf, &places, &mut request)
-            .map_err(|e| EngineError::Failed(format!("{e:#}")))?;
-        Ok((engine, request))
     }
 
     fn ask_about_all(&self) -> Result<Reply> {
@@ -345,6 +334,23 @@ impl Backend for Alpm {
             })
             .collect();
         self.decide(&names, &offers)
+    }
+
+    fn change(&self, ask: Ask, command: &str, _: Option<&Path>) -> Result<(EngineCommand, Request), EngineError> {
+        let engine = self.engine.clone()?;
+        let mut request = Request::about_change(&self.root, ask);
+        let places =
+            change::Places { base: &self.base, root: &self.root, database: &self.database_path, log: &self.log_path };
+        change::describe_change(&self.conf, &places, &mut request)
+            .map_err(|e| EngineError::Failed(format!("{e:#}")))?;
+        if !command.is_empty() {
+            request.set(key::COMMAND, command);
+        }
+        Ok((engine, request))
+    }
+
+    fn locks(&self) -> Vec<Lock> {
+        vec![Lock::Exists(self.database_path.join("db.lck"))]
     }
 
     fn logs(&self) -> Vec<PathBuf> {

@@ -24,6 +24,8 @@ pub mod key {
     pub const LIST: &str = "list";
     /// The name of that list's repository.
     pub const REPOSITORY: &str = "repository";
+    /// What was typed, for apt's history.
+    pub const COMMAND: &str = "command";
 }
 
 /// Puts the small world in `folder` into a request.

@@ -20,8 +20,8 @@ pub(crate) mod sources;
 pub(crate) mod status;
 pub mod version;
 
-use crate::backends::Backend;
-use crate::backends::engine::{EngineCommand, EngineError, Reply, Request};
+use crate::backends::engine::{Ask, EngineCommand, EngineError, Reply, Request};
+use crate::backends::{Backend, Lock};
 use crate::model::{
     Authority, CatalogueSink, LocalSink, Offer, OrphanRule, Policy, Problem, Scope, Source, Transaction,
 };
@@ -213,6 +213,37 @@ impl Backend for Apt {
         let status = status::content(&self.places.status).unwrap_or_default();
         let entries = entries::from_offers(&world, &status, &self.native, names, offers);
         Ok(self.decide(&world, &pins, &entries))
+    }
+
+    fn change(&self, ask: Ask, command: &str, scratch: Option<&Path>) -> Result<(EngineCommand, Request), EngineError> {
+        let refuse = |what: &str| Err(EngineError::CannotStart(what.to_owned()));
+        if self.root != Path::new("/") || !self.config.find("RootDir").is_empty() {
+            return refuse("apt's library changes the machine it runs on alone");
+        }
+        let engine = self.engine.clone()?;
+        let mut request = Request::about_change(&self.root, ask);
+        request.set(key::COMMAND, command);
+        if let Some(file) = &self.config_file {
+            let Some(file) = file.to_str() else { return refuse("the configuration's path is not UTF-8") };
+            request.set(key::CONFIG, file);
+        }
+        // Else every plan would cost a reading of all lists, where the machine keeps no such file or one that a person may not renew.
+        if let Some(folder) = scratch.and_then(Path::to_str) {
+            for name in ["pkgcache", "srcpkgcache"] {
+                request.set(key::OPTION, format!("Dir::Cache::{name} {folder}/apt-{name}.bin"));
+            }
+        }
+        let world = self.world();
+        for list in &world.lists {
+            let Some(path) = list.path.to_str() else { continue };
+            request.set(key::LIST, path);
+            request.set(key::REPOSITORY, world.repositories[usize::from(list.repository)].name.as_str());
+        }
+        Ok((engine, request))
+    }
+
+    fn locks(&self) -> Vec<Lock> {
+        ["lock-frontend", "lock"].map(|name| Lock::Held(self.places.admin.join(name))).into()
     }
 
     fn logs(&self) -> Vec<PathBuf> {

@@ -9,7 +9,7 @@ use alpm::{Alpm, AnyDownloadEvent, DownloadEvent, DownloadResult, Event, LogLeve
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use omg::backends::alpm::key;
 use omg::backends::engine::{Answer, Progress, Request};
-use omg::model::{Action, Plan, Reason, Resolution, Step, Task};
+use omg::model::{Action, Mark, Plan, Reason, Resolution, Step, Task};
 use std::collections::HashMap;
 use std::io::Write;
 use std::process::Command;
@@ -74,6 +74,7 @@ fn locked(
     if let Some(difference) = difference(&plan.steps, &now.steps) {
         bail!("the plan no longer holds: {difference}");
     }
+    ensure!(plan.marks == now.marks, "the plan no longer holds: other packages would be marked");
     if !only_download {
         log(handle, request, matches!(plan.order.task, Task::Upgrade { .. }) && plan.order.targets.is_empty());
     }
@@ -82,7 +83,10 @@ fn locked(
         heard.errors.clear();
         heard.discard_damaged = true;
     }
-    library::commit(handle).map_err(|(error, lines)| failure(error.to_string(), lines, ear))?;
+    // The library would not call a transaction of nothing prepared; what is to be marked is marked under its lock all the same.
+    if !plan.steps.is_empty() {
+        library::commit(handle).map_err(|(error, lines)| failure(error.to_string(), lines, ear))?;
+    }
     if watch.was_stopped() {
         bail!("stopped by a signal between two packages: what was begun is whole, the rest was not done");
     }
@@ -159,15 +163,15 @@ fn failure(error: String, lines: Vec<String>, ear: &Ear) -> anyhow::Error {
 
 /// The library keeps what a package counted as, and takes what is new for asked for unless something needs it.
 fn reasons(handle: &Alpm, plan: &Plan, report: &Report) {
-    for step in plan.steps.iter().filter(|step| !step.new.is_empty()) {
-        let wanted = match step.reason {
-            Reason::Explicit => PackageReason::Explicit,
-            Reason::Dependency => PackageReason::Depend,
-        };
-        let differs = handle.localdb().pkg(step.name.as_str()).is_ok_and(|package| package.reason() != wanted);
-        if differs && let Err(error) = library::set_reason(handle, &step.name, wanted) {
-            let text = format!("{} could not be marked as it should be: {error}", step.name);
-            let _ = report.send(Progress::Warning { text });
+    let is_new = |step: &&Step| !step.new.is_empty();
+    let steps = plan.steps.iter().filter(is_new).map(|step| (&step.name, step.reason == Reason::Explicit));
+    let marks = plan.marks.iter().map(|marked| (&marked.name, marked.mark == Mark::Explicit));
+    for (name, explicit) in steps.chain(marks) {
+        let wanted = if explicit { PackageReason::Explicit } else { PackageReason::Depend };
+        let differs = handle.localdb().pkg(name.as_str()).is_ok_and(|package| package.reason() != wanted);
+        if differs && let Err(error) = library::set_reason(handle, name, wanted) {
+            let _ =
+                report.send(Progress::Warning { text: format!("{name} could not be marked as it should be: {error}") });
         }
     }
 }

@@ -5,6 +5,7 @@ use alpm::{Alpm, LogLevel, Question, SigLevel, Usage};
 use anyhow::{Context, Result};
 use omg::backends::alpm::key;
 use omg::backends::engine::Request;
+use omg::model::Marked;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -105,6 +106,8 @@ pub struct Heard {
     pub choice: Option<(String, Vec<String>)>,
     /// Keys that the library offered to take in from elsewhere.
     pub unknown_keys: Vec<String>,
+    /// What no step changes and is to count as something else.
+    pub marks: Vec<Marked>,
     pub warnings: Vec<String>,
     pub errors: Vec<String>,
     /// Whether a damaged archive in the cache is to be thrown away, so that the next attempt fetches it anew.

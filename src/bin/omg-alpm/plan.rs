@@ -33,6 +33,7 @@ pub fn of_transaction(handle: &Alpm, request: &Request, order: &Order, heard: &H
         decider: format!("libalpm {}", alpm::version()),
         download_bytes: steps.iter().map(|step| step.download_bytes).sum(),
         steps,
+        marks: heard.marks.clone(),
         kept: kept(handle, order)?,
         orphaned: orphaned(handle),
         disk_bytes,

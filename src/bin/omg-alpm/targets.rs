@@ -7,7 +7,7 @@ use alpm::{Alpm, LoadedPackage, PackageReason, TransFlag, Usage};
 use anyhow::{Context, Result};
 use omg::backends::alpm::{glob, key, vercmp};
 use omg::backends::engine::Request;
-use omg::model::{Missing, Order, Reason, Resolution, Target, Task};
+use omg::model::{Mark, Marked, Missing, Order, Reason, Resolution, Target, Task};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -62,6 +62,7 @@ pub fn add(handle: &Alpm, request: &Request, order: &Order, ear: &Ear) -> Result
         Task::Upgrade { .. } => targets.upgrade()?,
         Task::Remove { .. } => order.targets.iter().try_for_each(|target| targets.remove(target))?,
         Task::Autoremove { .. } => targets.autoremove()?,
+        Task::Mark(mark) => targets.mark_only(mark)?,
     }
     order.remove.iter().try_for_each(|target| targets.remove(target))?;
     Ok(targets.refusal.resolution())
@@ -136,14 +137,44 @@ impl<'a> Targets<'a> {
         Ok(())
     }
 
-    /// Whether an installation has nothing to do: the same version is there and counts as what it should.
-    fn is_there(&self, package: &Pkg<'_>, target: &Target) -> bool {
+    /// Whether an installation has nothing to do because the same version is there; then at most what it counts as changes.
+    fn is_there(&mut self, package: &Pkg<'_>, target: &Target) -> bool {
         let Ok(installed) = self.handle.localdb().pkg(package.name()) else { return false };
-        let wanted = match target.reason.unwrap_or(Reason::Explicit) {
-            Reason::Explicit => PackageReason::Explicit,
-            Reason::Dependency => PackageReason::Depend,
+        let same = installed.version().vercmp(package.version()) == Ordering::Equal;
+        if same {
+            self.mark(installed, target.reason.unwrap_or(Reason::Explicit));
+        }
+        same
+    }
+
+    fn mark(&mut self, installed: Package<'_>, reason: Reason) {
+        let (wanted, mark) = match reason {
+            Reason::Explicit => (PackageReason::Explicit, Mark::Explicit),
+            Reason::Dependency => (PackageReason::Depend, Mark::Auto),
         };
-        installed.version().vercmp(package.version()) == Ordering::Equal && installed.reason() == wanted
+        if installed.reason() != wanted && self.added.insert(installed.name().to_owned()) {
+            let marked = Marked { name: installed.name().to_owned(), arch: String::new(), mark };
+            self.ear.borrow_mut().marks.push(marked);
+        }
+    }
+
+    fn mark_only(&mut self, mark: Mark) -> Result<()> {
+        let reason = match mark {
+            Mark::Explicit => Reason::Explicit,
+            Mark::Auto => Reason::Dependency,
+            Mark::Held | Mark::Unheld => {
+                let sentence = "pacman holds what IgnorePkg names in pacman.conf, and nothing else";
+                self.refusal.impossible.push(sentence.to_owned());
+                return Ok(());
+            }
+        };
+        for target in &self.order.targets {
+            match self.handle.localdb().pkg(target.name.as_str()) {
+                Ok(package) => self.mark(package, reason),
+                Err(_) => self.not_installed(target)?,
+            }
+        }
+        Ok(())
     }
 
     fn upgrade(&mut self) -> Result<()> {

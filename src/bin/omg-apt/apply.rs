@@ -1,0 +1,167 @@
+//! Carries out a plan with apt's library: its locks, its downloads and checks, its logs, its hooks, dpkg.
+
+use crate::{resolve, told};
+use anyhow::{Context, Result, bail};
+use omg::backends::apt::key;
+use omg::backends::engine::{Answer, Progress, Request};
+use omg::model::{Plan, Resolution, Step};
+use rust_apt::cache::Cache;
+use rust_apt::config::Config;
+use rust_apt::progress::{AcquireProgress, DynAcquireProgress, DynInstallProgress, InstallProgress};
+use rust_apt::raw::{AcqTextStatus, ItemDesc, ItemState, PkgAcquire};
+use rust_apt::util::{apt_lock, apt_unlock, apt_unlock_inner};
+use std::cell::RefCell;
+use std::io::Write;
+use std::rc::Rc;
+
+/// Fetches the archives of a plan into apt's cache.
+pub fn download<W: Write>(request: &Request, config: &Config, plan: &Plan, answer: &mut Answer<W>) -> Result<()> {
+    let cache = marked(request, config, plan)?;
+    fetch(&cache, answer)
+}
+
+pub fn apply<W: Write>(request: &Request, config: &Config, plan: &Plan, answer: &mut Answer<W>) -> Result<()> {
+    if let Some(command) = request.values(key::COMMAND).last() {
+        config.set("CommandLine::AsString", command);
+    }
+    prefer_settled_questions(config);
+    apt_lock().map_err(|errors| told(&errors))?;
+    // From here on nobody else changes what the plan rests on.
+    let cache = marked(request, config, plan)?;
+    refuse_unsigned(config, plan)?;
+    fetch(&cache, answer)?;
+    answer.event(&Progress::Changing);
+    apt_unlock_inner();
+    let (told_by_dpkg, heard) = listener();
+    let mut progress = InstallProgress::new(told_by_dpkg);
+    let done = cache.do_install(&mut progress);
+    apt_unlock();
+    let failures = heard.take();
+    match done {
+        Ok(()) if failures.is_empty() => Ok(()),
+        Ok(()) => bail!("{}", failures.join("; ")),
+        Err(errors) if failures.is_empty() => Err(told(&errors)),
+        Err(errors) => bail!("{}; {}", failures.join("; "), told(&errors)),
+    }
+}
+
+/// The cache, marked anew, where that still gives the plan.
+fn marked(request: &Request, config: &Config, plan: &Plan) -> Result<Cache> {
+    let (cache, resolution) = resolve::mark(request, config, &plan.order)?;
+    let Resolution::Plan(now) = resolution else { bail!("the plan no longer holds: it cannot be done any more") };
+    if let Some(what) = difference(&plan.steps, &now.steps) {
+        bail!("the plan no longer holds: {what}");
+    }
+    Ok(cache)
+}
+
+/// What of two plans is first not the same. How much is still to be fetched is no part of what is agreed on.
+fn difference(agreed: &[Step], now: &[Step]) -> Option<String> {
+    let same = |a: &Step, b: &Step| Step { download_bytes: b.download_bytes, ..a.clone() } == *b;
+    match agreed.iter().zip(now).find(|(a, b)| !same(a, b)) {
+        Some((a, b)) if a.name == b.name => Some(format!("{} would now be {} {}", a.name, b.action.key(), b.new)),
+        Some((a, b)) => Some(format!("{} stands where {} stood", b.name, a.name)),
+        None if agreed.len() == now.len() => None,
+        None => Some(format!("it had {} steps and would have {}", agreed.len(), now.len())),
+    }
+}
+
+/// Everything was asked beforehand, so nothing may wait for an answer: a changed configuration file stays as it is and the new one
+/// lies beside it, unless the machine's own configuration says otherwise; debconf takes its defaults.
+#[allow(unsafe_code)]
+fn prefer_settled_questions(config: &Config) {
+    let options = config.find_vector("DPkg::Options");
+    if !options.iter().any(|option| option.starts_with("--force-conf")) {
+        let mut options = options;
+        options.extend(["--force-confdef".to_owned(), "--force-confold".to_owned()]);
+        config.set_vector("DPkg::Options", &options.iter().map(String::as_str).collect());
+    }
+    if std::env::var_os("DEBIAN_FRONTEND").is_none() {
+        // SAFETY: this process has one thread, and has read no variable that another would change.
+        unsafe { std::env::set_var("DEBIAN_FRONTEND", "noninteractive") };
+    }
+}
+
+fn refuse_unsigned(config: &Config, plan: &Plan) -> Result<()> {
+    let from_repositories = plan.steps.iter().filter(|step| !step.repository.is_empty());
+    let unsigned: Vec<&str> =
+        from_repositories.filter(|step| step.signed == Some(false)).map(|step| step.name.as_str()).collect();
+    if !unsigned.is_empty() && !config.bool("APT::Get::AllowUnauthenticated", false) {
+        bail!("no trusted signature vouches for {}", unsigned.join(", "));
+    }
+    Ok(())
+}
+
+/// Fetches what is not in apt's cache yet. The library goes on where single files fail, so each failure is remembered.
+fn fetch<W: Write>(cache: &Cache, answer: &mut Answer<W>) -> Result<()> {
+    let failed: Rc<RefCell<Vec<String>>> = Rc::default();
+    {
+        let answer = RefCell::new(answer);
+        let told = |progress: Progress| answer.borrow_mut().event(&progress);
+        let mut progress = AcquireProgress::new(Fetching { tell: &told, failed: failed.clone() });
+        cache.get_archives(&mut progress).map_err(|error| anyhow::anyhow!("{error}")).context("cannot fetch")?;
+    }
+    let failed = failed.take();
+    if !failed.is_empty() {
+        bail!("cannot fetch {}", failed.join("; "));
+    }
+    Ok(())
+}
+
+struct Fetching<'t> {
+    tell: &'t dyn Fn(Progress),
+    failed: Rc<RefCell<Vec<String>>>,
+}
+
+impl DynAcquireProgress for Fetching<'_> {
+    fn pulse_interval(&self) -> usize {
+        200_000
+    }
+
+    fn hit(&mut self, _: &ItemDesc) {}
+
+    fn fetch(&mut self, _: &ItemDesc) {}
+
+    fn fail(&mut self, item: &ItemDesc) {
+        let owner = item.owner();
+        // What was there already ends so too.
+        if owner.status() != ItemState::StatIdle && owner.status() != ItemState::StatDone {
+            self.failed.borrow_mut().push(format!("{}: {}", item.short_desc(), owner.error_text()));
+        }
+    }
+
+    fn pulse(&mut self, status: &AcqTextStatus, _: &PkgAcquire) {
+        (self.tell)(Progress::Fetching {
+            what: String::new(),
+            done_bytes: status.current_bytes(),
+            total_bytes: status.total_bytes(),
+        });
+    }
+
+    fn done(&mut self, item: &ItemDesc) {
+        let bytes = item.owner().file_size();
+        (self.tell)(Progress::Fetching { what: item.short_desc(), done_bytes: bytes, total_bytes: bytes });
+    }
+
+    fn start(&mut self) {}
+
+    fn stop(&mut self, _: &AcqTextStatus) {}
+}
+
+/// What dpkg reports.
+struct Listener {
+    failures: Rc<RefCell<Vec<String>>>,
+}
+
+fn listener() -> (Listener, Rc<RefCell<Vec<String>>>) {
+    let failures: Rc<RefCell<Vec<String>>> = Rc::default();
+    (Listener { failures: failures.clone() }, failures)
+}
+
+impl DynInstallProgress for Listener {
+    fn status_changed(&mut self, _: String, _: u64, _: u64, _: String) {}
+
+    fn error(&mut self, package: String, _: u64, _: u64, error: String) {
+        self.failures.borrow_mut().push(format!("{package}: {error}"));
+    }
+}

@@ -1,0 +1,151 @@
+//! From the person's process to the privileged one and back: the plan goes in with its digest, lines of JSON come out.
+
+use crate::backends::engine::Progress;
+use crate::commands::reply::Reply;
+use crate::config::Config;
+use crate::context::Ctx;
+use crate::error::{Exit, Hinted};
+use crate::model::{Event, Observer};
+use crate::ops::gate::Refused;
+use crate::ops::transact::{self, Report};
+use crate::sys::elevate::{Elevation, PROGRAMS};
+use crate::sys::signals;
+use crate::ui::Stages;
+use anyhow::{Context, Result, bail, ensure};
+use clap::{Arg, ArgMatches, Command};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::Stdio;
+
+const MAX_PLAN_BYTES: u64 = 64 << 20;
+
+/// `omg apply`: what the privileged process is. It is not for people, and without a plan it does nothing.
+pub fn apply_command() -> Command {
+    Command::new("apply")
+        .hide(true)
+        .about("Carry out the plan on standard input, if it has this digest (started by the other commands, as root)")
+        .arg(Arg::new("digest").long("digest").value_name("SHA256").required(true).help("The SHA-256 of the plan"))
+        .arg(Arg::new("command").long("command").value_name("TEXT").default_value("omg").help("What the person typed"))
+}
+
+/// Has a plan carried out with privilege, and shows what is told meanwhile.
+pub fn hand_over(ctx: &Ctx, plan: &str, digest: &str, command: &str) -> Result<()> {
+    ensure_own(ctx)?;
+    let config = Config::read(&ctx.place.root)?;
+    let programs = config.privilege.with.unwrap_or_else(|| PROGRAMS.map(str::to_owned).to_vec());
+    let elevation = Elevation::find(&programs).ok_or_else(|| {
+        let hint = format!("install one of {}, or run this as root", programs.join(", "));
+        Hinted::new(Exit::Failed, "nothing here gives the right to change packages", hint)
+    })?;
+    let program = std::env::current_exe().context("cannot find this program")?;
+    let mut child = elevation
+        .command(&program)
+        .args(["apply", "--digest", digest, "--command", command])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot run {elevation:?}"))?;
+    // Ctrl-C reaches all of them; this one stays to tell how it ended.
+    signals::outlive_interruption();
+    let mut stdin = child.stdin.take().expect("asked for a pipe");
+    let sent = stdin.write_all(plan.as_bytes());
+    drop(stdin);
+    let stages = Stages::new(&ctx.ui);
+    let (mut ended, mut said) = (None, Vec::new());
+    for line in BufReader::new(child.stdout.take().expect("asked for a pipe")).lines() {
+        let Ok(report) = serde_json::from_str::<Report>(&line.context("cannot hear the privileged omg")?) else {
+            continue;
+        };
+        if ctx.json {
+            ctx.ui.print(&format!("{}\n", serde_json::to_string(&report)?))?;
+        }
+        show(ctx, &stages, &report, &mut said);
+        if matches!(report, Report::Done | Report::Refused(_) | Report::Failed { .. }) {
+            ended = Some(report);
+        }
+    }
+    let status = child.wait().context("cannot wait for the privileged omg")?;
+    drop(stages);
+    match ended {
+        Some(Report::Done) => Ok(()),
+        Some(Report::Refused(why)) => Err(refused(&why)),
+        Some(Report::Failed { message, changing }) => {
+            said.iter().for_each(|line: &String| ctx.ui.note(line));
+            let (state, hint) = match changing {
+                true => (
+                    "some packages may be changed",
+                    "`sudo dpkg --configure -a` finishes what dpkg began; then run this again",
+                ),
+                false => ("nothing was changed", ""),
+            };
+            Err(Hinted::new(Exit::Failed, format!("{message}; {state}"), hint).into())
+        }
+        _ => {
+            sent.context("cannot hand over the plan")?;
+            let why = if signals::was_interrupted() { "interrupted" } else { "it ended without a word" };
+            bail!("the privileged omg did nothing: {why} ({status})")
+        }
+    }
+}
+
+/// The error of a plan that the policy forbids.
+pub fn refused(why: &str) -> anyhow::Error {
+    let hint = "nothing was changed; `omg policy` shows the rules in force";
+    Hinted::new(Exit::Refused, why, hint).into()
+}
+
+fn ensure_own(ctx: &Ctx) -> Result<()> {
+    if transact::is_own(&ctx.place) {
+        return Ok(());
+    }
+    let root = ctx.place.root.display();
+    let hint = format!("`sudo chroot {root} omg ...` does it from inside; --dry-run shows plans of other roots");
+    Err(Hinted::new(Exit::Usage, "only the machine that runs this is changed", hint).into())
+}
+
+/// The last lines of scripts are kept, for the case that it fails.
+fn show(ctx: &Ctx, stages: &Stages, report: &Report, said: &mut Vec<String>) {
+    match report {
+        Report::Waiting { holder: Some(holder), .. } => ctx.ui.note(&format!("waiting for {holder} to end...")),
+        Report::Waiting { holder: None, lock } => ctx.ui.note(&format!("waiting: {lock} is there...")),
+        Report::Progress(Progress::Fetching { what, done_bytes, total_bytes }) => {
+            let what = if what.is_empty() { "fetching" } else { what };
+            stages.event(Event::Fetching { what, done_bytes: *done_bytes, total_bytes: Some(*total_bytes) });
+        }
+        Report::Progress(Progress::Working { what, done, total }) => {
+            let percent = (done * 100).checked_div(*total).unwrap_or(0).min(100) as u8;
+            stages.event(Event::Stage { what, percent });
+        }
+        Report::Progress(Progress::Warning { text }) | Report::Warning(text) => ctx.ui.warn(text),
+        Report::Said(line) => {
+            const KEPT: usize = 20;
+            if said.len() == KEPT {
+                said.remove(0);
+            }
+            said.push(line.clone());
+        }
+        Report::Progress(Progress::Changing) | Report::Done | Report::Refused(_) | Report::Failed { .. } => {}
+    }
+}
+
+pub fn apply(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
+    let text = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
+    ensure!(rustix::process::geteuid().is_root(), "only root may change packages");
+    ensure_own(ctx)?;
+    let mut plan = String::new();
+    std::io::stdin().lock().take(MAX_PLAN_BYTES).read_to_string(&mut plan).context("cannot read the plan")?;
+    signals::outlive_interruption();
+    let mut changing = false;
+    let mut report = |report: Report| {
+        changing |= report == Report::Progress(Progress::Changing);
+        // Whoever listened may be gone; the work goes on.
+        let _ = serde_json::to_string(&report).map(|line| drop(ctx.ui.print(&(line + "\n"))));
+    };
+    let done = transact::carry_out(&ctx.place, &plan, text("digest"), text("command"), &mut report);
+    transact::record(&ctx.place, &mut report);
+    let (last, exit) = match done {
+        Ok(()) => (Report::Done, Exit::Found),
+        Err(error) if error.is::<Refused>() => (Report::Refused(error.to_string()), Exit::Refused),
+        Err(error) => (Report::Failed { message: format!("{error:#}"), changing }, Exit::Failed),
+    };
+    Ok(Reply::new(last, |_, last| serde_json::to_string(last).unwrap_or_default() + "\n", exit))
+}

@@ -1,0 +1,308 @@
+//! The one way every command changes packages: order, plan, show, ask, hand over, tell.
+
+mod hand_over;
+mod view;
+
+pub use hand_over::{apply, apply_command};
+
+use super::reply::{Remark, Reply};
+use super::{Ctx, unknown};
+use crate::audit::log::Event;
+use crate::error::{Exit, Hinted};
+use crate::index::Index;
+use crate::model::{Missing, Order, Plan, Resolution, Source, Target, Task};
+use crate::ops::gate::{self, Ledger, Refused};
+use crate::ops::{World, transact};
+use anyhow::Result;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde::Serialize;
+use std::path::Path;
+
+/// The options that all these commands take.
+pub fn with_options(command: Command) -> Command {
+    let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+    command
+        .arg(flag("dry-run", "Show all that would be done, and do nothing"))
+        .arg(flag("yes", "Do it without asking").short('y'))
+        .arg(flag(
+            "force",
+            "Also what is refused otherwise: a partial upgrade on Arch, the removal of an essential package",
+        ))
+}
+
+/// `NAME...` of a command.
+pub fn names_argument(help: &'static str) -> Arg {
+    Arg::new("NAME").num_args(1..).required(true).help(help)
+}
+
+/// The outcome, for `--json`: one object on a line, or with `--dry-run` a plan alone.
+#[derive(Serialize)]
+struct Answer {
+    #[serde(flatten)]
+    plan: Plan,
+    /// What a privileged omg would have to be shown: the SHA-256 of the plan.
+    digest: String,
+    /// Whether it has been done.
+    applied: bool,
+}
+
+/// Plans what a command orders and, if that is wanted, has it done.
+pub fn run(ctx: &Ctx, matches: &ArgMatches, task: Task, targets: Vec<Target>) -> Result<Reply> {
+    let force = matches.get_flag("force");
+    let order = Order { task, targets, remove: Vec::new(), force };
+    let world = World::open(&ctx.place)?;
+    let source = family(ctx, &world, &order)?;
+    carry(ctx, matches, &world, source, order)
+}
+
+/// The same where the order and its family are known.
+pub fn carry(ctx: &Ctx, matches: &ArgMatches, world: &World, source: Source, mut order: Order) -> Result<Reply> {
+    let (command, scratch) = (typed(), ctx.scratch_folder());
+    let plan = loop {
+        match transact::resolve(world, source, &order, &command, scratch.as_deref())? {
+            Resolution::Plan(plan) => break *plan,
+            Resolution::Choice { name, packages } => choose(ctx, &mut order, &name, packages)?,
+            Resolution::Unknown(missing) => return Err(not_found(ctx, source, &order, &missing)?),
+            Resolution::Impossible(reasons) => return Err(impossible(&order, &reasons)),
+        }
+    };
+    let text = plan.canonical();
+    let digest = transact::digest(&text);
+    judge(ctx, &plan, &digest, &command)?;
+    let warnings: Vec<Remark> = plan.warnings.iter().map(|text| Remark::Warning(text.clone())).collect();
+    let is_wanted = !matches.get_flag("dry-run") && !plan.is_empty();
+    if !is_wanted {
+        let answer = Answer { plan, digest, applied: false };
+        return Ok(Reply::new(answer, |ui, answer| view::text(ui, &answer.plan), Exit::Found).with(warnings));
+    }
+    if !ctx.json {
+        ctx.ui.print(&view::text(&ctx.ui, &plan))?;
+    }
+    warnings.iter().for_each(|warning| warning.say(&ctx.ui));
+    if !matches.get_flag("yes") {
+        if ctx.json || !ctx.ui.can_ask() {
+            let message = "nobody is there to agree to this, and nothing was changed";
+            return Err(
+                Hinted::new(Exit::Usage, message, "--yes does it without asking, --dry-run only shows it").into()
+            );
+        }
+        if !ctx.ui.agrees("Go on?")? {
+            return Err(Hinted::new(Exit::Failed, "nothing was changed", "").into());
+        }
+    }
+    hand_over::hand_over(ctx, &text, &digest, &command)?;
+    let remarks = view::afterwards(&plan);
+    let answer = Answer { plan, digest, applied: true };
+    Ok(Reply::new(answer, |_, _| String::new(), Exit::Found).with(remarks))
+}
+
+/// Asks the policy before the person is asked. The privileged part asks once more, as it cannot know that this did.
+fn judge(ctx: &Ctx, plan: &Plan, digest: &str, command: &str) -> Result<()> {
+    let policy = gate::policy(&ctx.place.root)?;
+    if policy.is_empty() {
+        return Ok(());
+    }
+    let index = ctx.index()?;
+    let refusals = gate::judge(&policy, plan, Some(&index))?;
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    let refused = Refused(refusals.clone()).to_string();
+    let event =
+        Event::PlanRefused { plan: digest.to_owned(), backend: plan.source, command: command.to_owned(), refusals };
+    Ledger::open(&ctx.state_folder()?)?.write(&event)?;
+    Err(hand_over::refused(&refused))
+}
+
+/// What was typed, for logs; the program by its name.
+fn typed() -> String {
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    ["omg".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// The package family that an order is about: the only one, the one that `--backend` names, or the one that knows the first target.
+fn family(ctx: &Ctx, world: &World, order: &Order) -> Result<Source> {
+    let sources: Vec<Source> = world.backends.iter().map(|backend| backend.source()).collect();
+    let file = order.targets.iter().find_map(|target| target.file.as_ref());
+    let of_file = file.map(|file| match file.extension().is_some_and(|extension| extension == "deb") {
+        true => Source::Apt,
+        false => Source::Pacman,
+    });
+    match (of_file.or(ctx.backend), sources.as_slice()) {
+        (Some(wanted), _) if sources.contains(&wanted) => Ok(wanted),
+        (Some(wanted), _) => {
+            let message = format!("this machine has no {}", wanted.name());
+            Err(Hinted::new(Exit::Failed, message, "omg doctor says which families it has").into())
+        }
+        (None, [only]) => Ok(*only),
+        (None, several) => {
+            let index = ctx.index()?;
+            let known = order.targets.first().map(|target| known_by(&index, &target.name)).transpose()?;
+            match several.iter().find(|source| known.as_ref().is_some_and(|known| known.contains(source))) {
+                Some(source) => Ok(*source),
+                None => {
+                    let hint = "say which is meant: --backend apt, or --backend pacman";
+                    Err(Hinted::new(Exit::Usage, "this machine has two package families", hint).into())
+                }
+            }
+        }
+    }
+}
+
+/// The families that have a package of this name, the one it is installed from first.
+fn known_by(index: &Index, name: &str) -> Result<Vec<Source>> {
+    let mut sources = Vec::new();
+    for rank in index.local.find(name)? {
+        let row = index.local.row(rank)?;
+        if row.installed() {
+            sources.push(row.source);
+        }
+    }
+    sources.extend(offered_by(index, name)?);
+    Ok(sources)
+}
+
+/// The families whose repositories have this name.
+fn offered_by(index: &Index, name: &str) -> Result<Vec<Source>> {
+    let ids = index.catalogue.find(name)?;
+    ids.map(|id| Ok(index.catalogue.row(id)?.source)).collect()
+}
+
+/// Puts the package that is to stand for a name in its place.
+fn choose(ctx: &Ctx, order: &mut Order, name: &str, packages: Vec<String>) -> Result<()> {
+    let Some(target) = order.targets.iter_mut().find(|target| target.name == name) else {
+        return Err(Hinted::new(Exit::Failed, format!("{name} is provided by {}", packages.join(", ")), "").into());
+    };
+    let chosen = if ctx.ui.can_ask() && !ctx.json {
+        for (at, package) in packages.iter().enumerate() {
+            ctx.ui.note(&format!("  {}  {package}", at + 1));
+        }
+        ctx.ui.choice(&format!("{name} is provided by these; which?"), packages.len())?
+    } else {
+        None
+    };
+    match chosen {
+        Some(number) => {
+            target.name = packages[number - 1].clone();
+            Ok(())
+        }
+        None => {
+            let message = format!("{name} is no package of its own: {} stand for it", packages.join(", "));
+            Err(Hinted::new(Exit::Usage, message, format!("name the one you want: `omg install {}`", packages[0]))
+                .into())
+        }
+    }
+}
+
+fn not_found(ctx: &Ctx, source: Source, order: &Order, missing: &[Missing]) -> Result<anyhow::Error> {
+    let first = &missing[0];
+    if first.not_installed {
+        let names: Vec<&str> = missing.iter().map(|missing| missing.target.as_str()).collect();
+        let message = match names.as_slice() {
+            [one] => format!("{one} is not installed"),
+            several => format!("{} are not installed", several.join(", ")),
+        };
+        return Ok(Hinted::new(Exit::NothingFound, message, "`omg list` shows what is").into());
+    }
+    if !first.versions.is_empty() {
+        let message = format!("there is no {}", first.target);
+        let hint = format!("there is {}", first.versions.join(", "));
+        return Ok(Hinted::new(Exit::NothingFound, message, hint).into());
+    }
+    let name = order.targets.iter().find(|target| target.to_string() == first.target);
+    let name = name.map_or(first.target.as_str(), |target| target.name.as_str());
+    let index = ctx.index()?;
+    if source == Source::Pacman && offered_by(&index, name)?.contains(&Source::Aur) {
+        let message = format!("{name} is in the AUR, and omg does not build packages yet");
+        return Ok(Hinted::new(Exit::NothingFound, message, format!("`omg info {name}` shows where it is kept")).into());
+    }
+    unknown(&index, name, "is offered or installed")
+}
+
+fn impossible(order: &Order, reasons: &[String]) -> anyhow::Error {
+    let what = match order.task {
+        Task::Remove { .. } | Task::Autoremove { .. } => "it cannot be removed",
+        Task::Upgrade { .. } => "it cannot be upgraded",
+        Task::Downgrade => "it cannot be downgraded",
+        _ => "it cannot be installed",
+    };
+    let hint = "nothing was changed; `omg why NAME` and `omg deps NAME --reverse` show what needs what";
+    Hinted::new(Exit::Failed, format!("{what}: {}", reasons.join("; ")), hint).into()
+}
+
+/// A target as it is typed: `REPOSITORY/NAME:ARCH=VERSION`, or the path of an archive.
+pub fn target(typed: &str) -> Result<Target> {
+    let is_archive = typed.ends_with(".deb") || typed.contains(".pkg.tar");
+    if is_archive || typed.starts_with('/') || typed.starts_with("./") || typed.starts_with("../") {
+        let file = std::path::absolute(Path::new(typed))?;
+        if !file.is_file() {
+            let message = format!("there is no file {typed}");
+            return Err(Hinted::new(Exit::NothingFound, message, "a package's name has no slash in front of it").into());
+        }
+        return Ok(Target { name: typed.to_owned(), file: Some(file), ..Target::default() });
+    }
+    let bad = |what: &str| {
+        let hint = "a package is written NAME, NAME=VERSION or REPOSITORY/NAME";
+        anyhow::Error::from(Hinted::new(Exit::Usage, format!("{typed:?} {what}"), hint))
+    };
+    let (front, version) = match typed.split_once('=') {
+        Some((front, version)) => (front, Some(version)),
+        None => (typed, None),
+    };
+    let (repository, name) = match front.rsplit_once('/') {
+        Some((repository, name)) => (Some(repository), name),
+        None => (None, front),
+    };
+    let (name, arch) = match name.split_once(':') {
+        Some((name, arch)) => (name, Some(arch)),
+        None => (name, None),
+    };
+    // An option of the native tool, or of a shell, is no name.
+    let is_word = |word: &str, more: &str| {
+        word.starts_with(|first: char| first.is_ascii_alphanumeric() || "_@".contains(first))
+            && word
+                .chars()
+                .all(|letter| letter.is_ascii_alphanumeric() || "-_+.@~".contains(letter) || more.contains(letter))
+    };
+    if !is_word(name, "") {
+        return Err(bad("is no package's name"));
+    }
+    if version.is_some_and(|version| !is_word(version, ":^")) {
+        return Err(bad("names no version"));
+    }
+    if repository.is_some_and(|repository| !is_word(repository, "/")) || arch.is_some_and(|arch| !is_word(arch, "")) {
+        return Err(bad("names no repository or architecture"));
+    }
+    let own = |text: Option<&str>| text.map(str::to_owned);
+    Ok(Target {
+        name: name.to_owned(),
+        arch: own(arch),
+        version: own(version),
+        repository: own(repository),
+        file: None,
+        reason: None,
+    })
+}
+
+/// All targets that were typed.
+pub fn targets(matches: &ArgMatches) -> Result<Vec<Target>> {
+    matches.get_many::<String>("NAME").into_iter().flatten().map(|typed| target(typed)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::target;
+
+    #[test]
+    fn targets_are_taken_apart_and_bad_ones_refused() {
+        let whole = target("bookworm/main/libc6:i386=2.36-9+deb12u8").unwrap();
+        assert_eq!(whole.to_string(), "bookworm/main/libc6:i386=2.36-9+deb12u8");
+        assert_eq!((whole.name.as_str(), whole.version.as_deref()), ("libc6", Some("2.36-9+deb12u8")));
+        assert_eq!(target("gcc-libs").unwrap().name, "gcc-libs");
+        for bad in
+            ["", "-Syu", "--purge", "a b", "a;rm", "$(id)", "a=", "=1", "x/", "a=-o", "a\nb", "/nowhere", "no.deb"]
+        {
+            assert!(target(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A plan as a person reads it.
+
+use crate::commands::full_name;
+use crate::commands::reply::Remark;
+use crate::commands::size::human;
+use crate::model::{Action, Mark, Plan, Reason, Step, Task, Why};
+use crate::ui::{Cell, Style, Ui, clean, table};
+
+pub fn text(ui: &Ui, plan: &Plan) -> String {
+    let mut out = String::new();
+    for action in Action::ALL {
+        let steps: Vec<&Step> = plan.steps.iter().filter(|step| step.action == action).collect();
+        if steps.is_empty() {
+            continue;
+        }
+        out.push_str(&format!("{}\n", ui.styled(Style::Name, heading(action))));
+        let rows: Vec<Vec<Cell<'_>>> = steps.iter().map(|step| row(step)).collect();
+        table(ui, &rows).lines().for_each(|line| out.push_str(&format!("  {line}\n")));
+    }
+    for marked in &plan.marks {
+        let what = match marked.mark {
+            Mark::Explicit => "counts as installed by hand from now on",
+            Mark::Auto => "counts as installed for others from now on",
+            Mark::Held => "is held in its version from now on",
+            Mark::Unheld => "is held no longer",
+        };
+        out.push_str(&format!("{} {what}\n", full_name(&marked.name, &marked.arch)));
+    }
+    if !plan.kept.is_empty() {
+        out.push_str(&format!("{}\n", ui.styled(Style::Name, "Kept as it is")));
+        let rows: Vec<Vec<Cell<'_>>> = (plan.kept.iter())
+            .map(|kept| {
+                let versions = format!("{} -> {}", kept.installed, kept.candidate);
+                vec![
+                    Cell::styled(Style::Name, full_name(&kept.name, &kept.arch)),
+                    Cell::styled(Style::Version, versions),
+                    Cell::plain(kept.why.as_str()),
+                ]
+            })
+            .collect();
+        table(ui, &rows).lines().for_each(|line| out.push_str(&format!("  {line}\n")));
+    }
+    if plan.steps.is_empty() {
+        if plan.marks.is_empty() {
+            out.push_str(nothing(&plan.order.task));
+        }
+        return out;
+    }
+    out.push_str(&summary(plan));
+    if !plan.orphaned.is_empty() && !matches!(plan.order.task, Task::Autoremove { .. }) {
+        let (count, names) = (plan.orphaned.len(), plan.orphaned.join(" "));
+        let line = format!("{count} that nothing needs any more: {names}");
+        out.push_str(&format!("{}\n", ui.fitted(&line, 0)));
+    }
+    out
+}
+
+fn heading(action: Action) -> &'static str {
+    match action {
+        Action::Install => "Install",
+        Action::Upgrade => "Upgrade",
+        Action::Downgrade => "Downgrade",
+        Action::Reinstall => "Install again",
+        Action::Remove => "Remove",
+        Action::Purge => "Remove with its configuration",
+    }
+}
+
+fn nothing(task: &Task) -> &'static str {
+    match task {
+        Task::Upgrade { .. } => "everything is up to date\n",
+        Task::Autoremove { .. } => "nothing is there that nothing needs\n",
+        _ => "nothing to do: it is so already\n",
+    }
+}
+
+fn row(step: &Step) -> Vec<Cell<'_>> {
+    let versions = match (step.old.as_str(), step.new.as_str()) {
+        ("", new) => new.to_owned(),
+        (old, "") => old.to_owned(),
+        (old, new) if old == new => new.to_owned(),
+        (old, new) => format!("{old} -> {new}"),
+    };
+    let bytes = if step.download_bytes == 0 { String::new() } else { human(step.download_bytes) };
+    vec![
+        Cell::styled(Style::Name, full_name(&step.name, &step.arch)),
+        Cell::styled(Style::Version, versions),
+        Cell::styled(Style::Dim, step.repository.as_str()),
+        Cell::plain(bytes),
+        Cell::plain(why(step)),
+    ]
+}
+
+fn why(step: &Step) -> String {
+    match &step.why {
+        Why::Asked if step.reason == Reason::Dependency && step.old.is_empty() => {
+            "asked for, as a dependency".to_owned()
+        }
+        Why::Asked | Why::Newer => String::new(),
+        Why::NeededBy(name) => format!("needed by {name}"),
+        Why::RecommendedBy(name) => format!("recommended by {name}"),
+        Why::Needs(name) => format!("needs {name}"),
+        Why::ConflictsWith(name) => format!("conflicts with {name}"),
+        Why::ReplacedBy(name) => format!("replaced by {name}"),
+        Why::Unneeded => "nothing needs it".to_owned(),
+    }
+}
+
+fn summary(plan: &Plan) -> String {
+    let count = |actions: &[Action]| plan.steps.iter().filter(|step| actions.contains(&step.action)).count();
+    let counts = [
+        (count(&[Action::Install]), "to install"),
+        (count(&[Action::Upgrade]), "to upgrade"),
+        (count(&[Action::Downgrade]), "to downgrade"),
+        (count(&[Action::Reinstall]), "to install again"),
+        (count(&[Action::Remove, Action::Purge]), "to remove"),
+    ];
+    let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    let mut parts: Vec<String> = vec![counts.collect::<Vec<_>>().join(", ")];
+    if plan.download_bytes > 0 {
+        parts.push(format!("{} to fetch", human(plan.download_bytes)));
+    }
+    parts.push(match plan.disk_bytes {
+        0 => "no more and no less on disk".to_owned(),
+        more @ 1.. => format!("{} more on disk", human(more.unsigned_abs())),
+        less => format!("{} less on disk", human(less.unsigned_abs())),
+    });
+    parts.join("; ") + "\n"
+}
+
+/// What is to be told once it is done.
+pub fn afterwards(plan: &Plan) -> Vec<Remark> {
+    let mut remarks = Vec::new();
+    if !plan.orphaned.is_empty() && !matches!(plan.order.task, Task::Autoremove { .. }) {
+        remarks.push(Remark::Hint("`omg autoremove` removes what nothing needs any more".to_owned()));
+    }
+    let done = match (plan.steps.len(), plan.marks.len()) {
+        (0, marked) => format!("{marked} marked"),
+        (1, _) => format!("{}: done", clean(&plan.steps[0].name)),
+        (steps, _) => format!("{steps} packages: done"),
+    };
+    remarks.insert(0, Remark::Note(done));
+    remarks
+}

@@ -1,0 +1,54 @@
+//! `omg install`, `omg reinstall` and `omg downgrade`: packages by name, version, repository or file.
+
+use super::change::{names_argument, run as change, targets, with_options};
+use super::reply::Reply;
+use crate::context::Ctx;
+use crate::error::{Exit, Hinted};
+use crate::model::{Reason, Task};
+use anyhow::Result;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+pub fn command() -> Command {
+    let command = Command::new("install")
+        .about("Install packages, with all that they need")
+        .arg(names_argument("NAME, NAME=VERSION, REPOSITORY/NAME, or the path of an archive"));
+    with_options(command).arg(
+        Arg::new("as-dependency")
+            .long("as-dependency")
+            .action(ArgAction::SetTrue)
+            .help("Let it count as installed for others: `omg autoremove` may remove it"),
+    )
+}
+
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
+    let mut targets = targets(matches)?;
+    if matches.get_flag("as-dependency") {
+        targets.iter_mut().for_each(|target| target.reason = Some(Reason::Dependency));
+    }
+    change(ctx, matches, Task::Install, targets)
+}
+
+pub fn reinstall_command() -> Command {
+    let command = Command::new("reinstall").about("Install packages once more, in the version that is installed");
+    with_options(command.arg(names_argument("Installed packages")))
+}
+
+pub fn run_reinstall(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
+    change(ctx, matches, Task::Reinstall, targets(matches)?)
+}
+
+pub fn downgrade_command() -> Command {
+    let command = Command::new("downgrade").about("Install older versions of packages");
+    with_options(command.arg(names_argument("NAME=VERSION, or the path of an archive")))
+}
+
+pub fn run_downgrade(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
+    let targets = targets(matches)?;
+    if let Some(open) = targets.iter().find(|target| target.version.is_none() && target.file.is_none()) {
+        let hint =
+            format!("`omg info {}` and `omg history {}` show the versions there are and were", open.name, open.name);
+        let message = format!("to which version of {}? Write {}=VERSION", open.name, open.name);
+        return Err(Hinted::new(Exit::Usage, message, hint).into());
+    }
+    change(ctx, matches, Task::Downgrade, targets)
+}

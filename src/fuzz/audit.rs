@@ -1,0 +1,66 @@
+//! Files that decide, and that are looked at when nobody is trusted: the policy, and the audit log.
+
+use super::text;
+use crate::audit::log::verify_lines;
+use crate::audit::policy::{Facts, Grade, Layer, Policy, Severity};
+use crate::model::Source;
+
+/// The part behind a line `---` is another layer, and its first line a name, a repository and a licence.
+pub fn policy(data: &[u8]) {
+    let text = text(data);
+    let mut layers = text.splitn(3, "\n---\n");
+    let mut policy = Policy::default();
+    for name in ["system", "user", "project"] {
+        let Some(text) = layers.next() else { break };
+        let before = policy.clone();
+        if policy.lay(text, &Layer { name, path: name.into() }).is_err() {
+            assert_eq!(policy, before, "half of a file counts");
+        }
+        for rule in policy.rules().iter().filter(|rule| rule.layer == name) {
+            assert!((1..=text.lines().count()).contains(&rule.line), "{rule:?}");
+        }
+        let word = text.lines().next().unwrap_or_default();
+        judge(&policy, word);
+    }
+    assert_eq!(policy.digest(), policy.clone().digest());
+}
+
+/// Where nothing is known, each rule that forbids anything but names refuses; where there are no rules, nothing is refused.
+fn judge(policy: &Policy, word: &str) {
+    let good = Facts {
+        name: word,
+        source: Source::Pacman,
+        repository: word,
+        licenses: Some(&[word]),
+        signed: Some(true),
+        severity: Some(Severity::None),
+        grade: Some(Grade::A),
+        published: Some(i64::MIN),
+        now: i64::MAX,
+    };
+    let unknown =
+        Facts { repository: "", licenses: None, signed: None, severity: None, grade: None, published: None, ..good };
+    let refused = policy.judge(&good);
+    assert!(refused.iter().all(|refusal| ["banned", "allowed_licenses", "allowed_origins"].contains(&refusal.rule)));
+    let asks = policy.rules().iter().filter(|rule| rule.demand.forbids() && rule.demand.key().name() != "banned");
+    assert!(policy.judge(&unknown).len() >= asks.count());
+    assert!(!policy.is_empty() || refused.is_empty());
+}
+
+/// What verifies does no more when anything is added, cut off or known otherwise.
+pub fn log(data: &[u8]) {
+    let read = |data: &[u8], heads: &[_]| verify_lines(data, heads).expect("memory can be read");
+    let verdict = read(data, &[]);
+    let lines = data.split_inclusive(|byte| *byte == b'\n').count() as u64;
+    let Some(head) = &verdict.head else { return assert_eq!(verdict.entries, 0) };
+    assert_eq!(head.seq, verdict.entries);
+    match &verdict.fault {
+        Some(fault) => assert!(fault.line == verdict.entries + 1 && fault.line <= lines),
+        None => {
+            assert_eq!(lines, verdict.entries);
+            assert_eq!(read(data, std::slice::from_ref(head)), verdict);
+            assert!(read(&data[..data.len() - 1], std::slice::from_ref(head)).fault.is_some());
+            assert!(read(&[data, b"{}\n"].concat(), &[]).fault.is_some());
+        }
+    }
+}

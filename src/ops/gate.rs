@@ -1,0 +1,118 @@
+//! The policy before every change: what is known of each package of a plan is put to it, and every decision is written down.
+
+use super::history::FILE_NAME as JOURNAL;
+use crate::audit::log::{AuditLog, Changed, Event, FILE_NAME, latest_of};
+use crate::audit::policy::{Facts, Policy, Refusal, layers};
+use crate::history::Journal;
+use crate::index::Index;
+use crate::model::{Action, Field, Plan, Step};
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use std::fmt;
+use std::path::Path;
+
+/// A plan that the policy forbids.
+#[derive(Debug)]
+pub struct Refused(pub Vec<Refusal>);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let refusals: Vec<String> = self.0.iter().map(Refusal::to_string).collect();
+        write!(f, "the policy refuses {}", refusals.join("; "))
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Every reason the policy has against a plan. `index` tells what packages are licensed under; without it that is unknown, and what is
+/// unknown meets no rule.
+pub fn judge(policy: &Policy, plan: &Plan, index: Option<&Index>) -> Result<Vec<Refusal>> {
+    let mut refusals = Vec::new();
+    if policy.is_empty() {
+        return Ok(refusals);
+    }
+    let now = Timestamp::now().as_second();
+    for step in plan.steps.iter().filter(|step| !step.new.is_empty()) {
+        let licenses = index.map(|index| licenses(index, step)).transpose()?.flatten();
+        let licenses: Option<Vec<&str>> = licenses.as_ref().map(|all| all.iter().map(String::as_str).collect());
+        refusals.extend(policy.judge(&Facts {
+            name: &step.name,
+            source: plan.source,
+            repository: if step.repository.is_empty() { "local" } else { &step.repository },
+            licenses: licenses.as_deref(),
+            signed: step.signed,
+            severity: None,
+            grade: None,
+            published: None,
+            now,
+        }));
+    }
+    Ok(refusals)
+}
+
+/// What a repository states of the very version.
+fn licenses(index: &Index, step: &Step) -> Result<Option<Vec<String>>> {
+    for id in index.catalogue.find(&step.name)? {
+        for page in index.catalogue.details(&index.catalogue.row(id)?)? {
+            if page.version == step.new {
+                let stated = page.fields.iter().filter(|(field, _)| *field == Field::License);
+                let stated: Vec<String> = stated.map(|(_, value)| value.clone()).collect();
+                return Ok(Some(stated).filter(|stated| !stated.is_empty()));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The audit log and the journal's knowledge of it, in one folder.
+pub struct Ledger {
+    log: AuditLog,
+    journal: Option<Journal>,
+}
+
+impl Ledger {
+    /// Opens both; what has to be written down fails here, before it is done.
+    pub fn open(folder: &Path) -> Result<Ledger> {
+        let log = AuditLog::open(&folder.join(FILE_NAME))?;
+        let journal = Journal::open(&folder.join(JOURNAL)).context("the audit log is not known to the journal");
+        Ok(Ledger { log, journal: Some(journal?) })
+    }
+
+    pub fn write(&self, event: &Event) -> Result<()> {
+        let head = self.log.append(event)?;
+        if let Some(journal) = &self.journal {
+            journal.keep_audit_head(&head)?;
+        }
+        Ok(())
+    }
+}
+
+/// The rules for this root, as whoever runs this has them.
+pub fn policy(root: &Path) -> Result<Policy> {
+    Policy::read(&layers(root))
+}
+
+/// Writes down that the policy is another than it was.
+pub fn note_policy(ledger: &Ledger, folder: &Path, policy: &Policy) -> Result<()> {
+    let after = policy.digest();
+    let before = latest_of(&folder.join(FILE_NAME), "policy-changed")?;
+    let before = before.and_then(|entry| Some(entry.details.get("after")?.as_str()?.to_owned()));
+    // No entry is one about no rules.
+    let before = before.unwrap_or_else(|| Policy::default().digest());
+    if before == after { Ok(()) } else { ledger.write(&Event::PolicyChanged { before, after }) }
+}
+
+/// A plan's changes as the audit log has them.
+pub fn changes(plan: &Plan) -> Vec<Changed> {
+    let full = |step: &Step| match step.arch.as_str() {
+        "" => step.name.clone(),
+        arch => format!("{}:{arch}", step.name),
+    };
+    let changed = |step: &Step| Changed {
+        action: Action::key(step.action),
+        name: full(step),
+        old: step.old.clone(),
+        new: step.new.clone(),
+    };
+    plan.steps.iter().map(changed).collect()
+}

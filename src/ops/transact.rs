@@ -1,0 +1,202 @@
+//! A change of packages from the order to what came of it: resolve without privilege, carry out with it, record.
+//!
+//! Two processes take part. The person's own computes the plan and shows it. The privileged one is given the plan and its
+//! digest, and carries out that plan or nothing: its engine resolves the order again under the package manager's lock and compares.
+
+use super::gate::{self, Ledger, Refused};
+use super::{Place, Request, World, history, refresh};
+use crate::audit::log::Event;
+use crate::backends::Lock;
+use crate::backends::engine::{Ask, Progress};
+use crate::index::Index;
+use crate::model::{Mark, Marked, Order, Plan, Resolution, Silent, Source};
+use crate::sys::holder::{self, Holder};
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// To compute a plan may take a library long where nothing is cached.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(300);
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// What the privileged process tells the person's own, as lines of JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Report {
+    /// Somebody else changes packages; this waits.
+    Waiting {
+        holder: Option<Holder>,
+        lock: String,
+    },
+    Progress(Progress),
+    /// A line that a script or the library printed.
+    Said(String),
+    /// Worth telling, and no failure.
+    Warning(String),
+    Done,
+    /// The policy forbids it; nothing was changed.
+    Refused(String),
+    /// Why not, and whether packages had been changed already.
+    Failed {
+        message: String,
+        changing: bool,
+    },
+}
+
+/// What the order comes to.
+/// `scratch` is a folder for what the library may keep for the next plan.
+pub fn resolve(
+    world: &World,
+    source: Source,
+    order: &Order,
+    command: &str,
+    scratch: Option<&Path>,
+) -> Result<Resolution> {
+    let backend = world.backend(source).with_context(|| format!("this machine has no {}", source.name()))?;
+    let (engine, request) = backend.change(Ask::Resolve(order.clone()), command, scratch)?;
+    let reply = engine.timeout(RESOLVE_TIMEOUT).ask(&request)?;
+    reply.resolution.context("the engine gave no plan")
+}
+
+/// Fetches what a plan needs into the package manager's cache, and does no more.
+pub fn download(world: &World, plan: &Plan, command: &str, report: &mut dyn FnMut(Report)) -> Result<()> {
+    let backend = world.backend(plan.source).context("a plan of no family here")?;
+    let (engine, request) = backend.change(Ask::Download(Box::new(plan.clone())), command, None)?;
+    engine.apply(&request, &mut |progress| report(Report::Progress(progress)), |_| {})?;
+    Ok(())
+}
+
+/// The SHA-256 of a plan's text, in hex: what was shown is what is carried out.
+pub fn digest(plan: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, plan.as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The privileged part: judges the plan once more, carries it out and writes down what came of it.
+pub fn carry_out(place: &Place, text: &str, stated: &str, command: &str, report: &mut dyn FnMut(Report)) -> Result<()> {
+    ensure!(digest(text) == stated, "this is not the plan that was agreed on");
+    let plan: Plan = serde_json::from_str(text).context("cannot read the plan")?;
+    ensure!(plan.root == place.root, "the plan is one for {}", plan.root.display());
+    let folder = place.state_folders().into_iter().next().context("there is no folder for the journal")?;
+    let ledger = Ledger::open(&folder)?;
+    let policy = gate::policy(&place.root)?;
+    gate::note_policy(&ledger, &folder, &policy)?;
+    let index = place.known().ok().and_then(|known| Index::open_from(&known.folder, Some(known.status)).ok());
+    let (plan_digest, backend, command_text) = (stated.to_owned(), plan.source, command.to_owned());
+    let refusals = gate::judge(&policy, &plan, index.as_ref())?;
+    if !refusals.is_empty() {
+        let refused = Refused(refusals.clone());
+        ledger.write(&Event::PlanRefused { plan: plan_digest, backend, command: command_text, refusals })?;
+        return Err(refused.into());
+    }
+    let changes = gate::changes(&plan);
+    let done = perform(place, &plan, command, report);
+    ledger.write(&match &done {
+        Ok(()) => Event::PlanApplied { plan: plan_digest, backend, command: command_text, changes },
+        Err(error) => {
+            let error = format!("{error:#}");
+            Event::PlanFailed { plan: plan_digest, backend, command: command_text, changes, error }
+        }
+    })?;
+    done
+}
+
+fn perform(place: &Place, plan: &Plan, command: &str, report: &mut dyn FnMut(Report)) -> Result<()> {
+    let world = World::open(place)?;
+    let backend = world.backend(plan.source).context("a plan of no family here")?;
+    wait_for(&backend.locks(), report)?;
+    if !plan.steps.is_empty() {
+        let (engine, request) = backend.change(Ask::Apply(Box::new(plan.clone())), command, None)?;
+        let (said, heard) = std::sync::mpsc::channel();
+        let mut event = |progress| {
+            heard.try_iter().for_each(|line| report(Report::Said(line)));
+            report(Report::Progress(progress));
+        };
+        let done = engine.apply(&request, &mut event, move |line: &str| drop(said.send(line.to_owned())));
+        heard.try_iter().for_each(|line| report(Report::Said(line)));
+        done?;
+    }
+    mark(plan.source, &plan.marks)
+}
+
+/// What the package manager's logs tell now goes into the journal, and the index is made again. Neither undoes what is done.
+pub fn record(place: &Place, report: &mut dyn FnMut(Report)) {
+    let recorded = || -> Result<()> {
+        let world = World::open(place)?;
+        let folder = place.state_folders().into_iter().next().context("there is no folder for the journal")?;
+        history::journal(&world, &place.root, &folder)?;
+        let folder = place.folders().into_iter().next().context("there is no folder for the index")?;
+        refresh(place, &folder, Request::default(), &Silent)?;
+        Ok(())
+    };
+    if let Err(error) = recorded() {
+        report(Report::Warning(format!("the packages are changed, and what was done is not recorded: {error:#}")));
+    }
+}
+
+/// Waits until nobody else changes packages, and says for whom.
+fn wait_for(locks: &[Lock], report: &mut dyn FnMut(Report)) -> Result<()> {
+    let mut told: Option<Option<Holder>> = None;
+    let begun = Instant::now();
+    for lock in locks {
+        loop {
+            let (path, holder) = match lock {
+                Lock::Held(path) => match holder::of(path) {
+                    Some(holder) => (path, Some(holder)),
+                    None => break,
+                },
+                Lock::Exists(path) if !path.exists() => break,
+                // Whoever made it has it open as a rule, and otherwise nobody can tell.
+                Lock::Exists(path) => (path, holder::opener(path)),
+            };
+            if matches!(lock, Lock::Exists(_)) && holder.is_none() && begun.elapsed() > Duration::from_secs(3) {
+                bail!("{} is there and no process has it open: whoever made it was killed", path.display());
+            }
+            let pid = holder.as_ref().map(|holder| holder.pid);
+            if told.as_ref().is_none_or(|told| told.as_ref().map(|holder| holder.pid) != pid) {
+                report(Report::Waiting { holder: holder.clone(), lock: path.display().to_string() });
+                told = Some(holder);
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
+    }
+    Ok(())
+}
+
+/// What packages count as is set by the family's own small tools, which keep its files as it wants them.
+fn mark(source: Source, marks: &[Marked]) -> Result<()> {
+    for mark in [Mark::Explicit, Mark::Auto, Mark::Held, Mark::Unheld] {
+        let names: Vec<String> = (marks.iter().filter(|marked| marked.mark == mark))
+            .map(|marked| match marked.arch.as_str() {
+                "" => marked.name.clone(),
+                arch => format!("{}:{arch}", marked.name),
+            })
+            .collect();
+        if names.is_empty() {
+            continue;
+        }
+        let program: &[&str] = match (source, mark) {
+            (Source::Apt, Mark::Explicit) => &["apt-mark", "manual"],
+            (Source::Apt, Mark::Auto) => &["apt-mark", "auto"],
+            (Source::Apt, Mark::Held) => &["apt-mark", "hold"],
+            (Source::Apt, Mark::Unheld) => &["apt-mark", "unhold"],
+            (_, Mark::Explicit) => &["pacman", "-D", "--asexplicit"],
+            (_, Mark::Auto) => &["pacman", "-D", "--asdeps"],
+            (_, Mark::Held | Mark::Unheld) => bail!("pacman holds what IgnorePkg names in pacman.conf"),
+        };
+        let mut tool = Command::new(program[0]);
+        let output = tool.args(&program[1..]).arg("--").args(&names).stdin(Stdio::null()).output();
+        let output = output.with_context(|| format!("cannot run {}", program[0]))?;
+        let talk = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{} failed: {}", program[0], talk.trim());
+    }
+    Ok(())
+}
+
+/// Whether another configuration than the machine's own is meant, which the privileged part would not read alike.
+pub fn is_own(place: &Place) -> bool {
+    place.root == Path::new("/") && place.config.is_none() && place.dbpath.is_none()
+}

@@ -1,0 +1,354 @@
+//! Changes of packages in a real Debian root, compared with what apt-get does in a twin of it: dpkg's status, apt's reasons, the files,
+//! the logs. The packages come from a signed repository of our own, in several versions, with a virtual package, a conflict, a
+//! changed conffile, a held package and a maintainer's script that fails.
+//!
+//! Needs root for chroot, debootstrap and the network once (the root is kept in `target/test-roots`), dpkg-deb, dpkg-scanpackages and
+//! gpg. What is missing is skipped by name.
+
+// What is skipped is said on standard output, where ./setup counts it.
+#![allow(clippy::print_stdout)]
+
+#[path = "support/debian.rs"]
+mod debian;
+
+use debian::debian_root;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// What a package of the repository is made of.
+#[derive(Default)]
+struct Made {
+    name: &'static str,
+    version: &'static str,
+    control: &'static str,
+    conffile: &'static str,
+    postinst: &'static str,
+}
+
+fn made() -> Vec<Made> {
+    let package = |name, version, control| Made { name, version, control, ..Made::default() };
+    vec![
+        package("alpha", "1.0", "Depends: beta\nRecommends: rho\n"),
+        package("alpha", "2.0", "Depends: beta (>= 2)\n"),
+        package("beta", "1.0", ""),
+        package("beta", "2.0", ""),
+        package("rho", "1.0", ""),
+        package("gamma", "1.0", "Provides: vmail\n"),
+        package("delta", "1.0", "Provides: vmail\n"),
+        package("epsilon", "1.0", "Conflicts: alpha\n"),
+        package("needy", "1.0", "Depends: nowhere\n"),
+        package("held", "1.0", ""),
+        package("held", "2.0", ""),
+        Made { name: "conf", version: "1.0", conffile: "one", ..Made::default() },
+        Made { name: "conf", version: "2.0", conffile: "two", ..Made::default() },
+        Made { name: "broken", version: "1.0", postinst: "#!/bin/sh\necho sorry >&2\nexit 1\n", ..Made::default() },
+    ]
+}
+
+fn ok(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The archives, `Packages`, `Release` and its signature; and the key that is to be trusted.
+fn make_repository(folder: &Path, key: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    for Made { name, version, control, conffile, postinst } in made() {
+        let tree = tempfile::tempdir().unwrap();
+        let at = |below: &str| tree.path().join(below);
+        fs::create_dir_all(at("DEBIAN")).unwrap();
+        fs::create_dir_all(at(&format!("usr/share/{name}"))).unwrap();
+        fs::write(at(&format!("usr/share/{name}/file")), format!("{name} {version}\n")).unwrap();
+        let head = format!("Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: T <t@example.org>\n");
+        let text = format!("{head}{control}Installed-Size: 10\nDescription: made for a test\n");
+        fs::write(at("DEBIAN/control"), text).unwrap();
+        if !conffile.is_empty() {
+            fs::create_dir_all(at("etc")).unwrap();
+            fs::write(at(&format!("etc/{name}.conf")), conffile).unwrap();
+            fs::write(at("DEBIAN/conffiles"), format!("/etc/{name}.conf\n")).unwrap();
+        }
+        if !postinst.is_empty() {
+            fs::write(at("DEBIAN/postinst"), postinst).unwrap();
+            ok(Command::new("chmod").arg("755").arg(at("DEBIAN/postinst")));
+        }
+        let archive = folder.join(format!("{name}_{version}_all.deb"));
+        ok(Command::new("dpkg-deb").args(["--root-owner-group", "-Zgzip", "-b"]).arg(tree.path()).arg(archive));
+    }
+    let packages = ok(Command::new("dpkg-scanpackages").args(["-m", "."]).current_dir(folder));
+    fs::write(folder.join("Packages"), &packages).unwrap();
+    let sum = ok(Command::new("sha256sum").arg("Packages").current_dir(folder));
+    let sum = sum.split_whitespace().next().unwrap();
+    let date = ok(Command::new("date").args(["-uR"]).env("LC_ALL", "C")).trim().replace("+0000", "UTC");
+    let release = format!(
+        "Origin: T\nSuite: stable\nCodename: t\nArchitectures: amd64 all\nDate: {date}\nSHA256:\n {sum} {} Packages\n",
+        packages.len()
+    );
+    fs::write(folder.join("Release"), release).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let gpg = || {
+        let mut gpg = Command::new("gpg");
+        gpg.arg("--homedir").arg(home.path()).args(["-q", "--batch", "--yes", "--passphrase", ""]);
+        gpg
+    };
+    ok(gpg().args(["--quick-gen-key", "T <t@example.org>", "ed25519", "default", "never"]));
+    ok(gpg().args(["--clearsign", "-o"]).arg(folder.join("InRelease")).arg(folder.join("Release")));
+    ok(gpg().args(["--export", "-o"]).arg(key));
+}
+
+/// A root with the repository in it, and omg with its engine.
+struct Root {
+    path: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Root {
+    /// Two that are alike; none where something is missing, which is said.
+    fn twins(test: &str) -> Option<[Root; 2]> {
+        let skip = |why: String| {
+            println!("skipped {test}: {why}");
+            None
+        };
+        let engine = Path::new(env!("CARGO_BIN_EXE_omg")).with_file_name("omg-apt");
+        if !rustix::process::geteuid().is_root() {
+            return skip("chroot needs root".to_owned());
+        }
+        if !engine.is_file() {
+            return skip("no omg-apt is built (--features apt)".to_owned());
+        }
+        for program in ["dpkg-deb", "dpkg-scanpackages", "gpg", "unshare"] {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            if !std::env::split_paths(&path).any(|folder| folder.join(program).is_file()) {
+                return skip(format!("no {program}"));
+            }
+        }
+        let base = match debian_root("bookworm") {
+            Ok(base) => base,
+            Err(why) => return skip(why),
+        };
+        let repository = tempfile::tempdir().unwrap();
+        make_repository(&repository.path().join("repo"), &repository.path().join("t.gpg"));
+        Some([(); 2].map(|()| Root::new(&base, repository.path(), &engine)))
+    }
+
+    fn new(base: &Path, repository: &Path, engine: &Path) -> Root {
+        let folder = tempfile::Builder::new().prefix("omg-root-").tempdir_in(base.parent().unwrap()).unwrap();
+        let path = folder.path().join("root");
+        ok(Command::new("cp").args(["-a", "--reflink=auto"]).arg(base).arg(&path));
+        fs::create_dir_all(path.join("opt/omg")).unwrap();
+        ok(Command::new("cp").arg(env!("CARGO_BIN_EXE_omg")).arg(engine).arg(path.join("opt/omg")));
+        ok(Command::new("cp").arg("-a").arg(repository.join("repo")).arg(path.join("srv/repo")));
+        fs::create_dir_all(path.join("etc/apt/keyrings")).unwrap();
+        fs::copy(repository.join("t.gpg"), path.join("etc/apt/keyrings/t.gpg")).unwrap();
+        let line = "deb [signed-by=/etc/apt/keyrings/t.gpg] copy:/srv/repo ./\n";
+        fs::write(path.join("etc/apt/sources.list"), line).unwrap();
+        let root = Root { path, _folder: folder };
+        assert!(root.run(&["apt-get", "update"]).status.success());
+        root
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--pid", "--fork", "--mount-proc=/proc"]);
+        let root = format!("--root={}", self.path.display());
+        let output = command.arg(root).args(words).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        output.env("LC_ALL", "C").env("DEBIAN_FRONTEND", "noninteractive").env("HOME", "/root").output().unwrap()
+    }
+
+    fn omg(&self, words: &str) -> Output {
+        let words: Vec<&str> = ["/opt/omg/omg"].into_iter().chain(words.split(' ')).collect();
+        self.run(&words)
+    }
+
+    fn apt_get(&self, words: &str) -> Output {
+        // Nothing is asked of apt-get either, and configuration files are kept in the same way.
+        let fixed = ["apt-get", "-y", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"];
+        let words: Vec<&str> = fixed.into_iter().chain(words.split(' ')).collect();
+        self.run(&words)
+    }
+
+    fn read(&self, below: &str) -> String {
+        fs::read_to_string(self.path.join(below)).unwrap_or_default()
+    }
+
+    /// dpkg's status, apt's reasons and holds, and every file of the packages: what must be alike.
+    fn state(&self) -> BTreeMap<String, String> {
+        let mut state = BTreeMap::new();
+        let mut stanzas = |file: &str| {
+            for stanza in self.read(file).split("\n\n").filter(|stanza| !stanza.trim().is_empty()) {
+                let name = stanza.lines().next().unwrap().to_owned();
+                state.insert(format!("{file} {name}"), stanza.trim().to_owned());
+            }
+        };
+        stanzas("var/lib/dpkg/status");
+        stanzas("var/lib/apt/extended_states");
+        for folder in ["etc", "usr/share", "var/lib/dpkg/info"] {
+            let files = ok(Command::new("find").arg(self.path.join(folder)).args(["-type", "f"]));
+            for file in files.lines().map(PathBuf::from) {
+                let below = file.strip_prefix(&self.path).unwrap().display().to_string();
+                let content = fs::read(&file).unwrap();
+                state.insert(below, String::from_utf8_lossy(&content).into_owned());
+            }
+        }
+        // What dpkg keeps beside its status; the times in it differ.
+        state.retain(|path, _| !path.starts_with("var/lib/dpkg/info/format"));
+        state
+    }
+
+    /// What the logs tell, without times and without who was called how.
+    fn logs(&self) -> (Vec<String>, Vec<String>) {
+        let told = |line: &&str| {
+            !line.is_empty() && !["Start-Date", "End-Date", "Commandline"].iter().any(|key| line.starts_with(key))
+        };
+        let sorted = |line: &str| {
+            // In which order packages of one action stand is a matter of a hash table.
+            let (key, rest) = line.split_once(": ").unwrap_or((line, ""));
+            let mut packages: Vec<&str> = rest.split("), ").map(|package| package.trim_end_matches(')')).collect();
+            packages.sort();
+            format!("{key}: {}", packages.join("; "))
+        };
+        let history = self.read("var/log/apt/history.log").lines().filter(told).map(sorted).collect();
+        let mut dpkg: Vec<String> = (self.read("var/log/dpkg.log").lines())
+            .filter(|line| line.contains(" status installed ") || line.contains(" remove ") || line.contains(" purge "))
+            .map(|line| line.get(20..).unwrap_or_default().to_owned())
+            .collect();
+        dpkg.sort();
+        (history, dpkg)
+    }
+}
+
+fn talk(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn assert_alike(omg: &Root, apt: &Root, after: &str) {
+    let (ours, theirs) = (omg.state(), apt.state());
+    for key in ours.keys().chain(theirs.keys()) {
+        assert_eq!(ours.get(key), theirs.get(key), "{key} after {after}");
+    }
+    assert_eq!(omg.logs(), apt.logs(), "after {after}");
+}
+
+#[test]
+fn each_change_leaves_what_apt_get_leaves() {
+    let Some([omg, apt]) = Root::twins("each_change_leaves_what_apt_get_leaves") else { return };
+    // What a person types, and what comes to the same.
+    for (ours, theirs) in [
+        ("install --yes alpha=1.0", "install alpha=1.0"),
+        ("install --yes rho", "install rho"),
+        ("install --yes delta --as-dependency", "install --mark-auto delta"),
+        ("upgrade --yes", "upgrade --with-new-pkgs"),
+        ("downgrade --yes beta=1.0 alpha=1.0", "install --allow-downgrades beta=1.0 alpha=1.0"),
+        ("reinstall --yes beta", "install --reinstall beta=1.0"),
+        ("install --yes held=1.0 conf=1.0", "install held=1.0 conf=1.0"),
+        ("upgrade --yes alpha", "install --only-upgrade alpha"),
+        ("install --yes epsilon", "install epsilon"),
+        ("remove --yes epsilon", "remove epsilon"),
+        ("autoremove --yes", "autoremove"),
+        ("install --yes gamma", "install gamma"),
+        ("upgrade --full --yes", "dist-upgrade"),
+        ("install --yes /srv/repo/delta_1.0_all.deb", "install /srv/repo/delta_1.0_all.deb"),
+        ("remove --yes --purge delta gamma", "purge delta gamma"),
+        ("install --yes alpha", "install alpha"),
+        ("remove --yes --recursive alpha", "remove --auto-remove alpha"),
+        ("remove --yes --purge conf", "purge conf"),
+    ] {
+        if ours.starts_with("upgrade --full") {
+            for root in [&omg, &apt] {
+                fs::write(root.path.join("etc/conf.conf"), "mine").unwrap();
+            }
+            assert!(omg.omg("hold --yes held").status.success());
+            assert!(apt.run(&["apt-mark", "hold", "held"]).status.success());
+        }
+        let (by_omg, by_apt) = (omg.omg(ours), apt.apt_get(theirs));
+        assert!(by_omg.status.success(), "{ours}: {}", talk(&by_omg));
+        assert!(by_apt.status.success(), "{theirs}: {}", talk(&by_apt));
+        assert_alike(&omg, &apt, ours);
+    }
+    // The person's own file was kept, and the new one lay beside it until the purge.
+    assert!(omg.read("var/log/apt/history.log").contains("Commandline: omg upgrade --full --yes"));
+    let history = omg.omg("history --limit 1");
+    assert!(talk(&history).contains("omg remove --yes --purge conf"), "{}", talk(&history));
+    for (mark, theirs) in [("mark auto --yes rho", "auto"), ("mark explicit --yes rho", "manual")] {
+        let _ = (omg.omg("install --yes rho"), apt.apt_get("install rho"));
+        assert!(omg.omg(mark).status.success() && apt.run(&["apt-mark", theirs, "rho"]).status.success());
+        assert_alike(&omg, &apt, mark);
+    }
+    // A script that fails leaves the same half, and its words reach the person.
+    let (by_omg, by_apt) = (omg.omg("install --yes broken"), apt.apt_get("install broken"));
+    assert!(!by_apt.status.success());
+    assert_eq!(by_omg.status.code(), Some(3), "{}", talk(&by_omg));
+    assert!(talk(&by_omg).contains("sorry") && talk(&by_omg).contains("dpkg --configure -a"), "{}", talk(&by_omg));
+    assert_alike(&omg, &apt, "a script that fails");
+}
+
+#[test]
+fn what_cannot_be_done_changes_nothing_and_says_why() {
+    let Some([omg, _]) = Root::twins("what_cannot_be_done_changes_nothing_and_says_why") else { return };
+    assert!(omg.omg("install --yes alpha=1.0 held=1.0").status.success());
+    let (before, logs) = (omg.state(), omg.logs());
+    for (words, exit, says) in [
+        ("install --yes alhpa", 1, "did you mean alpha"),
+        ("install --yes alpha=9", 1, "there is 2.0, 1.0"),
+        ("install --yes vmail", 2, "delta, gamma"),
+        ("install --yes needy", 3, "nowhere"),
+        ("install --yes epsilon alpha", 3, "alpha"),
+        ("install alpha=2.0", 2, "--yes"),
+        ("remove --yes nosuch", 1, "no package nosuch"),
+        ("remove --yes gamma", 1, "gamma is not installed"),
+        ("remove --yes dpkg", 3, "dpkg"),
+        ("install --yes -x", 2, "-x"),
+        ("install --yes a;b", 2, "is no package's name"),
+        ("install --yes ./nothing.deb", 1, "no file"),
+        ("downgrade --yes alpha", 2, "to which version"),
+        ("apply --digest 00", 3, "not the plan"),
+    ] {
+        let output = omg.omg(words);
+        assert_eq!(output.status.code(), Some(exit), "{words}: {}", talk(&output));
+        assert!(talk(&output).contains(says), "{words}: {}", talk(&output));
+        assert_eq!((omg.state(), omg.logs()), (before.clone(), logs.clone()), "{words}");
+    }
+    // By the policy, before the person is asked and again where it counts.
+    fs::create_dir_all(omg.path.join("etc/omg")).unwrap();
+    fs::write(omg.path.join("etc/omg/policy.toml"), "banned = [\"gam*\"]\n").unwrap();
+    for words in ["install --yes gamma", "install gamma --dry-run"] {
+        let output = omg.omg(words);
+        assert_eq!(output.status.code(), Some(5), "{words}: {}", talk(&output));
+        assert!(talk(&output).contains("policy.toml, line 1"), "{}", talk(&output));
+    }
+    fs::remove_file(omg.path.join("etc/omg/policy.toml")).unwrap();
+    let log = talk(&omg.omg("audit log"));
+    assert!(log.contains("plan-refused") && log.contains("plan-applied"), "{log}");
+    assert!(omg.omg("audit verify").status.success());
+    // Only shown.
+    for words in ["install --dry-run epsilon", "upgrade --dry-run", "remove --dry-run --recursive alpha"] {
+        let output = omg.omg(words);
+        assert!(output.status.success() && !output.stdout.is_empty(), "{words}: {}", talk(&output));
+        assert_eq!(omg.state(), before, "{words}");
+    }
+    // An archive that is not what the signed list says.
+    let archive = omg.path.join("srv/repo/gamma_1.0_all.deb");
+    let mut bytes = fs::read(&archive).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&archive, bytes).unwrap();
+    let output = omg.omg("install --yes gamma");
+    assert_eq!(output.status.code(), Some(3), "{}", talk(&output));
+    assert!(talk(&output).contains("nothing was changed"), "{}", talk(&output));
+    assert_eq!((omg.state(), omg.logs()), (before.clone(), logs.clone()));
+    // A list that no trusted key signed.
+    fs::write(omg.path.join("etc/apt/keyrings/t.gpg"), "").unwrap();
+    fs::write(omg.path.join("etc/apt/sources.list"), "deb [allow-insecure=yes] copy:/srv/repo ./\n").unwrap();
+    fs::remove_file(omg.path.join("srv/repo/InRelease")).unwrap();
+    // What was signed once is not taken unsigned: only a machine that never knew better has such lists.
+    for list in fs::read_dir(omg.path.join("var/lib/apt/lists")).unwrap().flatten() {
+        let _ = fs::remove_file(list.path());
+    }
+    omg.run(&["apt-get", "update"]);
+    let output = omg.omg("install --yes delta");
+    assert_eq!(output.status.code(), Some(3), "{}", talk(&output));
+    assert!(talk(&output).contains("no trusted signature vouches for delta"), "{}", talk(&output));
+    assert!(!omg.read("var/lib/dpkg/status").contains("Package: delta"));
+}
