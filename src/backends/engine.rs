@@ -58,6 +58,10 @@ pub enum Ask {
     Apply(Box<Plan>),
     /// Fetches the plan's archives and does no more.
     Download(Box<Plan>),
+    /// Fetches the repositories' databases; forced, also those that have not changed.
+    Sync {
+        force: bool,
+    },
 }
 
 /// What an engine tells while it carries out a plan.

@@ -21,6 +21,43 @@ pub mod key {
     pub const IGNORE_PACKAGE: &str = "ignore-package";
     /// A pattern.
     pub const IGNORE_GROUP: &str = "ignore-group";
+
+    // Of a change only.
+
+    /// `USAGE SIGNATURES NAME`, the two as libalpm's bits; in order. Stands for [`REPOSITORY`].
+    pub const SYNC_DATABASE: &str = "sync-database";
+    /// Of the sync database before it.
+    pub const SERVER: &str = "server";
+    /// The same.
+    pub const CACHE_SERVER: &str = "cache-server";
+    pub const CACHE_DIR: &str = "cache-dir";
+    /// Besides libalpm's own.
+    pub const HOOK_DIR: &str = "hook-dir";
+    pub const GPG_DIR: &str = "gpg-dir";
+    pub const LOG_FILE: &str = "log-file";
+    pub const ARCHITECTURE: &str = "architecture";
+    /// libalpm's bits.
+    pub const SIGNATURES: &str = "signatures";
+    pub const LOCAL_FILE_SIGNATURES: &str = "local-file-signatures";
+    pub const REMOTE_FILE_SIGNATURES: &str = "remote-file-signatures";
+    /// A pattern.
+    pub const HOLD_PACKAGE: &str = "hold-package";
+    /// A pattern.
+    pub const NO_UPGRADE: &str = "no-upgrade";
+    /// A pattern.
+    pub const NO_EXTRACT: &str = "no-extract";
+    pub const PARALLEL_DOWNLOADS: &str = "parallel-downloads";
+    pub const DOWNLOAD_USER: &str = "download-user";
+    /// With `%u` for the address and `%o` for the file.
+    pub const XFER_COMMAND: &str = "xfer-command";
+    /// Switches: there or not.
+    pub const CHECK_SPACE: &str = "check-space";
+    pub const USE_SYSLOG: &str = "use-syslog";
+    pub const DISABLE_DOWNLOAD_TIMEOUT: &str = "disable-download-timeout";
+    pub const DISABLE_SANDBOX_FILESYSTEM: &str = "disable-sandbox-filesystem";
+    pub const DISABLE_SANDBOX_SYSCALLS: &str = "disable-sandbox-syscalls";
+    /// What was typed, for pacman.log; whoever asks for the change may add it.
+    pub const COMMAND: &str = "command";
 }
 
 /// Puts what the engine has to know into a request.
@@ -90,9 +127,7 @@ mod tests {
 
     #[test]
     fn the_small_world_is_one_our_own_readers_understand() {
-        let mut conf = Conf::default();
-        let usage = super::super::conf::Usage(15);
-        conf.repositories.push(super::super::conf::RepositorySection { name: "core".into(), servers: vec![], usage });
+        let conf = Conf::parse("[core]\n", Path::new("/"));
         let offer = Offer { repository: "core", name: "new", version: "1:2-1", groups: "g", replaces: "old<2" };
         let folder = tempfile::tempdir().unwrap();
         let present = Present { name: "old".into(), version: "1-1".into(), groups: String::new() };

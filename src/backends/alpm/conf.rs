@@ -1,9 +1,10 @@
 //! pacman.conf(5) as pacman reads it, as far as reading needs it: which repositories in which order, what each is used
-//! for, what is ignored or kept, and where the databases lie. Signature levels and download settings are left alone.
+//! for, what is ignored or kept, where the databases lie, and what libalpm has to know to change packages.
 //!
 //! pacman gives up at the first mistake; here a mistake is a [`Problem`] and the rest of the file still counts.
 
 use super::glob;
+use super::siglevel::SigLevel;
 use crate::model::Problem;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +43,10 @@ pub struct RepositorySection {
     pub name: String,
     /// With `$repo` and `$arch` replaced.
     pub servers: Vec<String>,
+    /// The same, of `CacheServer`.
+    pub cache_servers: Vec<String>,
+    /// What the section itself says of signatures.
+    pub signatures: SigLevel,
     /// All unless told.
     pub usage: Usage,
 }
@@ -59,6 +64,29 @@ pub struct Conf {
     pub hold_packages: Vec<String>,
     /// Patterns.
     pub no_upgrade: Vec<String>,
+    /// Patterns.
+    pub no_extract: Vec<String>,
+    /// As written, as the other paths here.
+    pub cache_dirs: Vec<String>,
+    /// Besides the one that libalpm has itself.
+    pub hook_dirs: Vec<String>,
+    pub gpg_dir: Option<String>,
+    /// `SigLevel` of `[options]`.
+    pub signatures: SigLevel,
+    /// `LocalFileSigLevel`.
+    pub local_file_signatures: SigLevel,
+    /// `RemoteFileSigLevel`.
+    pub remote_file_signatures: SigLevel,
+    pub check_space: bool,
+    pub use_syslog: bool,
+    pub disable_download_timeout: bool,
+    /// `DisableSandbox` stands for both.
+    pub disable_sandbox_filesystem: bool,
+    pub disable_sandbox_syscalls: bool,
+    /// `None` where it is not said.
+    pub parallel_downloads: Option<u32>,
+    pub download_user: Option<String>,
+    pub xfer_command: Option<String>,
     /// `auto` already replaced.
     pub architectures: Vec<String>,
     /// `RootDir`, as written.
@@ -108,7 +136,7 @@ impl Conf {
             if repository.usage.0 == 0 {
                 repository.usage = Usage(Usage::ALL);
             }
-            for server in &mut repository.servers {
+            for server in repository.servers.iter_mut().chain(&mut repository.cache_servers) {
                 if let Some(arch) = self.architectures.first() {
                     *server = server.replace("$arch", arch);
                 }
@@ -167,10 +195,10 @@ impl Reader<'_> {
         }
         match (self.section, value) {
             (Section::None, _) => self.problem(file, format!("line {number}: {key} belongs to no section")),
-            (Section::Options, Some(value)) => self.option(key, value),
+            (Section::Options, Some(value)) => self.option(file, number, key, value),
+            (Section::Options, None) => self.switch(key),
             (Section::Repository(at), Some(value)) => self.repository(file, number, at, key, value),
-            // Switches like `Color` say nothing about packages.
-            (Section::Options | Section::Repository(_) | Section::Refused, _) => {}
+            (Section::Repository(_) | Section::Refused, _) => {}
         }
     }
 
@@ -184,21 +212,61 @@ impl Reader<'_> {
             self.problem(file, format!("line {number}: [{name}] is there already"));
             Section::Refused
         } else {
-            let servers = Vec::new();
-            self.conf.repositories.push(RepositorySection { name: name.to_owned(), servers, usage: Usage(0) });
+            self.conf.repositories.push(RepositorySection {
+                name: name.to_owned(),
+                servers: Vec::new(),
+                cache_servers: Vec::new(),
+                signatures: SigLevel::default(),
+                usage: Usage(0),
+            });
             Section::Repository(self.conf.repositories.len() - 1)
         };
     }
 
-    fn option(&mut self, key: &str, value: &str) {
+    fn switch(&mut self, key: &str) {
+        let conf = &mut self.conf;
+        match key {
+            "CheckSpace" => conf.check_space = true,
+            "UseSyslog" => conf.use_syslog = true,
+            "DisableDownloadTimeout" => conf.disable_download_timeout = true,
+            "DisableSandboxFilesystem" => conf.disable_sandbox_filesystem = true,
+            "DisableSandboxSyscalls" => conf.disable_sandbox_syscalls = true,
+            "DisableSandbox" => (conf.disable_sandbox_filesystem, conf.disable_sandbox_syscalls) = (true, true),
+            // pacman 7.1 has a number of its own for it.
+            "ParallelDownloads" => conf.parallel_downloads = Some(5),
+            // Others, like `Color`, say nothing about packages.
+            _ => {}
+        }
+    }
+
+    fn option(&mut self, file: &Path, number: usize, key: &str, value: &str) {
         let conf = &mut self.conf;
         // Blanks alone divide, not tabs: so does pacman.
         let words = || value.split(' ').filter(|word| !word.is_empty()).map(str::to_owned);
+        let level = match key {
+            "SigLevel" => Some(&mut conf.signatures),
+            "LocalFileSigLevel" => Some(&mut conf.local_file_signatures),
+            "RemoteFileSigLevel" => Some(&mut conf.remote_file_signatures),
+            _ => None,
+        };
+        if let Some(level) = level {
+            if let Err(word) = level.add(value.split(' ').filter(|word| !word.is_empty())) {
+                self.problem(file, format!("line {number}: {word} is no {key}"));
+            }
+            return;
+        }
         match key {
             "IgnorePkg" => conf.ignore_packages.extend(words()),
             "IgnoreGroup" => conf.ignore_groups.extend(words()),
             "HoldPkg" => conf.hold_packages.extend(words()),
             "NoUpgrade" => conf.no_upgrade.extend(words()),
+            "NoExtract" => conf.no_extract.extend(words()),
+            "CacheDir" => conf.cache_dirs.extend(words()),
+            "HookDir" => conf.hook_dirs.extend(words()),
+            "ParallelDownloads" => match value.parse() {
+                Ok(count) if count > 0 => conf.parallel_downloads = Some(count),
+                _ => self.problem(file, format!("line {number}: {value} is no number of downloads")),
+            },
             "Architecture" => conf.architectures.extend(words().map(|arch| match arch.as_str() {
                 "auto" => machine().to_owned(),
                 _ => arch,
@@ -206,6 +274,9 @@ impl Reader<'_> {
             // The first one counts.
             "DBPath" => _ = conf.db_path.get_or_insert_with(|| value.to_owned()),
             "LogFile" => _ = conf.log_file.get_or_insert_with(|| value.to_owned()),
+            "GPGDir" => _ = conf.gpg_dir.get_or_insert_with(|| value.to_owned()),
+            "XferCommand" => _ = conf.xfer_command.get_or_insert_with(|| value.to_owned()),
+            "DownloadUser" => _ = conf.download_user.get_or_insert_with(|| value.to_owned()),
             "RootDir" => _ = conf.root_dir.get_or_insert_with(|| value.to_owned()),
             _ => {}
         }
@@ -214,6 +285,13 @@ impl Reader<'_> {
     fn repository(&mut self, file: &Path, number: usize, at: usize, key: &str, value: &str) {
         match key {
             "Server" => self.conf.repositories[at].servers.push(value.to_owned()),
+            "CacheServer" => self.conf.repositories[at].cache_servers.push(value.to_owned()),
+            "SigLevel" => {
+                let level = &mut self.conf.repositories[at].signatures;
+                if let Err(word) = level.add(value.split(' ').filter(|word| !word.is_empty())) {
+                    self.problem(file, format!("line {number}: {word} is no {key}"));
+                }
+            }
             "Usage" => {
                 for word in value.split(' ').filter(|word| !word.is_empty()) {
                     let bits = match word {
@@ -326,6 +404,26 @@ mod tests {
         assert_eq!((conf.repositories[1].name.as_str(), conf.repositories[1].usage), ("extra", Usage(7)));
         assert!(conf.ignores("bb", "") && conf.ignores("x", "f\ng") && !conf.ignores("x", "gg"));
         assert!(conf.keeps("glibc") && !conf.keeps("glib"));
+    }
+
+    #[test]
+    fn what_a_change_needs() {
+        let conf = read_root(&[(
+            "etc/pacman.conf",
+            "[options]\nCacheDir = /a /b\nHookDir = /h\nGPGDir = /g\nNoExtract = x y\nCheckSpace\nParallelDownloads = 3\n\
+             SigLevel = Required DatabaseOptional\nLocalFileSigLevel = Optional\nDownloadUser = alpm\nDisableSandbox\n\
+             Architecture = x86_64\n[core]\nSigLevel = Never\nServer = s/$repo\nCacheServer = c/$repo/$arch\n",
+        )]);
+        assert_eq!(conf.problems, []);
+        assert_eq!((conf.cache_dirs.len(), conf.hook_dirs.len(), conf.no_extract.len()), (2, 1, 2));
+        assert_eq!((conf.gpg_dir.as_deref(), conf.download_user.as_deref()), (Some("/g"), Some("alpm")));
+        assert_eq!((conf.check_space, conf.use_syslog, conf.parallel_downloads), (true, false, Some(3)));
+        assert!(conf.disable_sandbox_filesystem && conf.disable_sandbox_syscalls);
+        assert_eq!((conf.signatures.global(), conf.local_file_signatures.below(0xc01)), (0xc01, 0xc03));
+        assert_eq!(conf.repositories[0].signatures.below(0xc01), 0xc00 & !0x400);
+        assert_eq!(conf.repositories[0].cache_servers, ["c/core/x86_64"]);
+        let conf = read_root(&[("etc/pacman.conf", "[options]\nSigLevel = Requird\nParallelDownloads = 0\n")]);
+        assert_eq!(conf.problems.len(), 2);
     }
 
     #[test]

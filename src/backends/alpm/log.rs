@@ -325,12 +325,13 @@ fn shape(stamp: &[u8]) -> [u8; 32] {
 fn event(message: &[u8]) -> Event {
     let (category, message) = category(message);
     match category {
-        b"" | b"PACMAN" | b"ALPM" => {}
+        // The last is omg itself, by whose engine the library was driven.
+        b"" | b"PACMAN" | b"ALPM" | b"OMG" => {}
         // Other programs that use libalpm write what it did once more under their own name: it counts once.
         b"ALPM-SCRIPTLET" | b"ALPM-HOOK" => return Event::Other,
         _ => return Event::Foreign,
     }
-    if let (b"PACMAN", Some(command)) = (category, message.strip_prefix(b"Running '")) {
+    if let (b"PACMAN" | b"OMG", Some(command)) = (category, message.strip_prefix(b"Running '")) {
         let command = command.strip_suffix(b"'").unwrap_or(command);
         return Event::Running(String::from_utf8_lossy(command).into_owned());
     }

@@ -4,12 +4,14 @@
 //! be started; [`rules`] answers otherwise.
 
 mod ask;
+mod change;
 pub mod conf;
 pub mod desc;
 pub mod glob;
 pub(crate) mod local;
 pub mod log;
 pub mod rules;
+pub mod siglevel;
 pub mod sync;
 pub mod tar;
 pub mod vercmp;
@@ -44,6 +46,8 @@ const READERS: usize = 2;
 #[derive(Debug)]
 pub struct Alpm {
     root: PathBuf,
+    /// What paths in the configuration are below.
+    base: PathBuf,
     conf: Conf,
     database_path: PathBuf,
     log_path: PathBuf,
@@ -92,7 +96,8 @@ impl Alpm {
         if !has_conf && !local.path().is_dir() {
             return Ok(None);
         }
-        Ok(Some(Alpm { root, conf, database_path, log_path, local, engine, sync: OnceLock::new() }))
+        let base = base.to_owned();
+        Ok(Some(Alpm { root, base, conf, database_path, log_path, local, engine, sync: OnceLock::new() }))
     }
 
     /// The configuration as it was read.
@@ -332,8 +337,16 @@ impl Backend for Alpm {
     }
 
     fn change(&self, ask: Ask, command: &str, _: Option<&Path>) -> Result<(EngineCommand, Request), EngineError> {
-        let _ = (ask, command);
-        Err(EngineError::CannotStart("not joined yet".to_owned()))
+        let engine = self.engine.clone()?;
+        let mut request = Request::about_change(&self.root, ask);
+        let places =
+            change::Places { base: &self.base, root: &self.root, database: &self.database_path, log: &self.log_path };
+        change::describe_change(&self.conf, &places, &mut request)
+            .map_err(|e| EngineError::Failed(format!("{e:#}")))?;
+        if !command.is_empty() {
+            request.set(key::COMMAND, command);
+        }
+        Ok((engine, request))
     }
 
     fn archive(&self, _: &str, _: &str, _: &str) -> Option<PathBuf> {

@@ -1,42 +1,18 @@
-//! The engine for pacman: answers one question about policy through libalpm and ends. It reads the databases it is told
-//! to read, takes no lock, changes nothing and shows nothing; the protocol is in `omg::backends::engine`.
-//!
-//! Built with the feature `alpm13` or `alpm16`, after the number in the library's soname. The two versions of the crate
-//! differ in how they lend packages, not in what they say.
+//! Policy: which version of a package an upgrade or an installation takes. Reads the databases it is told to read, takes no lock,
+//! changes nothing.
 
-#[cfg(all(feature = "alpm13", feature = "alpm16"))]
-compile_error!("an engine is linked to one libalpm: choose either alpm13 or alpm16");
-
-#[cfg(feature = "alpm13")]
-extern crate alpm13 as alpm;
-#[cfg(feature = "alpm16")]
-extern crate alpm16 as alpm;
-
+use crate::library::{Db, Package};
 use alpm::{Alpm, Question, SigLevel, TransFlag, Usage};
 use anyhow::{Context, Result};
 use omg::backends::alpm::key;
-use omg::backends::engine::{Answer, Request, serve};
+use omg::backends::engine::{Answer, Request};
 use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
-use std::process::ExitCode;
 use std::rc::Rc;
 
-#[cfg(feature = "alpm13")]
-type Db<'h> = alpm::Db<'h>;
-#[cfg(feature = "alpm16")]
-type Db<'h> = &'h alpm::Db;
-#[cfg(feature = "alpm13")]
-type Package<'h> = alpm::Package<'h>;
-#[cfg(feature = "alpm16")]
-type Package<'h> = &'h alpm::Package;
-
-fn main() -> ExitCode {
-    serve(&format!("libalpm {}", alpm::version()), answer)
-}
-
-fn answer<W: Write>(request: &Request, answer: &mut Answer<W>) -> Result<()> {
+pub fn answer<W: Write>(request: &Request, answer: &mut Answer<W>) -> Result<()> {
     let handle = open(request)?;
     let replacements = replacements(&handle)?;
     let databases = Databases::new(&handle)?;

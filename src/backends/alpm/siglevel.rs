@@ -1,0 +1,95 @@
+//! `SigLevel` of pacman.conf(5): which signatures have to be there and who may have made them. Numbers as libalpm has them.
+//!
+//! Nothing is verified here; libalpm does that with the levels it is told.
+
+const PACKAGE: u32 = 1;
+const PACKAGE_OPTIONAL: u32 = 1 << 1;
+const PACKAGE_MARGINAL: u32 = 1 << 2;
+const PACKAGE_UNKNOWN: u32 = 1 << 3;
+/// A database's bits stand so much higher than those of packages.
+const DATABASE_SHIFT: u32 = 10;
+const USE_DEFAULT: u32 = 1 << 30;
+/// Where nothing is said at all: checked where there is a signature.
+const BUILT_IN: u32 = (PACKAGE | PACKAGE_OPTIONAL) | ((PACKAGE | PACKAGE_OPTIONAL) << DATABASE_SHIFT);
+
+/// What the lines of one section said: which bits they touched, and how they left these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SigLevel {
+    bits: u32,
+    touched: u32,
+}
+
+impl SigLevel {
+    /// Takes one line's words. A word that pacman would not know leaves all as it was and is returned.
+    pub fn add<'a>(&mut self, words: impl Iterator<Item = &'a str>) -> Result<(), &'a str> {
+        let mut next = *self;
+        for word in words {
+            let (rest, shifts): (&str, &[u32]) = match (word.strip_prefix("Package"), word.strip_prefix("Database")) {
+                (Some(rest), _) => (rest, &[0]),
+                (_, Some(rest)) => (rest, &[DATABASE_SHIFT]),
+                _ => (word, &[0, DATABASE_SHIFT]),
+            };
+            let (set, unset) = match rest {
+                "Never" => (0, PACKAGE),
+                "Optional" => (PACKAGE | PACKAGE_OPTIONAL, 0),
+                "Required" => (PACKAGE, PACKAGE_OPTIONAL),
+                "TrustedOnly" => (0, PACKAGE_MARGINAL | PACKAGE_UNKNOWN),
+                "TrustAll" => (PACKAGE_MARGINAL | PACKAGE_UNKNOWN, 0),
+                _ => return Err(word),
+            };
+            for shift in shifts {
+                next.bits = (next.bits | set << shift) & !(unset << shift);
+                next.touched |= (set | unset) << shift;
+            }
+        }
+        *self = next;
+        Ok(())
+    }
+
+    /// The level of `[options]`, as libalpm's number.
+    pub fn global(self) -> u32 {
+        self.over(BUILT_IN) & !USE_DEFAULT
+    }
+
+    /// The level of a section below `base`, which counts for what the section does not say.
+    pub fn below(self, base: u32) -> u32 {
+        if self.touched == 0 { USE_DEFAULT } else { self.over(base) }
+    }
+
+    fn over(self, base: u32) -> u32 {
+        (self.bits & self.touched) | (base & !self.touched)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn level(lines: &[&'static str]) -> SigLevel {
+        let mut level = SigLevel::default();
+        lines.iter().for_each(|line| level.add(line.split(' ')).unwrap());
+        level
+    }
+
+    #[test]
+    fn words_touch_what_they_name_and_the_rest_comes_from_above() {
+        assert_eq!(level(&[]).global(), 0xc03);
+        // As Arch ships it.
+        let global = level(&["Required DatabaseOptional"]).global();
+        assert_eq!(global, 0xc01);
+        assert_eq!(level(&["Optional TrustAll"]).below(global), 0x3c0f);
+        assert_eq!(level(&["PackageNever"]).below(global), 0xc00);
+        assert_eq!(level(&["Required", "TrustedOnly"]).below(global), 0x401);
+        assert_eq!(level(&["TrustedOnly"]).below(0x3c0f), 0xc03);
+        assert_eq!(level(&[]).below(global), USE_DEFAULT);
+        // The later line wins, as with pacman.
+        assert_eq!(level(&["Never", "DatabaseRequired"]).global(), 0x402);
+    }
+
+    #[test]
+    fn an_unknown_word_changes_nothing_and_is_named() {
+        let mut found = level(&["Required"]);
+        assert_eq!(found.add("Never Sometimes".split(' ')), Err("Sometimes"));
+        assert_eq!(found, level(&["Required"]));
+    }
+}

@@ -1,0 +1,382 @@
+//! A plan carried out by libalpm: under its lock, with its signature checks, hooks, scriptlets and log. Only if it still comes to
+//! the same steps.
+
+use crate::handle::{self, Ear};
+use crate::library;
+use crate::resolve::{self, invalid};
+use crate::stop::Watch;
+use alpm::{Alpm, AnyDownloadEvent, DownloadEvent, DownloadResult, Event, LogLevel, PackageReason, TransFlag};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use omg::backends::alpm::key;
+use omg::backends::engine::{Answer, Progress, Request};
+use omg::model::{Action, Mark, Plan, Reason, Resolution, Step, Task};
+use std::collections::HashMap;
+use std::io::Write;
+use std::process::Command;
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Between two words about one download.
+const PACE: Duration = Duration::from_millis(50);
+
+/// Tells omg how far the work is.
+pub type Report = Sender<Progress>;
+
+/// Runs `work`, while what it reports goes to omg. The library's callbacks cannot borrow the answer, hence the thread.
+pub fn reporting<W: Write + Send>(answer: &mut Answer<W>, work: impl FnOnce(Report) -> Result<()>) -> Result<()> {
+    let (report, heard) = mpsc::channel();
+    thread::scope(|scope| {
+        scope.spawn(move || heard.into_iter().for_each(|progress| answer.event(&progress)));
+        work(report)
+    })
+}
+
+pub fn apply(request: &Request, plan: &Plan, report: Report) -> Result<()> {
+    transact(request, plan, TransFlag::NONE, report)
+}
+
+pub fn download(request: &Request, plan: &Plan, report: Report) -> Result<()> {
+    // Without anything to fetch the library would go on to remove packages.
+    if plan.steps.iter().all(|step| step.new.is_empty()) {
+        return Ok(());
+    }
+    transact(request, plan, TransFlag::DOWNLOAD_ONLY, report)
+}
+
+fn transact(request: &Request, plan: &Plan, flags: TransFlag, report: Report) -> Result<()> {
+    let mut handle = handle::open(request)?;
+    let ear = attend(&handle, request, &report);
+    let watch = Watch::over(&handle);
+    let outcome = locked(&mut handle, request, plan, flags, &ear, &watch, &report);
+    // Without a lock of ours there is nothing to release, which is no news.
+    let _ = handle.trans_release();
+    drop(watch);
+    outcome
+}
+
+fn locked(
+    handle: &mut Alpm,
+    request: &Request,
+    plan: &Plan,
+    flags: TransFlag,
+    ear: &Ear,
+    watch: &Watch,
+    report: &Report,
+) -> Result<()> {
+    let only_download = flags.contains(TransFlag::DOWNLOAD_ONLY);
+    let now = match resolve::prepare(handle, request, &plan.order, flags, ear)? {
+        Resolution::Plan(now) => now,
+        Resolution::Impossible(why) => bail!("the plan no longer holds: {}", why.join("; ")),
+        Resolution::Unknown(missing) => bail!("the plan no longer holds: there is no {}", missing[0].target),
+        Resolution::Choice { name, .. } => bail!("the plan no longer holds: several packages are {name} now"),
+    };
+    if let Some(difference) = difference(&plan.steps, &now.steps) {
+        bail!("the plan no longer holds: {difference}");
+    }
+    ensure!(plan.marks == now.marks, "the plan no longer holds: other packages would be marked");
+    if !only_download {
+        log(handle, request, matches!(plan.order.task, Task::Upgrade { .. }) && plan.order.targets.is_empty());
+    }
+    {
+        let mut heard = ear.borrow_mut();
+        heard.errors.clear();
+        heard.discard_damaged = true;
+    }
+    // The library would not call a transaction of nothing prepared; what is to be marked is marked under its lock all the same.
+    if !plan.steps.is_empty() {
+        library::commit(handle).map_err(|(error, lines)| failure(error.to_string(), lines, ear))?;
+    }
+    if watch.was_stopped() {
+        bail!("stopped by a signal between two packages: what was begun is whole, the rest was not done");
+    }
+    if !only_download {
+        reasons(handle, plan, report);
+    }
+    Ok(())
+}
+
+/// What a plan of now would do otherwise. How much has to be fetched may have changed meanwhile without harm.
+fn difference(planned: &[Step], now: &[Step]) -> Option<String> {
+    let bare = |step: &Step| Step { download_bytes: 0, ..step.clone() };
+    for step in planned {
+        match now.iter().find(|other| other.name == step.name) {
+            None => return Some(format!("it would not {} any more", phrase(step))),
+            Some(other) if bare(other) == bare(step) => {}
+            Some(other) if phrase(other) != phrase(step) => {
+                return Some(format!("it would {} rather than {}", phrase(other), phrase(step)));
+            }
+            Some(other) => return Some(format!("{} differs: {}", step.name, field(step, other))),
+        }
+    }
+    let new = now.iter().find(|step| planned.iter().all(|other| other.name != step.name))?;
+    Some(format!("it would also {}", phrase(new)))
+}
+
+fn phrase(step: &Step) -> String {
+    let Step { name, old, new, .. } = step;
+    let verb = step.action.key();
+    match step.action {
+        Action::Install | Action::Reinstall => format!("{verb} {name} {new}"),
+        Action::Upgrade | Action::Downgrade => format!("{verb} {name} {old} to {new}"),
+        Action::Remove | Action::Purge => format!("{verb} {name} {old}"),
+    }
+}
+
+fn field(planned: &Step, now: &Step) -> &'static str {
+    match () {
+        () if planned.sha256 != now.sha256 => "its archive is another one",
+        () if planned.signed != now.signed => "what vouches for it",
+        () if planned.repository != now.repository => "its repository",
+        () if planned.reason != now.reason => "what it counts as",
+        () => "why it is part of it",
+    }
+}
+
+/// As pacman begins its own entries, under another name.
+fn log(handle: &Alpm, request: &Request, everything: bool) {
+    // The library takes the text for a format.
+    let plain = |text: &str| text.replace(|c: char| c.is_control(), " ").replace('%', "%%");
+    if let Some(command) = request.values(key::COMMAND).next() {
+        let _ = handle.log_action("OMG", format!("Running '{}'\n", plain(command)));
+    }
+    if everything {
+        let _ = handle.log_action("OMG", "starting full system upgrade\n");
+    }
+}
+
+fn failure(error: String, lines: Vec<String>, ear: &Ear) -> anyhow::Error {
+    let heard = ear.borrow();
+    let keys = heard.unknown_keys.iter().map(|key| format!("the key {key} is not trusted here"));
+    let mut details: Vec<String> = lines.into_iter().chain(keys).collect();
+    for text in &heard.errors {
+        let text = text.trim_start_matches("error: ").to_owned();
+        if !details.contains(&text) {
+            details.push(text);
+        }
+    }
+    match details.is_empty() {
+        true => anyhow!("{error}"),
+        false => anyhow!("{error}: {}", details.join("; ")),
+    }
+}
+
+/// The library keeps what a package counted as, and takes what is new for asked for unless something needs it.
+fn reasons(handle: &Alpm, plan: &Plan, report: &Report) {
+    let is_new = |step: &&Step| !step.new.is_empty();
+    let steps = plan.steps.iter().filter(is_new).map(|step| (&step.name, step.reason == Reason::Explicit));
+    let marks = plan.marks.iter().map(|marked| (&marked.name, marked.mark == Mark::Explicit));
+    for (name, explicit) in steps.chain(marks) {
+        let wanted = if explicit { PackageReason::Explicit } else { PackageReason::Depend };
+        let differs = handle.localdb().pkg(name.as_str()).is_ok_and(|package| package.reason() != wanted);
+        if differs && let Err(error) = library::set_reason(handle, name, wanted) {
+            let _ =
+                report.send(Progress::Warning { text: format!("{name} could not be marked as it should be: {error}") });
+        }
+    }
+}
+
+pub fn sync(request: &Request, force: bool, report: Report) -> Result<()> {
+    let mut handle = handle::open(request)?;
+    let ear = attend(&handle, request, &report);
+    let lock = handle.lockfile().to_owned();
+    let watch = Watch::over(&handle);
+    if let Some(command) = request.values(key::COMMAND).next() {
+        let plain = command.replace(|c: char| c.is_control(), " ").replace('%', "%%");
+        let _ = handle.log_action("OMG", format!("Running '{plain}'\n"));
+    }
+    let _ = handle.log_action("OMG", "synchronizing package lists\n");
+    ensure!(!handle.syncdbs().is_empty(), "no repository is configured");
+    let without = handle.syncdbs().iter().find(|database| database.servers().is_empty()).map(|db| db.name().to_owned());
+    if let Some(name) = without {
+        bail!("{name} has no server");
+    }
+    let outcome = handle.syncdbs_mut().update(force);
+    let bad = invalid(&handle);
+    drop(watch);
+    match outcome {
+        Err(alpm::Error::HandleLock) => bail!("the package database is locked: {lock} exists"),
+        Err(error) => Err(failure(format!("cannot fetch the databases: {error}"), bad, &ear)),
+        Ok(_) if !bad.is_empty() => Err(failure("databases were refused".to_owned(), bad, &ear)),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// Listens to everything that the library tells, and lets it fetch with the user's own command where there is one.
+fn attend(handle: &Alpm, request: &Request, report: &Report) -> Ear {
+    let ear = handle::listen(handle);
+    handle.set_log_cb((ear.clone(), report.clone()), |level, text, (ear, report)| {
+        let text = text.trim_end().to_owned();
+        match level {
+            LogLevel::ERROR => {
+                say(&text);
+                ear.borrow_mut().errors.push(text);
+            }
+            LogLevel::WARNING => _ = report.send(Progress::Warning { text }),
+            _ => {}
+        }
+    });
+    handle.set_event_cb(report.clone(), |event, report| told(event.event(), report));
+    handle.set_progress_cb((report.clone(), String::new()), |kind, name, _, total, done, (report, last)| {
+        let what = working(kind, name);
+        let at = format!("{what} {done}");
+        if *last != at {
+            *last = at;
+            let _ = report.send(Progress::Working { what, done: done as u64, total: total as u64 });
+        }
+    });
+    handle.set_dl_cb((report.clone(), HashMap::new()), |name, event, (report, last)| {
+        fetching(name, &event, report, last);
+    });
+    if let Some(command) = request.values(key::XFER_COMMAND).next() {
+        handle.set_fetch_cb(command.to_owned(), |address, folder, force, command| {
+            match transfer(command, address, folder, force) {
+                Ok(()) => alpm::FetchResult::Ok,
+                Err(error) => {
+                    say(&format!("{error:#}"));
+                    alpm::FetchResult::Err
+                }
+            }
+        });
+    }
+    ear
+}
+
+/// To the person, beside the protocol. That nobody reads must not stop the work.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+fn told(event: Event<'_>, report: &Report) {
+    match event {
+        Event::TransactionStart => {
+            Watch::changing();
+            let _ = report.send(Progress::Changing);
+        }
+        Event::ScriptletInfo(event) => say(event.line().trim_end()),
+        Event::PacnewCreated(event) => {
+            let text = format!("{} installed as {0}.pacnew", event.file());
+            let _ = report.send(Progress::Warning { text });
+        }
+        Event::PacsaveCreated(event) => {
+            let text = format!("{} saved as {0}.pacsave", event.file());
+            let _ = report.send(Progress::Warning { text });
+        }
+        #[cfg(feature = "alpm16")]
+        Event::HookRunStart(event) => {
+            let what = event.desc().filter(|text| !text.is_empty()).unwrap_or(event.name()).to_owned();
+            let (done, total) = (event.position() as u64, event.total() as u64);
+            let _ = report.send(Progress::Working { what, done, total });
+        }
+        // The older crate does not say which hook it is.
+        #[cfg(feature = "alpm13")]
+        Event::HookRunStart => {
+            let _ = report.send(Progress::Working { what: "running hooks".to_owned(), done: 0, total: 0 });
+        }
+        Event::DatabaseMissing(event) => {
+            let text = format!("the database of {} is not there yet", event.dbname());
+            let _ = report.send(Progress::Warning { text });
+        }
+        _ => {}
+    }
+}
+
+fn working(kind: alpm::Progress, name: &str) -> String {
+    use alpm::Progress as P;
+    match kind {
+        P::AddStart => format!("installing {name}"),
+        P::UpgradeStart => format!("upgrading {name}"),
+        P::DowngradeStart => format!("downgrading {name}"),
+        P::ReinstallStart => format!("reinstalling {name}"),
+        P::RemoveStart => format!("removing {name}"),
+        P::ConflictsStart => "checking for file conflicts".to_owned(),
+        P::DiskspaceStart => "checking available disk space".to_owned(),
+        P::IntegrityStart => "checking package integrity".to_owned(),
+        P::LoadStart => "loading package files".to_owned(),
+        P::KeyringStart => "checking keys".to_owned(),
+    }
+}
+
+fn fetching(name: &str, event: &AnyDownloadEvent<'_>, report: &Report, last: &mut HashMap<String, Instant>) {
+    if name.ends_with(".sig") {
+        return;
+    }
+    let (done, total) = match event.event() {
+        DownloadEvent::Progress(now) => {
+            let soon = last.get(name).is_some_and(|last| last.elapsed() < PACE);
+            if soon {
+                return;
+            }
+            last.insert(name.to_owned(), Instant::now());
+            (now.downloaded, now.total)
+        }
+        DownloadEvent::Completed(end) if end.result == DownloadResult::Success => (end.total, end.total),
+        _ => return,
+    };
+    let bytes = |count: i64| u64::try_from(count).unwrap_or(0);
+    let (done_bytes, total_bytes) = (bytes(done), bytes(total));
+    let _ = report.send(Progress::Fetching { what: name.to_owned(), done_bytes, total_bytes });
+}
+
+/// `XferCommand`: `%u` is the address and `%o` the file to write, under another name until it is whole.
+fn transfer(command: &str, address: &str, folder: &str, force: bool) -> Result<()> {
+    let name = address
+        .rsplit('/')
+        .next()
+        .filter(|name| !name.is_empty() && *name != "..")
+        .context("no file in the address")?;
+    let whole = std::path::Path::new(folder).join(name);
+    let part = std::path::Path::new(folder).join(format!("{name}.part"));
+    if force {
+        for path in [&whole, &part] {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+    let part = part.to_str().context("the cache is not UTF-8")?;
+    let writes = command.contains("%o");
+    let mut words = words(command).into_iter().map(|word| word.replace("%o", part).replace("%u", address));
+    let program = words.next().context("XferCommand is empty")?;
+    let status = Command::new(&program)
+        .args(words)
+        .current_dir(folder)
+        .status()
+        .with_context(|| format!("cannot run {program}"))?;
+    ensure!(status.success(), "{program} could not fetch {address}: {status}");
+    if writes {
+        std::fs::rename(part, &whole).with_context(|| format!("cannot rename {part}"))?;
+    }
+    Ok(())
+}
+
+/// Words as a shell would part them, with quotes and backslashes and nothing else.
+fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (c, quote) {
+            ('\\', Some('"') | None) => word.get_or_insert_default().extend(chars.next()),
+            (c, Some(open)) if c == open => quote = None,
+            ('"' | '\'', None) => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (' ' | '\t', None) => words.extend(word.take()),
+            (c, _) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+
+    #[test]
+    fn words_of_a_command() {
+        assert_eq!(words("/bin/curl -fC - -o %o  %u"), ["/bin/curl", "-fC", "-", "-o", "%o", "%u"]);
+        assert_eq!(words(r#"a "b c" 'd "e' f\ g """#), ["a", "b c", "d \"e", "f g", ""]);
+    }
+}

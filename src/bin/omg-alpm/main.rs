@@ -1,0 +1,44 @@
+//! The engine for pacman: answers one question through libalpm and ends. Questions about policy, about a plan, and to carry one
+//! out; it shows nothing and asks nobody. The protocol is in `omg::backends::engine`.
+//!
+//! Built with the feature `alpm13` or `alpm16`, after the number in the library's soname. The two versions of the crate
+//! differ in how they lend packages, not in what they say; [`library`] hides that.
+
+mod apply;
+mod choices;
+mod handle;
+mod library;
+mod plan;
+mod resolve;
+mod stop;
+mod targets;
+
+#[cfg(all(feature = "alpm13", feature = "alpm16"))]
+compile_error!("an engine is linked to one libalpm: choose either alpm13 or alpm16");
+
+#[cfg(feature = "alpm13")]
+extern crate alpm13 as alpm;
+#[cfg(feature = "alpm16")]
+extern crate alpm16 as alpm;
+
+use anyhow::Result;
+use omg::backends::engine::{Answer, Ask, Request, serve};
+use std::fs::File;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    serve(&format!("libalpm {}", alpm::version()), answer)
+}
+
+fn answer(request: &Request, answer: &mut Answer<File>) -> Result<()> {
+    match &request.change {
+        None => choices::answer(request, answer),
+        Some(Ask::Resolve(order)) => Ok(answer.resolution(&resolve::resolve(request, order)?)?),
+        Some(ask) => apply::reporting(answer, |report| match ask {
+            Ask::Apply(plan) => apply::apply(request, plan, report),
+            Ask::Download(plan) => apply::download(request, plan, report),
+            Ask::Sync { force } => apply::sync(request, *force, report),
+            Ask::Resolve(_) => unreachable!("answered above"),
+        }),
+    }
+}

@@ -1,0 +1,889 @@
+//! Changes made by omg's engine held against the same changes made by pacman: packages and a signed repository of our own making,
+//! two roots that begin alike, one changed by each; afterwards the local databases, reasons and files must be the same.
+//!
+//! Where pacman, gpg, root or the engine is missing, the test says so and passes.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "tests say what they skipped")]
+
+use omg::backends::Backend;
+use omg::backends::alpm::Alpm;
+use omg::backends::engine::{Ask, EngineCommand, EngineError, Progress, Reply};
+use omg::model::{Action, Mark, Marked, Order, Plan, Reason, Resolution, Step, Target, Task, Why};
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+// ------------------------------------------------------------------------------------------------------ packages and places
+
+/// A package to be made: `more` are lines of `.PKGINFO`.
+#[derive(Clone, Copy)]
+struct Made {
+    name: &'static str,
+    version: &'static str,
+    more: &'static [&'static str],
+    files: &'static [(&'static str, &'static str)],
+}
+
+const fn made(name: &'static str, version: &'static str, more: &'static [&'static str]) -> Made {
+    Made { name, version, more, files: &[] }
+}
+
+impl Made {
+    const fn with(self, files: &'static [(&'static str, &'static str)]) -> Made {
+        Made { files, ..self }
+    }
+
+    fn file(&self) -> String {
+        format!("{}-{}-any.pkg.tar.zst", self.name, self.version)
+    }
+
+    /// The archive: what pacman is to find in it and a file that names the version.
+    fn archive(&self) -> Vec<u8> {
+        let mut info = format!(
+            "pkgname = {}\npkgbase = {0}\npkgver = {}\npkgdesc = the package {0}\nurl = https://example.org/\n\
+             builddate = 1700000000\npackager = Nobody <n@example.org>\nsize = 4096\narch = any\nlicense = GPL\n",
+            self.name, self.version
+        );
+        self.more.iter().for_each(|line| info.push_str(&format!("{line}\n")));
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut add = |path: &str, text: Option<&str>| {
+            let mut header = tar::Header::new_ustar();
+            header.set_mode(if text.is_some() { 0o644 } else { 0o755 });
+            header.set_mtime(1_700_000_000);
+            header.set_entry_type(if text.is_some() { tar::EntryType::Regular } else { tar::EntryType::Directory });
+            header.set_size(text.map_or(0, |text| text.len() as u64));
+            archive.append_data(&mut header, path, text.unwrap_or_default().as_bytes()).unwrap();
+        };
+        add(".PKGINFO", Some(&info));
+        let own = format!("usr/share/{}", self.name);
+        let mut files: BTreeMap<String, Option<String>> = BTreeMap::new();
+        files.insert(own, Some(self.version.to_owned()));
+        files.extend(self.files.iter().map(|(path, text)| ((*path).to_owned(), Some((*text).to_owned()))));
+        let folders: Vec<String> = files
+            .keys()
+            .flat_map(|path| Path::new(path).ancestors().skip(1).map(|folder| folder.display().to_string()))
+            .filter(|folder| !folder.is_empty())
+            .collect();
+        folders.into_iter().for_each(|folder| _ = files.insert(folder, None));
+        files.iter().for_each(|(path, text)| add(path, text.as_deref()));
+        zstd::stream::encode_all(&archive.into_inner().unwrap()[..], 3).unwrap()
+    }
+
+    /// Its entry in a repository's database.
+    fn entry(&self, size: usize, sha256: &str, signature: &str) -> String {
+        let mut text = format!(
+            "%FILENAME%\n{}\n\n%NAME%\n{}\n\n%BASE%\n{1}\n\n%VERSION%\n{}\n\n%DESC%\nthe package {1}\n\n%CSIZE%\n{size}\n\n\
+             %ISIZE%\n4096\n\n%SHA256SUM%\n{sha256}\n\n%ARCH%\nany\n\n%PACKAGER%\nNobody <n@example.org>\n\n%BUILDDATE%\n1700000000\n\n",
+            self.file(),
+            self.name,
+            self.version
+        );
+        if !signature.is_empty() {
+            text.push_str(&format!("%PGPSIG%\n{signature}\n\n"));
+        }
+        let keys = [
+            ("depend", "DEPENDS"),
+            ("optdepend", "OPTDEPENDS"),
+            ("provides", "PROVIDES"),
+            ("conflict", "CONFLICTS"),
+            ("replaces", "REPLACES"),
+            ("group", "GROUPS"),
+        ];
+        for (key, field) in keys {
+            let prefix = format!("{key} = ");
+            let values: Vec<_> = self.more.iter().filter_map(|line| line.strip_prefix(&prefix)).collect();
+            if !values.is_empty() {
+                text.push_str(&format!("%{field}%\n{}\n\n", values.join("\n")));
+            }
+        }
+        text
+    }
+}
+
+fn output(command: &mut Command) -> String {
+    let output = command.env("LC_ALL", "C").stdin(Stdio::null()).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A repository with a key of its own, and who trusts it.
+struct World {
+    folder: tempfile::TempDir,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        for home in ["signer", "stranger", "gnupg"] {
+            let _ = Command::new("gpgconf").arg("--homedir").arg(self.at(home)).args(["--kill", "all"]).output();
+        }
+    }
+}
+
+impl World {
+    fn new(test: &str) -> Option<World> {
+        let there = |program: &str| Command::new(program).arg("--version").output().is_ok();
+        for (what, there) in [
+            ("pacman", there("pacman")),
+            ("gpg", there("gpg") && there("gpgconf")),
+            ("root", rustix::process::geteuid().is_root()),
+            ("engine", engine().is_some()),
+        ] {
+            if !there {
+                println!("skipped {test}: no {what}");
+                return None;
+            }
+        }
+        let world = World { folder: tempfile::tempdir().unwrap() };
+        for folder in ["signer", "stranger", "gnupg", "repo"] {
+            fs::create_dir(world.at(folder)).unwrap();
+            let private = fs::Permissions::from_mode(if folder == "repo" { 0o755 } else { 0o700 });
+            fs::set_permissions(world.at(folder), private).unwrap();
+        }
+        fs::set_permissions(world.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        // As `pacman-key --init` leaves it: without this file the library does not even say whose key is missing.
+        fs::write(world.at("gnupg/pubring.gpg"), "").unwrap();
+        // No key is ever looked for elsewhere.
+        fs::write(world.at("gnupg/gpg.conf"), "no-auto-key-locate\nno-auto-key-retrieve\n").unwrap();
+        fs::write(world.at("gnupg/dirmngr.conf"), "disable-http\ndisable-ldap\n").unwrap();
+        for home in ["signer", "stranger"] {
+            let who = format!("{home} <{home}@example.org>");
+            let mut gpg = world.gpg(home);
+            output(gpg.args(["--passphrase", "", "--quick-generate-key", &who, "ed25519", "sign", "never"]));
+        }
+        let public = world.gpg("signer").args(["--export"]).output().unwrap().stdout;
+        fs::write(world.at("public"), public).unwrap();
+        output(world.gpg("gnupg").arg("--import").arg(world.at("public")));
+        let listing = output(world.gpg("signer").args(["--with-colons", "--list-keys"]));
+        let print = listing.lines().find_map(|line| line.strip_prefix("fpr:")).unwrap().trim_matches(':').to_owned();
+        fs::write(world.at("trust"), format!("{print}:6:\n")).unwrap();
+        output(world.gpg("gnupg").arg("--import-ownertrust").arg(world.at("trust")));
+        Some(world)
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    fn gpg(&self, home: &str) -> Command {
+        let mut gpg = Command::new("gpg");
+        gpg.arg("--homedir").arg(self.at(home)).args(["--batch", "--yes", "--quiet", "--pinentry-mode", "loopback"]);
+        gpg
+    }
+
+    fn sign(&self, home: &str, file: &Path) {
+        output(self.gpg(home).arg("--detach-sign").arg(file));
+    }
+
+    /// Makes these the packages of the repository, archives and database signed.
+    fn publish(&self, packages: &[Made]) {
+        self.publish_signed_by("signer", packages);
+    }
+
+    fn publish_signed_by(&self, home: &str, packages: &[Made]) {
+        let mut archive = tar::Builder::new(Vec::new());
+        for package in packages {
+            let path = self.at("repo").join(package.file());
+            let bytes = package.archive();
+            fs::write(&path, &bytes).unwrap();
+            self.sign(home, &path);
+            let sha256 = output(Command::new("sha256sum").arg(&path));
+            let signature = output(Command::new("base64").arg("-w0").arg(path.with_extension("zst.sig")));
+            let text = package.entry(bytes.len(), sha256.split(' ').next().unwrap(), &signature);
+            let mut header = tar::Header::new_gnu();
+            header.set_size(text.len() as u64);
+            header.set_mode(0o644);
+            let name = format!("{}-{}/desc", package.name, package.version);
+            archive.append_data(&mut header, name, text.as_bytes()).unwrap();
+        }
+        let path = self.at("repo/test.db");
+        // Beside the old one, which a root may have by its modification time.
+        fs::write(&path, archive.into_inner().unwrap()).unwrap();
+        self.sign("signer", &path);
+    }
+
+    fn root(&self, name: &'static str, options: &str) -> Root<'_> {
+        let root = Root { world: self, name };
+        for folder in ["var/lib/pacman", "var/log", "cache", "hooks", "etc"] {
+            fs::create_dir_all(root.path().join(folder)).unwrap();
+        }
+        root.configure(options);
+        root
+    }
+}
+
+struct Root<'w> {
+    world: &'w World,
+    name: &'static str,
+}
+
+fn engine() -> Option<EngineCommand> {
+    let built = option_env!("CARGO_BIN_EXE_omg-alpm").map(PathBuf::from).filter(|path| path.is_file());
+    built.map(EngineCommand::at).or_else(|| EngineCommand::find("omg-alpm").ok())
+}
+
+impl Root<'_> {
+    fn path(&self) -> PathBuf {
+        self.world.at(self.name)
+    }
+
+    fn conf(&self) -> PathBuf {
+        self.world.at(&format!("{}.conf", self.name))
+    }
+
+    fn configure(&self, options: &str) {
+        let (root, gnupg, repo) = (self.path(), self.world.at("gnupg"), self.world.at("repo"));
+        let (root, gnupg, repo) = (root.display(), gnupg.display(), repo.display());
+        let text = format!(
+            "[options]\nRootDir = {root}\nDBPath = {root}/var/lib/pacman\nCacheDir = {root}/cache\nHookDir = {root}/hooks\n\
+             GPGDir = {gnupg}\nLogFile = {root}/var/log/pacman.log\nArchitecture = x86_64\nSigLevel = Required\n\
+             LocalFileSigLevel = Optional\n{options}\n[test]\nServer = file://{repo}\n"
+        );
+        fs::write(self.conf(), text).unwrap();
+    }
+
+    fn pacman_with(&self, args: &[&str]) -> (bool, String) {
+        let mut command = Command::new("pacman");
+        command.arg("--config").arg(self.conf()).args(["--noconfirm", "--color", "never"]).args(args);
+        let output = command.env("LC_ALL", "C").stdin(Stdio::null()).output().unwrap();
+        if !output.status.success() {
+            println!("pacman {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    fn pacman(&self, args: &[&str]) {
+        let (fine, text) = self.pacman_with(args);
+        assert!(fine, "pacman {args:?}: {text}");
+    }
+
+    fn alpm(&self) -> Alpm {
+        let engine = engine().ok_or_else(|| EngineError::CannotStart("none".to_owned()));
+        Alpm::open(Path::new("/"), Some(&self.conf()), None, engine).unwrap().expect("there is pacman")
+    }
+
+    fn resolve(&self, order: &Order) -> Resolution {
+        let (engine, request) = self.alpm().change(Ask::Resolve(order.clone()), "", None).unwrap();
+        let before = self.state();
+        let reply = engine.ask(&request).unwrap();
+        assert_eq!(before, self.state(), "resolving changed something");
+        assert!(!self.lock().exists());
+        reply.resolution.expect("a resolution was asked for")
+    }
+
+    fn plan(&self, order: &Order) -> Plan {
+        match self.resolve(order) {
+            Resolution::Plan(plan) => *plan,
+            other => panic!("{order:?}: {other:?}"),
+        }
+    }
+
+    fn carry_out(&self, ask: Ask) -> (Result<Reply, EngineError>, Vec<Progress>, String) {
+        let (engine, request) = self.alpm().change(ask, "omg test 100%s", None).unwrap();
+        let mut events = Vec::new();
+        let said = Arc::new(Mutex::new(String::new()));
+        let heard = said.clone();
+        let reply = engine.apply(&request, &mut |progress| events.push(progress), move |line| {
+            heard.lock().unwrap().push_str(&format!("{line}\n"));
+        });
+        let said = said.lock().unwrap().clone();
+        assert!(!self.lock().exists(), "a lock is left over: {reply:?} {events:?} {said}");
+        (reply, events, said)
+    }
+
+    fn apply(&self, plan: &Plan) -> Vec<Progress> {
+        let (reply, events, said) = self.carry_out(Ask::Apply(Box::new(plan.clone())));
+        reply.unwrap_or_else(|error| panic!("{error}\n{said}\n{plan:#?}"));
+        events
+    }
+
+    /// Applies a plan that must be refused with nothing changed; returns why it was.
+    fn refused(&self, plan: &Plan) -> String {
+        let before = self.state();
+        let (reply, events, _) = self.carry_out(Ask::Apply(Box::new(plan.clone())));
+        assert_eq!(before, self.state(), "a refusal changed something");
+        assert!(!events.contains(&Progress::Changing));
+        match reply {
+            Err(EngineError::Failed(reason)) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Resolves and applies.
+    fn omg(&self, order: &Order) -> Plan {
+        let plan = self.plan(order);
+        self.apply(&plan);
+        plan
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.path().join("var/lib/pacman/db.lck")
+    }
+
+    /// Everything but caches, logs and sync databases; of the local database all but the time of installation.
+    fn state(&self) -> BTreeMap<String, String> {
+        let mut state = BTreeMap::new();
+        let mut open = vec![self.path()];
+        while let Some(folder) = open.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.strip_prefix(self.path()).unwrap().display().to_string();
+                if ["cache", "var/log", "var/lib/pacman/sync"].contains(&name.as_str()) {
+                    continue;
+                }
+                let metadata = fs::symlink_metadata(&path).unwrap();
+                let mut value = format!("{:o} ", metadata.permissions().mode());
+                if metadata.is_dir() {
+                    open.push(path);
+                } else {
+                    let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+                    let mut blocks: Vec<&str> = text.split("\n\n").collect();
+                    if name.ends_with("/desc") {
+                        blocks.retain(|block| !block.starts_with("%INSTALLDATE%"));
+                    }
+                    value.push_str(&blocks.join("\n\n"));
+                }
+                state.insert(name, value);
+            }
+        }
+        state
+    }
+
+    fn installed(&self) -> Vec<String> {
+        let (_, text) = self.pacman_with(&["-Q"]);
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path().join("var/log/pacman.log")).unwrap_or_default()
+    }
+}
+
+// -------------------------------------------------------------------------------------------------------------------- orders
+
+fn order(task: Task, names: &[&str]) -> Order {
+    let targets = names.iter().map(|name| target(name)).collect();
+    Order { task, targets, remove: Vec::new(), force: false }
+}
+
+/// `REPOSITORY/NAME=VERSION`.
+fn target(text: &str) -> Target {
+    let (repository, rest) = text.split_once('/').map_or((None, text), |(before, rest)| (Some(before), rest));
+    let (name, version) = rest.split_once('=').map_or((rest, None), |(name, version)| (name, Some(version)));
+    let own = |text: Option<&str>| text.map(str::to_owned);
+    Target { name: name.to_owned(), version: own(version), repository: own(repository), ..Target::default() }
+}
+
+const REMOVE: Task = Task::Remove { purge: false, recursive: false };
+const UPGRADE: Task = Task::Upgrade { full: true };
+
+fn steps(plan: &Plan) -> Vec<(Action, &str, &Why)> {
+    plan.steps.iter().map(|step| (step.action, step.name.as_str(), &step.why)).collect()
+}
+
+fn step<'a>(plan: &'a Plan, name: &str) -> &'a Step {
+    plan.steps.iter().find(|step| step.name == name).unwrap_or_else(|| panic!("no {name}: {plan:#?}"))
+}
+
+fn same(ours: &Root<'_>, theirs: &Root<'_>) {
+    let (ours, theirs) = (ours.state(), theirs.state());
+    for (name, value) in &theirs {
+        assert_eq!(ours.get(name), Some(value), "{name}");
+    }
+    let more: Vec<_> = ours.keys().filter(|name| !theirs.contains_key(*name)).collect();
+    assert!(more.is_empty(), "only with omg: {more:?}");
+}
+
+/// Two roots with the repository's databases and these packages.
+fn twins<'w>(world: &'w World, options: &str, packages: &[&str]) -> (Root<'w>, Root<'w>) {
+    let pair = (world.root("ours", options), world.root("theirs", options));
+    for root in [&pair.0, &pair.1] {
+        root.pacman(&["-Sy"]);
+        if !packages.is_empty() {
+            root.pacman(&[&["-S"], packages].concat());
+        }
+    }
+    same(&pair.0, &pair.1);
+    pair
+}
+
+fn resync(pair: &(Root<'_>, Root<'_>)) {
+    pair.1.pacman(&["-Syy"]);
+    let (reply, events, said) = pair.0.carry_out(Ask::Sync { force: true });
+    reply.unwrap_or_else(|error| panic!("{error} {said}"));
+    assert!(events.iter().any(|e| matches!(e, Progress::Fetching { what, .. } if what == "test.db")), "{events:?}");
+    let database = |root: &Root<'_>| fs::read(root.path().join("var/lib/pacman/sync/test.db")).unwrap();
+    assert_eq!(database(&pair.0), database(&pair.1));
+}
+
+const APP: Made = made("app", "1.0-1", &["depend = lib>=1", "optdepend = extra: for more"]);
+const LIB: Made = made("lib", "1.0-1", &[]);
+
+// --------------------------------------------------------------------------------------------------------------------- cases
+
+#[test]
+fn install_with_a_dependency() {
+    let Some(world) = World::new("install_with_a_dependency") else { return };
+    world.publish(&[APP, LIB]);
+    let (ours, theirs) = twins(&world, "", &[]);
+    let plan = ours.plan(&order(Task::Install, &["app"]));
+    let needed = Why::NeededBy("app".into());
+    assert_eq!(steps(&plan), [(Action::Install, "app", &Why::Asked), (Action::Install, "lib", &needed)]);
+    let (app, lib) = (step(&plan, "app"), step(&plan, "lib"));
+    assert_eq!((app.reason, lib.reason), (Reason::Explicit, Reason::Dependency));
+    assert_eq!((app.signed, app.repository.as_str(), app.sha256.len()), (Some(true), "test", 64));
+    assert_eq!((plan.disk_bytes, plan.decider.starts_with("libalpm ")), (8192, true));
+    assert_eq!(plan.download_bytes, (APP.archive().len() + LIB.archive().len()) as u64);
+    let events = ours.apply(&plan);
+    let changing = events.iter().position(|event| *event == Progress::Changing).expect("it changed something");
+    let is_work = |e: &Progress| matches!(e, Progress::Working { what, .. } if what == "installing lib");
+    assert!(events.iter().position(is_work).unwrap() > changing, "{events:?}");
+    theirs.pacman(&["-S", "app"]);
+    same(&ours, &theirs);
+    let log = ours.log();
+    assert!(log.contains("[OMG] Running 'omg test 100%s'") && log.contains("[ALPM] installed lib (1.0-1)"), "{log}");
+    // omg's own reader of the log knows the command.
+    let mut found = Vec::new();
+    ours.alpm().read_logs(&[log], &jiff::tz::TimeZone::UTC, &mut |transaction, _| found.push(transaction));
+    assert_eq!(found.last().map(|transaction| transaction.command.as_str()), Some("omg test 100%s"));
+    // What is there is left alone; a dependency becomes asked for.
+    assert!(ours.plan(&order(Task::Install, &["app"])).is_empty());
+    let plan = ours.omg(&order(Task::Install, &["lib"]));
+    let marked = Marked { name: "lib".into(), arch: String::new(), mark: Mark::Explicit };
+    assert_eq!((plan.steps.len(), &plan.marks), (0, &vec![marked]));
+    theirs.pacman(&["-D", "--asexplicit", "lib"]);
+    same(&ours, &theirs);
+    let plan = ours.omg(&order(Task::Mark(Mark::Auto), &["lib", "app"]));
+    assert_eq!(plan.marks.len(), 2);
+    theirs.pacman(&["-D", "--asdeps", "lib", "app"]);
+    same(&ours, &theirs);
+    assert!(ours.plan(&order(Task::Mark(Mark::Auto), &["lib"])).is_empty());
+    assert!(matches!(ours.resolve(&order(Task::Mark(Mark::Held), &["lib"])), Resolution::Impossible(_)));
+    assert!(matches!(ours.resolve(&order(Task::Mark(Mark::Auto), &["none"])), Resolution::Unknown(_)));
+    ours.omg(&order(Task::Mark(Mark::Explicit), &["app"]));
+    theirs.pacman(&["-D", "--asexplicit", "app"]);
+    // Fetched already.
+    assert_eq!(ours.omg(&order(Task::Reinstall, &["app"])).download_bytes, 0);
+    theirs.pacman(&["-S", "app"]);
+    same(&ours, &theirs);
+}
+
+#[test]
+fn upgrade_everything() {
+    let Some(world) = World::new("upgrade_everything") else { return };
+    let old = [
+        APP,
+        LIB,
+        made("epoch", "9.0-1", &[]),
+        made("old-name", "1-1", &[]),
+        made("held", "1-1", &[]),
+        made("grouped", "1-1", &["group = g"]),
+        made("foe", "1-1", &[]),
+        made("grows", "1-1", &[]),
+    ];
+    world.publish(&old);
+    let names = ["app", "epoch", "old-name", "held", "grouped", "foe", "grows"];
+    let pair = twins(&world, "IgnorePkg = held\nIgnoreGroup = g", &names);
+    world.publish(&[
+        made("app", "2.0-1", &["depend = lib>=2"]),
+        made("lib", "2.0-1", &[]),
+        made("epoch", "1:1.0-1", &[]),
+        made("new-name", "2-1", &["replaces = old-name", "conflict = old-name", "provides = old-name"]),
+        made("held", "2-1", &[]),
+        made("grouped", "2-1", &["group = g"]),
+        made("grows", "2-1", &["conflict = foe", "depend = fresh"]),
+        made("fresh", "1-1", &[]),
+    ]);
+    resync(&pair);
+    let (ours, theirs) = pair;
+    let plan = ours.plan(&order(UPGRADE, &[]));
+    let gone = (Why::ReplacedBy("new-name".into()), Why::ConflictsWith("grows".into()), Why::NeededBy("grows".into()));
+    assert_eq!(
+        steps(&plan),
+        [
+            (Action::Install, "fresh", &gone.2),
+            (Action::Install, "new-name", &Why::Newer),
+            (Action::Upgrade, "app", &Why::Newer),
+            (Action::Upgrade, "epoch", &Why::Newer),
+            (Action::Upgrade, "grows", &Why::Newer),
+            (Action::Upgrade, "lib", &Why::Newer),
+            (Action::Remove, "foe", &gone.1),
+            (Action::Remove, "old-name", &gone.0),
+        ]
+    );
+    let kept: Vec<_> = plan.kept.iter().map(|kept| (kept.name.as_str(), kept.why.as_str())).collect();
+    assert_eq!(kept, [("grouped", "held by IgnoreGroup"), ("held", "held by IgnorePkg")]);
+    ours.apply(&plan);
+    // pacman's own --noconfirm answers the conflict with no; as omg does it, it is asked for beforehand.
+    let (_, text) = theirs.pacman_with(&["-Su", "--ask", "4"]);
+    same(&ours, &theirs);
+    assert!(ours.log().contains("[OMG] starting full system upgrade"), "{text}");
+    assert!(ours.plan(&order(UPGRADE, &[])).is_empty());
+}
+
+#[test]
+fn a_partial_upgrade_is_forced_or_not_done() {
+    let Some(world) = World::new("a_partial_upgrade_is_forced_or_not_done") else { return };
+    world.publish(&[APP, LIB]);
+    let pair = twins(&world, "", &["app"]);
+    world.publish(&[made("app", "2.0-1", &["depend = lib"]), made("lib", "2.0-1", &[])]);
+    resync(&pair);
+    let (ours, theirs) = pair;
+    let mut one = order(UPGRADE, &["lib"]);
+    let Resolution::Impossible(why) = ours.resolve(&one) else { panic!("possible") };
+    assert!(why[0].contains("partial upgrade"), "{why:?}");
+    one.force = true;
+    let plan = ours.omg(&one);
+    assert_eq!(step(&plan, "lib").reason, Reason::Dependency);
+    theirs.pacman(&["-S", "lib"]);
+    same(&ours, &theirs);
+}
+
+#[test]
+fn removals() {
+    let Some(world) = World::new("removals") else { return };
+    let more = made("other", "1-1", &["depend = lib", "group = g"]);
+    let backup = made("conf", "1-1", &["backup = etc/conf"]).with(&[("etc/conf", "as shipped\n")]);
+    let shared = made("chain", "1-1", &["depend = link"]);
+    world.publish(&[APP, LIB, more, backup, shared, made("link", "1-1", &["depend = end"]), made("end", "1-1", &[])]);
+    let (ours, theirs) = twins(&world, "HoldPkg = ho*", &["app", "other", "conf", "chain"]);
+    // Needed by others: a sentence for each of them.
+    let Resolution::Impossible(why) = ours.resolve(&order(REMOVE, &["lib"])) else { panic!("possible") };
+    assert_eq!(why, ["lib is needed by app", "lib is needed by other"]);
+    assert!(!theirs.pacman_with(&["-R", "lib"]).0);
+    // Alone, which leaves its dependency.
+    let plan = ours.omg(&order(REMOVE, &["other"]));
+    assert_eq!((steps(&plan), &plan.orphaned[..]), (vec![(Action::Remove, "other", &Why::Asked)], &[][..]));
+    theirs.pacman(&["-R", "other"]);
+    same(&ours, &theirs);
+    let plan = ours.plan(&order(REMOVE, &["app"]));
+    assert_eq!(plan.orphaned, ["lib"]);
+    // With what only it needed.
+    let plan = ours.omg(&order(Task::Remove { purge: false, recursive: true }, &["app"]));
+    assert_eq!(steps(&plan), [(Action::Remove, "app", &Why::Asked), (Action::Remove, "lib", &Why::Unneeded)]);
+    theirs.pacman(&["-Rs", "app"]);
+    same(&ours, &theirs);
+    // A changed backup file is kept beside, and with purge it is not.
+    for (purge, args) in [(false, ["-R", "conf"]), (true, ["-Rn", "conf"])] {
+        for root in [&ours, &theirs] {
+            root.pacman_with(&["-S", "--needed", "conf"]);
+            fs::write(root.path().join("etc/conf"), "changed\n").unwrap();
+        }
+        let plan = ours.omg(&order(Task::Remove { purge, recursive: false }, &["conf"]));
+        assert_eq!(step(&plan, "conf").action, if purge { Action::Purge } else { Action::Remove });
+        theirs.pacman(&args);
+        same(&ours, &theirs);
+        assert!(ours.path().join("etc/conf.pacsave").exists());
+        if purge {
+            break;
+        }
+    }
+    // Orphans, all the way down.
+    for root in [&ours, &theirs] {
+        root.pacman(&["-R", "chain"]);
+    }
+    let plan = ours.omg(&order(Task::Autoremove { purge: false }, &[]));
+    assert_eq!(steps(&plan), [(Action::Remove, "end", &Why::Unneeded), (Action::Remove, "link", &Why::Unneeded)]);
+    loop {
+        let (_, orphans) = theirs.pacman_with(&["-Qdtq"]);
+        let names: Vec<&str> = orphans.lines().collect();
+        if names.is_empty() {
+            break;
+        }
+        theirs.pacman(&[&["-R"], &names[..]].concat());
+    }
+    same(&ours, &theirs);
+    assert!(ours.plan(&order(Task::Autoremove { purge: false }, &[])).is_empty());
+    let Resolution::Unknown(missing) = ours.resolve(&order(REMOVE, &["app", "nonsense"])) else { panic!("known") };
+    assert_eq!(missing.iter().map(|m| m.not_installed).collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn held_packages_go_only_by_force() {
+    let Some(world) = World::new("held_packages_go_only_by_force") else { return };
+    world.publish(&[LIB]);
+    let (ours, theirs) = twins(&world, "HoldPkg = li*", &["lib"]);
+    let mut gone = order(REMOVE, &["lib"]);
+    assert!(matches!(ours.resolve(&gone), Resolution::Impossible(why) if why[0].starts_with("lib is held")));
+    gone.force = true;
+    ours.omg(&gone);
+    // pacman asks the person, and takes --noconfirm for a no.
+    theirs.configure("");
+    theirs.pacman(&["-R", "lib"]);
+    same(&ours, &theirs);
+}
+
+#[test]
+fn backup_files_of_an_upgrade() {
+    let Some(world) = World::new("backup_files_of_an_upgrade") else { return };
+    const BACKUP: &[&str] = &["backup = etc/a", "backup = etc/b"];
+    world.publish(&[made("conf", "1-1", BACKUP).with(&[("etc/a", "old\n"), ("etc/b", "old\n"), ("etc/c", "old\n")])]);
+    let pair = twins(&world, "NoUpgrade = etc/c\nNoExtract = etc/d", &["conf"]);
+    let new = [("etc/a", "new\n"), ("etc/b", "new\n"), ("etc/c", "new\n"), ("etc/d", "new\n")];
+    for root in [&pair.0, &pair.1] {
+        fs::write(root.path().join("etc/a"), "mine\n").unwrap();
+    }
+    const NEW: &[(&str, &str)] = &[("etc/a", "new\n"), ("etc/b", "new\n"), ("etc/c", "new\n"), ("etc/d", "new\n")];
+    assert_eq!(new, NEW);
+    world.publish(&[made("conf", "2-1", BACKUP).with(NEW)]);
+    resync(&pair);
+    let (ours, theirs) = pair;
+    let events = ours.apply(&ours.plan(&order(UPGRADE, &[])));
+    theirs.pacman(&["-Su"]);
+    same(&ours, &theirs);
+    assert!(ours.path().join("etc/a.pacnew").exists() && ours.path().join("etc/c.pacnew").exists());
+    assert!(!ours.path().join("etc/d").exists());
+    let told = |name: &str| events.iter().any(|e| matches!(e, Progress::Warning { text } if text.contains(name)));
+    assert!(told("etc/a.pacnew"), "{events:?}");
+}
+
+#[test]
+fn downgrades_and_versions() {
+    let Some(world) = World::new("downgrades_and_versions") else { return };
+    world.publish(&[APP, LIB]);
+    let pair = twins(&world, "", &["app"]);
+    world.publish(&[made("app", "2.0-1", &["depend = lib>=1"]), made("lib", "2.0-1", &[])]);
+    resync(&pair);
+    let (ours, theirs) = pair;
+    ours.omg(&order(UPGRADE, &[]));
+    theirs.pacman(&["-Su"]);
+    same(&ours, &theirs);
+    let Resolution::Unknown(missing) = ours.resolve(&order(Task::Install, &["app=7-1"])) else { panic!("known") };
+    assert_eq!(
+        (missing[0].target.as_str(), &missing[0].versions[..]),
+        ("app=7-1", &["2.0-1".into(), "1.0-1".into()][..])
+    );
+    // From the cache, by version; what is older without one.
+    for (target, file) in [("lib=1.0-1", LIB.file()), ("app", APP.file())] {
+        let plan = ours.omg(&order(Task::Downgrade, &[target]));
+        assert_eq!((plan.steps.len(), plan.steps[0].action), (1, Action::Downgrade));
+        assert_eq!((plan.steps[0].signed, plan.steps[0].download_bytes), (Some(true), 0));
+        theirs.pacman(&["-U", theirs.path().join("cache").join(file).to_str().unwrap()]);
+        same(&ours, &theirs);
+    }
+    let plan = ours.omg(&order(Task::Install, &["test/app=2.0"]));
+    assert_eq!((plan.steps[0].action, plan.steps[0].repository.as_str()), (Action::Upgrade, "test"));
+    theirs.pacman(&["-S", "test/app"]);
+    same(&ours, &theirs);
+    let Resolution::Unknown(missing) = ours.resolve(&order(Task::Install, &["other/app"])) else { panic!("known") };
+    assert_eq!(missing[0].target, "other/app");
+}
+
+#[test]
+fn a_file_groups_and_virtual_packages() {
+    let Some(world) = World::new("a_file_groups_and_virtual_packages") else { return };
+    world.publish(&[
+        made("a", "1-1", &["group = g", "provides = single"]),
+        made("b", "1-1", &["group = g", "provides = virtual=2"]),
+        made("c", "1-1", &["provides = virtual=3"]),
+        made("user", "1-1", &["depend = virtual"]),
+        LIB,
+    ]);
+    let (ours, theirs) = twins(&world, "", &[]);
+    let choice = |order: &Order| match ours.resolve(order) {
+        Resolution::Choice { name, packages } => (name, packages.join(" ")),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(choice(&order(Task::Install, &["g"])), ("g".into(), "a b".into()));
+    assert_eq!(choice(&order(Task::Install, &["virtual"])), ("virtual".into(), "b c".into()));
+    assert_eq!(choice(&order(Task::Install, &["user"])), ("virtual".into(), "b c".into()));
+    let mut chosen = order(Task::Install, &["user", "c"]);
+    chosen.targets[1].reason = Some(Reason::Dependency);
+    let plan = ours.omg(&chosen);
+    assert_eq!(step(&plan, "c").reason, Reason::Dependency);
+    theirs.pacman(&["-S", "--asdeps", "c"]);
+    theirs.pacman(&["-S", "user"]);
+    same(&ours, &theirs);
+    // Only one provides it.
+    ours.omg(&order(Task::Install, &["single"]));
+    theirs.pacman(&["-S", "single"]);
+    ours.omg(&order(Task::Install, &["b"]));
+    theirs.pacman(&["-S", "b"]);
+    same(&ours, &theirs);
+    assert_eq!(choice(&order(REMOVE, &["g"])), ("g".into(), "a b".into()));
+    ours.omg(&order(REMOVE, &["a", "b"]));
+    theirs.pacman(&["-R", "g"]);
+    same(&ours, &theirs);
+    // An archive on this machine, and a dependency of it from the repository.
+    let local = world.at("own-1-1-any.pkg.tar.zst");
+    fs::write(&local, made("own", "1-1", &["depend = lib"]).archive()).unwrap();
+    let mut file = order(Task::Install, &["./own"]);
+    file.targets[0].file = Some(local.clone());
+    let plan = ours.plan(&file);
+    let own = step(&plan, "own");
+    assert_eq!((own.signed, own.repository.as_str(), own.reason), (Some(false), "", Reason::Explicit));
+    assert_eq!(own.sha256, output(Command::new("sha256sum").arg(&local)).split(' ').next().unwrap());
+    assert_eq!((&own.why, &step(&plan, "lib").why), (&Why::Asked, &Why::NeededBy("own".into())));
+    ours.apply(&plan);
+    theirs.pacman(&["-U", local.to_str().unwrap()]);
+    same(&ours, &theirs);
+    // Another file of that name is another plan.
+    let plan = ours.plan(&file);
+    fs::write(&local, made("own", "1-1", &["depend = lib", "depend = c"]).archive()).unwrap();
+    let reason = ours.refused(&plan);
+    assert_eq!(reason, "the plan no longer holds: own differs: its archive is another one");
+}
+
+#[test]
+fn one_transaction_that_installs_and_removes() {
+    let Some(world) = World::new("one_transaction_that_installs_and_removes") else { return };
+    world.publish(&[APP, LIB, made("alone", "1-1", &[]), made("foe", "1-1", &["conflict = alone"])]);
+    let (ours, theirs) = twins(&world, "", &["alone"]);
+    let mut both = order(Task::Install, &["app"]);
+    both.remove.push(target("alone"));
+    let plan = ours.omg(&both);
+    assert_eq!(step(&plan, "alone").why, Why::Asked);
+    theirs.pacman(&["-S", "app"]);
+    theirs.pacman(&["-R", "alone"]);
+    same(&ours, &theirs);
+    // A conflict is a removal that the plan shows.
+    for root in [&ours, &theirs] {
+        root.pacman(&["-S", "alone"]);
+    }
+    let plan = ours.omg(&order(Task::Install, &["foe"]));
+    assert_eq!(step(&plan, "alone").why, Why::ConflictsWith("foe".into()));
+    theirs.pacman(&["-S", "foe", "--ask", "4"]);
+    same(&ours, &theirs);
+    ours.omg(&order(REMOVE, &["foe"]));
+    let Resolution::Impossible(why) = ours.resolve(&order(Task::Install, &["foe", "alone"])) else {
+        panic!("possible")
+    };
+    assert!(why[0].contains("cannot be installed together"), "{why:?}");
+}
+
+#[test]
+fn what_cannot_be_is_said_in_sentences() {
+    let Some(world) = World::new("what_cannot_be_is_said_in_sentences") else { return };
+    world.publish(&[
+        APP,
+        LIB,
+        made("lost", "1-1", &["depend = nowhere>2"]),
+        made("newlib", "2-1", &["conflict = lib"]),
+    ]);
+    let (ours, _) = twins(&world, "", &["app"]);
+    let why = |names: &[&str]| match ours.resolve(&order(Task::Install, names)) {
+        Resolution::Impossible(why) => why,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(why(&["lost"]), ["lost needs nowhere>2, which nothing offers"]);
+    assert_eq!(why(&["newlib"]), ["lib would make way for newlib, and is needed by app"]);
+    let Resolution::Unknown(missing) = ours.resolve(&order(Task::Install, &["nothing"])) else { panic!("known") };
+    assert_eq!((missing[0].target.as_str(), missing[0].versions.len()), ("nothing", 0));
+}
+
+#[test]
+fn file_conflicts_are_refused_whole() {
+    let Some(world) = World::new("file_conflicts_are_refused_whole") else { return };
+    const BIN: &[(&str, &str)] = &[("usr/bin/tool", "tool\n")];
+    world.publish(&[made("one", "1-1", &[]).with(BIN), made("two", "1-1", &["depend = lib"]).with(BIN), LIB]);
+    let (ours, theirs) = twins(&world, "", &["one"]);
+    let reason = ours.refused(&ours.plan(&order(Task::Install, &["two"])));
+    assert!(
+        reason.contains("two: ") && reason.contains("usr/bin/tool exists in filesystem (owned by one)"),
+        "{reason}"
+    );
+    assert!(!theirs.pacman_with(&["-S", "two"]).0);
+    same(&ours, &theirs);
+    ours.omg(&order(REMOVE, &["one"]));
+    let reason = ours.refused(&ours.plan(&order(Task::Install, &["one", "two"])));
+    assert!(
+        reason.contains("usr/bin/tool is in one and in two") || reason.contains("is in two and in one"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn bad_signatures_and_altered_archives_change_nothing() {
+    let Some(world) = World::new("bad_signatures_and_altered_archives_change_nothing") else { return };
+    let all = [made("stranger", "1-1", &[])];
+    world.publish_signed_by("stranger", &all);
+    let (ours, theirs) = twins(&world, "", &[]);
+    let install = |name: &str| ours.plan(&order(Task::Install, &[name]));
+    let both_refuse = |name: &str| {
+        let reason = ours.refused(&install(name));
+        assert!(!theirs.pacman_with(&["-S", name]).0);
+        same(&ours, &theirs);
+        reason
+    };
+    // A key that nobody knows.
+    let reason = both_refuse("stranger");
+    assert!(reason.contains("the key ") && reason.contains(" is not trusted here"), "{reason}");
+    // An archive that is not the one that was signed.
+    world.publish(&[made("altered", "1-1", &[]), made("swapped", "1-1", &[])]);
+    resync(&(world.root("ours", ""), world.root("theirs", "")));
+    let path = world.at("repo").join("altered-1-1-any.pkg.tar.zst");
+    let mut bytes = fs::read(&path).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let reason = both_refuse("altered");
+    assert!(reason.contains("altered: signature from") && reason.contains("is invalid"), "{reason}");
+    // The right bytes under another's signature.
+    let path = world.at("repo").join("swapped-1-1-any.pkg.tar.zst");
+    fs::write(&path, made("other", "1-1", &[]).archive()).unwrap();
+    both_refuse("swapped");
+    // A truncated one.
+    fs::write(&path, &made("swapped", "1-1", &[]).archive()[..100]).unwrap();
+    both_refuse("swapped");
+    // A database that a stranger signed is not taken, by neither.
+    world.sign("stranger", &world.at("repo/test.db"));
+    let (reply, ..) = ours.carry_out(Ask::Sync { force: true });
+    let Err(EngineError::Failed(reason)) = reply else { panic!("{reply:?}") };
+    assert!(reason.contains("the database of test cannot be trusted"), "{reason}");
+    assert!(!theirs.pacman_with(&["-Syy"]).0);
+}
+
+#[test]
+fn a_plan_that_no_longer_holds_is_refused() {
+    let Some(world) = World::new("a_plan_that_no_longer_holds_is_refused") else { return };
+    world.publish(&[APP, LIB]);
+    let pair = twins(&world, "", &[]);
+    let plan = pair.0.plan(&order(Task::Install, &["app"]));
+    world.publish(&[APP, made("lib", "1.5-1", &[])]);
+    resync(&pair);
+    let (ours, _) = pair;
+    assert_eq!(
+        ours.refused(&plan),
+        "the plan no longer holds: it would install lib 1.5-1 rather than install lib 1.0-1"
+    );
+    let plan = ours.plan(&order(Task::Install, &["app"]));
+    for (change, said) in [
+        (Box::new(|plan: &mut Plan| _ = plan.steps.pop()) as Box<dyn Fn(&mut Plan)>, "it would also install lib 1.5-1"),
+        (Box::new(|plan: &mut Plan| plan.steps[0].sha256.clear()), "app differs: its archive is another one"),
+        (Box::new(|plan: &mut Plan| plan.steps[1].reason = Reason::Explicit), "lib differs: what it counts as"),
+        (Box::new(|plan: &mut Plan| plan.steps[0].name = "else".into()), "it would not install else 1.0-1 any more"),
+    ] {
+        let mut bent = plan.clone();
+        change(&mut bent);
+        assert_eq!(ours.refused(&bent), format!("the plan no longer holds: {said}"));
+    }
+    // Fetching beforehand changes nothing but what is left to fetch.
+    let (reply, events, _) = ours.carry_out(Ask::Download(Box::new(plan.clone())));
+    reply.unwrap();
+    assert!(!events.contains(&Progress::Changing) && ours.installed().is_empty());
+    assert!(ours.path().join("cache").join(APP.file()).exists());
+    ours.apply(&plan);
+    assert_eq!(ours.installed(), ["app 1.0-1", "lib 1.5-1"]);
+    // A plan that only removes has nothing to fetch, and removes nothing meanwhile.
+    let plan = ours.plan(&order(REMOVE, &["app"]));
+    ours.carry_out(Ask::Download(Box::new(plan))).0.unwrap();
+    assert_eq!(ours.installed().len(), 2);
+}
+
+#[test]
+fn a_held_lock_is_named_and_stays() {
+    let Some(world) = World::new("a_held_lock_is_named_and_stays") else { return };
+    world.publish(&[LIB]);
+    let (ours, _) = twins(&world, "", &[]);
+    let plan = ours.plan(&order(Task::Install, &["lib"]));
+    fs::write(ours.lock(), "").unwrap();
+    for ask in [Ask::Apply(Box::new(plan)), Ask::Sync { force: false }] {
+        let (engine, request) = ours.alpm().change(ask, "", None).unwrap();
+        let Err(EngineError::Failed(reason)) = engine.apply(&request, &mut |_| {}, |_| {}) else { panic!("applied") };
+        assert!(reason.contains("locked") && reason.contains("var/lib/pacman/db.lck"), "{reason}");
+        assert!(ours.lock().exists(), "another's lock is gone");
+    }
+}
