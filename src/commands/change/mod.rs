@@ -3,7 +3,8 @@
 mod hand_over;
 mod view;
 
-pub use hand_over::{apply, apply_command};
+pub use hand_over::{apply, apply_command, hand_over};
+pub use view::afterwards;
 
 use super::reply::{Remark, Reply};
 use super::{Ctx, unknown};
@@ -90,8 +91,8 @@ pub fn carry(ctx: &Ctx, matches: &ArgMatches, world: &World, source: Source, mut
             return Err(Hinted::new(Exit::Failed, "nothing was changed", "").into());
         }
     }
-    hand_over::hand_over(ctx, &text, &digest, &command)?;
-    let remarks = view::afterwards(&plan);
+    hand_over(ctx, source, &text, &digest, &command)?;
+    let remarks = afterwards(&plan);
     let answer = Answer { plan, digest, applied: true };
     Ok(Reply::new(answer, |_, _| String::new(), Exit::Found).with(remarks))
 }
@@ -115,7 +116,7 @@ fn judge(ctx: &Ctx, plan: &Plan, digest: &str, command: &str) -> Result<()> {
 }
 
 /// What was typed, for logs; the program by its name.
-fn typed() -> String {
+pub fn typed() -> String {
     let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
     ["omg".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }

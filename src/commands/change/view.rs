@@ -134,6 +134,9 @@ pub fn afterwards(plan: &Plan) -> Vec<Remark> {
     if !plan.orphaned.is_empty() && !matches!(plan.order.task, Task::Autoremove { .. }) {
         remarks.push(Remark::Hint("`omg autoremove` removes what nothing needs any more".to_owned()));
     }
+    if matches!(plan.order.task, Task::Sync { .. }) {
+        return vec![Remark::Note(format!("{}: up to date", plan.source.name()))];
+    }
     let done = match (plan.steps.len(), plan.marks.len()) {
         (0, marked) => format!("{marked} marked"),
         (1, _) => format!("{}: done", clean(&plan.steps[0].name)),
