@@ -25,15 +25,20 @@ struct Made {
     version: &'static str,
     more: &'static [&'static str],
     files: &'static [(&'static str, &'static str)],
+    script: &'static str,
 }
 
 const fn made(name: &'static str, version: &'static str, more: &'static [&'static str]) -> Made {
-    Made { name, version, more, files: &[] }
+    Made { name, version, more, files: &[], script: "" }
 }
 
 impl Made {
     const fn with(self, files: &'static [(&'static str, &'static str)]) -> Made {
         Made { files, ..self }
+    }
+
+    const fn running(self, script: &'static str) -> Made {
+        Made { script, ..self }
     }
 
     fn file(&self) -> String {
@@ -58,6 +63,9 @@ impl Made {
             archive.append_data(&mut header, path, text.unwrap_or_default().as_bytes()).unwrap();
         };
         add(".PKGINFO", Some(&info));
+        if !self.script.is_empty() {
+            add(".INSTALL", Some(self.script));
+        }
         let own = format!("usr/share/{}", self.name);
         let mut files: BTreeMap<String, Option<String>> = BTreeMap::new();
         files.insert(own, Some(self.version.to_owned()));
@@ -319,6 +327,25 @@ impl Root<'_> {
         plan
     }
 
+    /// A shell in it, for scriptlets and hooks: libalpm changes its root before it runs them.
+    fn add_shell(&self) {
+        let libraries = output(Command::new("ldd").arg("/bin/sh"));
+        let words = libraries.split_whitespace().filter(|word| word.starts_with('/'));
+        for path in words.chain(["/bin/sh"]) {
+            let to = self.path().join(path.trim_start_matches('/'));
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(path, to).unwrap();
+        }
+    }
+
+    fn hook(&self, name: &str, when: &str, exec: &str) {
+        let text = format!(
+            "[Trigger]\nOperation = Install\nOperation = Remove\nType = Package\nTarget = *\n\n\
+             [Action]\nDescription = the hook {name}\nWhen = {when}\nExec = {exec}\n"
+        );
+        fs::write(self.path().join(format!("hooks/{name}.hook")), text).unwrap();
+    }
+
     fn lock(&self) -> PathBuf {
         self.path().join("var/lib/pacman/db.lck")
     }
@@ -331,7 +358,9 @@ impl Root<'_> {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 let name = path.strip_prefix(self.path()).unwrap().display().to_string();
-                if ["cache", "var/log", "var/lib/pacman/sync"].contains(&name.as_str()) {
+                if ["cache", "var/log", "var/lib/pacman/sync", "lib", "lib64", "usr/lib", "bin", "hooks"]
+                    .contains(&name.as_str())
+                {
                     continue;
                 }
                 let metadata = fs::symlink_metadata(&path).unwrap();
@@ -886,4 +915,123 @@ fn a_held_lock_is_named_and_stays() {
         assert!(reason.contains("locked") && reason.contains("var/lib/pacman/db.lck"), "{reason}");
         assert!(ours.lock().exists(), "another's lock is gone");
     }
+}
+
+#[test]
+fn scriptlets_and_hooks() {
+    let Some(world) = World::new("scriptlets_and_hooks") else { return };
+    let script = "post_install() { echo said by $1; echo $1 >/installed; }\npre_remove() { echo $1 >/removed; }\n";
+    let fails = "post_install() { echo failing; exit 3; }\n";
+    world.publish(&[LIB.running(script), made("fails", "1-1", &["depend = lib"]).running(fails), APP]);
+    let (ours, theirs) = twins(&world, "", &[]);
+    for root in [&ours, &theirs] {
+        root.add_shell();
+        root.hook("after", "PostTransaction", "/bin/sh -c 'echo hooked >>/hooked; echo the hook speaks'");
+    }
+    let plan = ours.plan(&order(Task::Install, &["fails"]));
+    let (reply, events, said) = ours.carry_out(Ask::Apply(Box::new(plan)));
+    // As with pacman, a failing scriptlet stops nothing, and is told of.
+    reply.unwrap();
+    assert!(theirs.pacman_with(&["-S", "fails"]).0);
+    same(&ours, &theirs);
+    for word in ["said by 1.0-1", "failing", "the hook speaks", "command failed to execute correctly"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert!(ours.path().join("installed").exists() && ours.path().join("hooked").exists(), "{events:?}");
+    ours.omg(&order(Task::Remove { purge: false, recursive: true }, &["fails"]));
+    theirs.pacman(&["-Rs", "fails"]);
+    same(&ours, &theirs);
+    assert!(ours.path().join("removed").exists());
+    // One that fails beforehand, and is told to stop everything, does.
+    for root in [&ours, &theirs] {
+        root.hook("before", "PreTransaction", "/bin/sh -c 'exit 1'\nAbortOnFail");
+    }
+    let reason = ours.refused(&ours.plan(&order(Task::Install, &["lib"])));
+    assert!(reason.contains("failed to run transaction hooks"), "{reason}");
+    assert!(!theirs.pacman_with(&["-S", "lib"]).0);
+    same(&ours, &theirs);
+}
+
+/// The scriptlet and the downloader are children of whoever runs the transaction, so each can send it a signal just then.
+#[test]
+fn signals_leave_no_lock_and_nothing_half_done() {
+    let Some(world) = World::new("signals_leave_no_lock_and_nothing_half_done") else { return };
+    world.publish(&[APP, LIB.running("post_install() { kill -INT $PPID; }\n")]);
+    let (ours, theirs) = twins(&world, "", &[]);
+    for root in [&ours, &theirs] {
+        root.add_shell();
+    }
+    let plan = ours.plan(&order(Task::Install, &["app"]));
+    // While packages are fetched nothing has been changed, and nothing is.
+    for signal in ["INT", "TERM", "HUP"] {
+        ours.configure(&format!("XferCommand = /bin/sh -c 'kill -{signal} $PPID; exit 1'"));
+        let reason = ours.refused(&plan);
+        assert!(reason.contains("stopped by a signal before any package was changed"), "{reason}");
+    }
+    // While they are changed the one at hand is finished.
+    ours.configure("");
+    let (reply, events, _) = ours.carry_out(Ask::Apply(Box::new(plan)));
+    let Err(EngineError::Failed(reason)) = reply else { panic!("{reply:?}") };
+    assert!(reason.contains("stopped by a signal between two packages"), "{reason}");
+    assert!(events.contains(&Progress::Changing));
+    theirs.pacman_with(&["-S", "app"]);
+    same(&ours, &theirs);
+    assert_eq!(ours.installed(), ["lib 1.0-1"]);
+    // Asked once more, the rest is done.
+    ours.omg(&order(Task::Install, &["app"]));
+    theirs.pacman(&["-S", "app"]);
+    same(&ours, &theirs);
+}
+
+#[test]
+fn the_users_own_downloader() {
+    let Some(world) = World::new("the_users_own_downloader") else { return };
+    world.publish(&[APP, LIB]);
+    let script = world.at("fetch");
+    fs::write(&script, "test \"$3\" = 'a word' && exec cp \"${1#file://}\" \"$2\"\n").unwrap();
+    // pacman 6.0 does not ask it for a database's signature.
+    let option = format!("SigLevel = DatabaseNever\nXferCommand = /bin/sh {} %u %o 'a word'", script.display());
+    let (ours, theirs) = twins(&world, &option, &[]);
+    ours.omg(&order(Task::Install, &["app"]));
+    theirs.pacman(&["-S", "app"]);
+    same(&ours, &theirs);
+    // One that fails.
+    fs::write(&script, "exit 7\n").unwrap();
+    for root in [&ours, &theirs] {
+        fs::remove_file(root.path().join("cache").join(APP.file())).unwrap();
+    }
+    let reason = ours.refused(&ours.plan(&order(Task::Reinstall, &["app"])));
+    assert!(reason.contains("/bin/sh could not fetch file://") && reason.contains("exit status: 7"), "{reason}");
+}
+
+#[test]
+fn a_plan_needs_no_privilege() {
+    let test = "a_plan_needs_no_privilege";
+    let Some(world) = World::new(test) else { return };
+    let copy = world.at("omg-alpm");
+    let built = option_env!("CARGO_BIN_EXE_omg-alpm").map(PathBuf::from).filter(|path| path.is_file());
+    let (Some(built), true) = (built, Command::new("setpriv").arg("--version").output().is_ok()) else {
+        println!("skipped {test}: no engine of this build, or no setpriv");
+        return;
+    };
+    fs::copy(built, &copy).unwrap();
+    let wrapper = world.at("as-nobody");
+    let drop = "exec setpriv --reuid 65534 --regid 65534 --clear-groups";
+    let text = format!("#!/bin/sh\n{drop} {}\n", copy.display());
+    fs::write(&wrapper, text).unwrap();
+    output(Command::new("chmod").arg("755").arg(&wrapper));
+    world.publish(&[APP, LIB]);
+    // As Arch has it: packages are signed, databases are not, and the keys are nobody's secret.
+    let (ours, _) = twins(&world, "SigLevel = Required DatabaseNever", &["lib"]);
+    let wanted = ours.plan(&order(Task::Install, &["app"]));
+    let ask = Ask::Resolve(order(Task::Install, &["app"]));
+    let (_, request) = ours.alpm().change(ask, "", None).unwrap();
+    let reply = EngineCommand::at(&wrapper).ask(&request).unwrap();
+    assert_eq!(reply.resolution, Some(Resolution::Plan(Box::new(wanted.clone()))));
+    // And only a plan.
+    let (_, request) = ours.alpm().change(Ask::Apply(Box::new(wanted)), "", None).unwrap();
+    let Err(EngineError::Failed(reason)) = EngineCommand::at(&wrapper).apply(&request, &mut |_| {}, |_| {}) else {
+        panic!("applied by nobody");
+    };
+    assert!(reason.contains("cannot begin a transaction") || reason.contains("locked"), "{reason}");
 }

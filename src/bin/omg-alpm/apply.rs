@@ -229,15 +229,18 @@ fn attend(handle: &Alpm, request: &Request, report: &Report) -> Ear {
         fetching(name, &event, report, last);
     });
     if let Some(command) = request.values(key::XFER_COMMAND).next() {
-        handle.set_fetch_cb(command.to_owned(), |address, folder, force, command| {
-            match transfer(command, address, folder, force) {
+        handle.set_fetch_cb(
+            (command.to_owned(), ear.clone()),
+            |address, folder, force, (command, ear)| match transfer(command, address, folder, force) {
                 Ok(()) => alpm::FetchResult::Ok,
                 Err(error) => {
-                    say(&format!("{error:#}"));
+                    let text = format!("{error:#}");
+                    say(&text);
+                    ear.borrow_mut().errors.push(text);
                     alpm::FetchResult::Err
                 }
-            }
-        });
+            },
+        );
     }
     ear
 }
