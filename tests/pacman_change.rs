@@ -789,7 +789,8 @@ fn what_cannot_be_is_said_in_sentences() {
     world.publish(&[
         APP,
         LIB,
-        made("lost", "1-1", &["depend = nowhere>2"]),
+        made("lost", "1-1", &["depend = nowhere>2", "provides = lost.so"]),
+        made("above", "1-1", &["depend = lost.so"]),
         made("newlib", "2-1", &["conflict = lib"]),
     ]);
     let (ours, _) = twins(&world, "", &["app"]);
@@ -798,6 +799,10 @@ fn what_cannot_be_is_said_in_sentences() {
         other => panic!("{other:?}"),
     };
     assert_eq!(why(&["lost"]), ["lost needs nowhere>2, which nothing offers"]);
+    assert_eq!(
+        why(&["above"]),
+        ["lost needs nowhere>2, which nothing offers", "above needs lost.so: that is lost, which cannot be installed"]
+    );
     assert_eq!(why(&["newlib"]), ["lib would make way for newlib, and is needed by app"]);
     let Resolution::Unknown(missing) = ours.resolve(&order(Task::Install, &["nothing"])) else { panic!("known") };
     assert_eq!((missing[0].target.as_str(), missing[0].versions.len()), ("nothing", 0));
@@ -1033,5 +1038,54 @@ fn a_plan_needs_no_privilege() {
     let Err(EngineError::Failed(reason)) = EngineCommand::at(&wrapper).apply(&request, &mut |_| {}, |_| {}) else {
         panic!("applied by nobody");
     };
-    assert!(reason.contains("cannot begin a transaction") || reason.contains("locked"), "{reason}");
+    assert!(reason.contains("cannot make the lock file"), "{reason}");
+}
+
+/// What a rollback asks for: old versions from the cache, what was removed, what came to go, and every reason as it was.
+#[test]
+fn the_inverse_of_an_upgrade_in_one_transaction() {
+    let Some(world) = World::new("the_inverse_of_an_upgrade_in_one_transaction") else { return };
+    world.publish(&[APP, LIB, made("old-name", "1-1", &[])]);
+    let pair = twins(&world, "", &["app", "old-name"]);
+    let before = pair.0.state();
+    world.publish(&[
+        made("app", "2.0-1", &["depend = lib>=2", "depend = fresh"]),
+        made("lib", "1:0.5-1", &["provides = lib=2"]),
+        made("fresh", "1-1", &[]),
+        made("new-name", "2-1", &["replaces = old-name", "conflict = old-name"]),
+    ]);
+    resync(&pair);
+    let (ours, _) = pair;
+    ours.omg(&order(UPGRADE, &[]));
+    assert_eq!(ours.installed(), ["app 2.0-1", "fresh 1-1", "lib 1:0.5-1", "new-name 2-1"]);
+    let mut back = order(Task::Install, &["app=1.0-1", "lib=1.0-1", "old-name=1-1"]);
+    back.targets[1].reason = Some(Reason::Dependency);
+    back.remove = vec![target("new-name"), target("fresh")];
+    let plan = ours.omg(&back);
+    assert_eq!((plan.steps.len(), plan.download_bytes), (5, 0));
+    assert_eq!(before, ours.state());
+    // What the cache has lost is named, with what there is.
+    fs::remove_file(ours.path().join("cache").join(APP.file())).unwrap();
+    ours.pacman(&["-S", "app"]);
+    let Resolution::Unknown(missing) = ours.resolve(&back) else { panic!("known") };
+    assert_eq!((missing[0].target.as_str(), &missing[0].versions[..]), ("app=1.0-1", &["2.0-1".to_owned()][..]));
+}
+
+#[test]
+fn a_mirror_that_lies_about_a_size() {
+    let Some(world) = World::new("a_mirror_that_lies_about_a_size") else { return };
+    world.publish(&[LIB]);
+    let (ours, theirs) = twins(&world, "", &[]);
+    let path = world.at("repo").join(LIB.file());
+    let mut longer = fs::read(&path).unwrap();
+    longer.resize(longer.len() + (1 << 20), 0);
+    fs::write(&path, longer).unwrap();
+    let reason = ours.refused(&ours.plan(&order(Task::Install, &["lib"])));
+    assert!(reason.contains(&LIB.file()), "{reason}");
+    assert!(!theirs.pacman_with(&["-S", "lib"]).0);
+    same(&ours, &theirs);
+    // None at all.
+    fs::remove_file(&path).unwrap();
+    let reason = ours.refused(&ours.plan(&order(Task::Install, &["lib"])));
+    assert!(reason.contains("failed retrieving file") && reason.contains(&LIB.file()), "{reason}");
 }

@@ -4,7 +4,7 @@
 use crate::handle::{self, Ear};
 use crate::library;
 use crate::resolve::{self, invalid};
-use crate::stop::Watch;
+use crate::stop::{self, Watch};
 use alpm::{Alpm, AnyDownloadEvent, DownloadEvent, DownloadResult, Event, LogLevel, PackageReason, TransFlag};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use omg::backends::alpm::key;
@@ -27,7 +27,10 @@ pub type Report = Sender<Progress>;
 pub fn reporting<W: Write + Send>(answer: &mut Answer<W>, work: impl FnOnce(Report) -> Result<()>) -> Result<()> {
     let (report, heard) = mpsc::channel();
     thread::scope(|scope| {
-        scope.spawn(move || heard.into_iter().for_each(|progress| answer.event(&progress)));
+        scope.spawn(move || {
+            stop::not_here();
+            heard.into_iter().for_each(|progress| answer.event(&progress));
+        });
         work(report)
     })
 }
@@ -195,7 +198,7 @@ pub fn sync(request: &Request, force: bool, report: Report) -> Result<()> {
     let bad = invalid(&handle);
     drop(watch);
     match outcome {
-        Err(alpm::Error::HandleLock) => bail!("the package database is locked: {lock} exists"),
+        Err(alpm::Error::HandleLock) => Err(resolve::locked(&lock)),
         Err(error) => Err(failure(format!("cannot fetch the databases: {error}"), bad, &ear)),
         Ok(_) if !bad.is_empty() => Err(failure("databases were refused".to_owned(), bad, &ear)),
         Ok(_) => Ok(()),
