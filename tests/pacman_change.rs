@@ -81,7 +81,7 @@ impl Made {
     }
 
     /// Its entry in a repository's database.
-    fn entry(&self, size: usize, sha256: &str, signature: &str) -> String {
+    fn entry(&self, size: u64, sha256: &str, signature: &str) -> String {
         let mut text = format!(
             "%FILENAME%\n{}\n\n%NAME%\n{}\n\n%BASE%\n{1}\n\n%VERSION%\n{}\n\n%DESC%\nthe package {1}\n\n%CSIZE%\n{size}\n\n\
              %ISIZE%\n4096\n\n%SHA256SUM%\n{sha256}\n\n%ARCH%\nany\n\n%PACKAGER%\nNobody <n@example.org>\n\n%BUILDDATE%\n1700000000\n\n",
@@ -192,15 +192,23 @@ impl World {
     }
 
     fn publish_signed_by(&self, home: &str, packages: &[Made]) {
+        for package in packages {
+            let path = self.at("repo").join(package.file());
+            fs::write(&path, package.archive()).unwrap();
+            self.sign(home, &path);
+        }
+        self.publish_entries(packages);
+    }
+
+    /// Makes the database of archives and signatures that are there.
+    fn publish_entries(&self, packages: &[Made]) {
         let mut archive = tar::Builder::new(Vec::new());
         for package in packages {
             let path = self.at("repo").join(package.file());
-            let bytes = package.archive();
-            fs::write(&path, &bytes).unwrap();
-            self.sign(home, &path);
+            let size = fs::metadata(&path).unwrap().len();
             let sha256 = output(Command::new("sha256sum").arg(&path));
             let signature = output(Command::new("base64").arg("-w0").arg(path.with_extension("zst.sig")));
-            let text = package.entry(bytes.len(), sha256.split(' ').next().unwrap(), &signature);
+            let text = package.entry(size, sha256.split(' ').next().unwrap(), &signature);
             let mut header = tar::Header::new_gnu();
             header.set_size(text.len() as u64);
             header.set_mode(0o644);
@@ -208,7 +216,6 @@ impl World {
             archive.append_data(&mut header, name, text.as_bytes()).unwrap();
         }
         let path = self.at("repo/test.db");
-        // Beside the old one, which a root may have by its modification time.
         fs::write(&path, archive.into_inner().unwrap()).unwrap();
         self.sign("signer", &path);
     }
@@ -1088,4 +1095,30 @@ fn a_mirror_that_lies_about_a_size() {
     fs::remove_file(&path).unwrap();
     let reason = ours.refused(&ours.plan(&order(Task::Install, &["lib"])));
     assert!(reason.contains("failed retrieving file") && reason.contains(&LIB.file()), "{reason}");
+}
+
+#[test]
+fn an_expired_key_is_not_trusted() {
+    let Some(world) = World::new("an_expired_key_is_not_trusted") else { return };
+    // Of a past in which it was good.
+    let then = ["--faked-system-time", "20200101T000000", "--passphrase", ""];
+    let mut gpg = world.gpg("stranger");
+    output(gpg.args(then).args(["--quick-generate-key", "late <late@example.org>", "ed25519", "sign", "30d"]));
+    let public = world.gpg("stranger").args(["--export", "late@example.org"]).output().unwrap().stdout;
+    fs::write(world.at("late"), public).unwrap();
+    output(world.gpg("gnupg").arg("--import").arg(world.at("late")));
+    let listing = output(world.gpg("stranger").args(["--with-colons", "--list-keys", "late@example.org"]));
+    let print = listing.lines().find_map(|line| line.strip_prefix("fpr:")).unwrap().trim_matches(':').to_owned();
+    fs::write(world.at("trust"), format!("{print}:6:\n")).unwrap();
+    output(world.gpg("gnupg").arg("--import-ownertrust").arg(world.at("trust")));
+    world.publish(&[LIB]);
+    let path = world.at("repo").join(LIB.file());
+    let mut gpg = world.gpg("stranger");
+    output(gpg.args(then).args(["--local-user", "late@example.org", "--detach-sign"]).arg(&path));
+    world.publish_entries(&[LIB]);
+    let (ours, theirs) = twins(&world, "", &[]);
+    let reason = ours.refused(&ours.plan(&order(Task::Install, &["lib"])));
+    assert!(reason.contains("invalid or corrupted package"), "{reason}");
+    assert!(!theirs.pacman_with(&["-S", "lib"]).0);
+    same(&ours, &theirs);
 }
