@@ -352,3 +352,89 @@ fn what_cannot_be_done_changes_nothing_and_says_why() {
     assert!(talk(&output).contains("no trusted signature vouches for delta"), "{}", talk(&output));
     assert!(!omg.read("var/lib/dpkg/status").contains("Package: delta"));
 }
+
+#[test]
+fn each_transaction_is_taken_back_and_the_root_is_as_before() {
+    let Some([omg, _]) = Root::twins("each_transaction_is_taken_back_and_the_root_is_as_before") else { return };
+    let auto = |root: &Root| -> Vec<String> {
+        let text = root.read("var/lib/apt/extended_states");
+        let mut names: Vec<String> = (text.split("\n\n"))
+            .filter(|stanza| stanza.contains("Auto-Installed: 1"))
+            .map(|stanza| stanza.lines().next().unwrap_or_default().to_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    let state = |root: &Root| {
+        let mut state = root.state();
+        state.retain(|key, _| !key.starts_with("var/lib/apt/extended_states"));
+        (state, auto(root))
+    };
+    let done = |words: &str| {
+        let output = omg.omg(words);
+        assert!(output.status.success(), "{words}: {}", talk(&output));
+        talk(&output)
+    };
+    let nothing = state(&omg);
+    let mut snapshots = Vec::new();
+    for (at, words) in [
+        "install --yes alpha=1.0 beta=1.0",
+        "install --yes held=1.0",
+        "upgrade --yes",
+        "reinstall --yes beta",
+        "downgrade --yes held=1.0",
+        "install --yes gamma --as-dependency",
+        "install --yes epsilon",
+        "autoremove --yes",
+        "remove --yes --purge held",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let before = state(&omg);
+        done(words);
+        if words.starts_with("reinstall") {
+            assert_eq!(state(&omg), before, "{words}");
+            continue;
+        }
+        assert_ne!(state(&omg), before, "{words}");
+        done("rollback --yes");
+        assert_eq!(state(&omg), before, "after {words} and its rollback");
+        // What was taken back is done once more, for the next.
+        done(words);
+        done(&format!("snapshot create s{at}"));
+        snapshots.push((format!("s{at}"), state(&omg)));
+    }
+    // Back to each, from the last to the first and in leaps.
+    for (name, then) in snapshots.iter().rev().chain([&snapshots[4], &snapshots[0], &snapshots[6]]) {
+        omg.omg(&format!("snapshot restore --yes {name}"));
+        assert_eq!(state(&omg), *then, "{name}: {}", talk(&omg.omg(&format!("snapshot diff {name}"))));
+    }
+    // All at once, to before the first of them.
+    let first = talk(&omg.omg("history --all --json"));
+    let all: serde_json::Value = serde_json::from_str(&first).unwrap();
+    let ours = all.as_array().unwrap().iter().filter(|one| one["command"].as_str().unwrap().starts_with("omg "));
+    let oldest = ours.map(|one| one["started"].as_i64().unwrap()).min().unwrap();
+    let time = ok(Command::new("date").args(["-u", &format!("-d@{}", oldest - 1), "+%Y-%m-%dT%H:%M:%SZ"]));
+    done(&format!("rollback --yes --to {}", time.trim()));
+    assert_eq!(state(&omg), nothing);
+    let log = talk(&omg.omg("audit log --all"));
+    assert!(log.contains("rollback"), "{log}");
+    assert!(omg.omg("audit verify").status.success());
+    // What is nowhere any more is said, and nothing is done by halves.
+    done("install --yes gamma");
+    fs::remove_file(omg.path.join("srv/repo/gamma_1.0_all.deb")).unwrap();
+    let packages = omg.read("srv/repo/Packages");
+    assert!(packages.contains("gamma"));
+    done("remove --yes gamma");
+    let before = state(&omg);
+    let blamed = done("blame gamma");
+    assert!(blamed.contains("remove") && blamed.contains("by omg remove --yes gamma"), "{blamed}");
+    for entry in fs::read_dir(omg.path.join("var/cache/apt/archives")).unwrap().flatten() {
+        let _ = fs::remove_file(entry.path());
+    }
+    let output = omg.omg("rollback --yes");
+    assert_eq!(output.status.code(), Some(3), "{}", talk(&output));
+    assert!(talk(&output).contains("nothing was changed"), "{}", talk(&output));
+    assert_eq!(state(&omg), before);
+}

@@ -64,6 +64,9 @@ pub trait Backend: Send + Sync {
     /// family's own log, `scratch` a folder where the library may keep what it computed for the next time.
     fn change(&self, ask: Ask, command: &str, scratch: Option<&Path>) -> Result<(EngineCommand, Request), EngineError>;
 
+    /// An archive of just this version that lies on this machine, where the engine would not find it by itself.
+    fn archive(&self, name: &str, arch: &str, version: &str) -> Option<PathBuf>;
+
     /// The files that whoever changes packages holds a lock on, or that are there as long as somebody does.
     fn locks(&self) -> Vec<Lock>;
 

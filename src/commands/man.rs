@@ -65,7 +65,7 @@ fn shown_by_man(text: &str) -> bool {
 const DATE: &str = "2026-11-21";
 
 /// What a command's page says besides its options, by the command's name.
-const MORE: [(&str, &str); 16] = [
+const MORE: [(&str, &str); 19] = [
     ("omg", include_str!("man/omg.roff")),
     ("search", include_str!("man/search.roff")),
     ("info", include_str!("man/info.roff")),
@@ -74,6 +74,9 @@ const MORE: [(&str, &str); 16] = [
     ("owner", include_str!("man/owner.roff")),
     ("deps", include_str!("man/deps.roff")),
     ("why", include_str!("man/why.roff")),
+    ("install", include_str!("man/install.roff")),
+    ("rollback", include_str!("man/rollback.roff")),
+    ("snapshot", include_str!("man/snapshot.roff")),
     ("policy", include_str!("man/policy.roff")),
     ("audit", include_str!("man/audit.roff")),
     ("status", include_str!("man/status.roff")),

@@ -2,6 +2,7 @@
 
 mod audit;
 mod batch;
+mod blame;
 mod change;
 mod complete;
 mod completions;
@@ -19,8 +20,10 @@ mod policy;
 mod refresh;
 mod remove;
 mod reply;
+mod rollback;
 pub(crate) mod search;
 mod size;
+mod snapshot;
 mod status;
 mod units;
 mod upgrade;
@@ -92,6 +95,9 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "history", command: history::command, run: Run::Query(history::run) },
     Verb { name: "policy", command: policy::command, run: Run::Query(policy::run) },
     Verb { name: "audit", command: audit::command, run: Run::Query(audit::run) },
+    Verb { name: "blame", command: blame::command, run: Run::Query(blame::run) },
+    Verb { name: "rollback", command: rollback::command, run: Run::Change(rollback::run) },
+    Verb { name: "snapshot", command: snapshot::command, run: Run::Change(snapshot::run) },
     Verb { name: "status", command: status::command, run: Run::Query(status::run) },
     Verb { name: "batch", command: batch::command, run: Run::Print(batch::run) },
     Verb { name: "prompt", command: crate::prompt::command, run: Run::Print(crate::prompt::run) },

@@ -3,7 +3,7 @@
 //! WAL, so that a reader never waits for a writer. Every import is one transaction of the database: killed at any moment it has
 //! happened or has not.
 
-use crate::model::{Action, AuditHead, Change, Reason, Source, Transaction};
+use crate::model::{Action, AuditHead, Change, Plan, Reason, Source, Transaction};
 use anyhow::{Context, Result, bail};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, TransactionBehavior, params};
 use std::path::Path;
@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// What makes the tables of each version from those of the one before. A later omg changes older ones; an older omg leaves newer
 /// ones alone.
-const STEPS: [&str; 2] = [TABLES, AUDIT_HEAD];
+const STEPS: [&str; 3] = [TABLES, AUDIT_HEAD, PLANS];
 
 /// Never changed: there are journals that were made by it. What is new is a step of its own.
 const TABLES: &str = "
@@ -56,6 +56,20 @@ const AUDIT_HEAD: &str = "
         seq INTEGER PRIMARY KEY,
         hash TEXT NOT NULL
     );
+";
+
+/// What omg itself did, as it was planned; and states of the machine that a person wanted kept.
+const PLANS: &str = "
+    CREATE TABLE plans (
+        transaction_id INTEGER PRIMARY KEY REFERENCES transactions (id) ON DELETE CASCADE,
+        digest TEXT NOT NULL,
+        plan TEXT NOT NULL
+    );
+    CREATE TABLE snapshots (
+        name TEXT PRIMARY KEY,
+        taken INTEGER NOT NULL,
+        state TEXT NOT NULL
+    ) WITHOUT ROWID;
 ";
 
 /// A transaction with its number.
@@ -222,6 +236,64 @@ impl Journal {
             "SELECT id, source, started, ended, user, command, failure FROM transactions WHERE id = ?1",
         )?;
         query.query_row([id], recorded).optional()?.map(|row| self.whole(row)).transpose()
+    }
+
+    /// Transactions of a source that began then or later, newest first.
+    pub fn since(&self, source: Source, started: i64) -> Result<Vec<Recorded>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT id, source, started, ended, user, command, failure FROM transactions
+             WHERE source = ?1 AND started >= ?2 ORDER BY started DESC, id DESC",
+        )?;
+        let rows = query.query_map(params![source as i64, started], recorded)?;
+        rows.map(|row| self.whole(row?)).collect()
+    }
+
+    /// Keeps the plan of the newest transaction, which began at `started` or later, and what the logs do not tell of it: what the
+    /// packages that went counted as. False where there is none: nothing was changed.
+    pub fn attach(&mut self, source: Source, started: i64, plan: &Plan, digest: &str) -> Result<bool> {
+        let begun = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let newest = begun.query_row(
+            "SELECT id FROM transactions WHERE source = ?1 AND started >= ?2 ORDER BY started DESC, id DESC LIMIT 1",
+            params![source as i64, started],
+            |row| row.get::<_, i64>(0),
+        );
+        let Some(id) = newest.optional()? else { return Ok(false) };
+        begun.execute("INSERT OR REPLACE INTO plans VALUES (?1, ?2, ?3)", params![id, digest, plan.canonical()])?;
+        for step in &plan.steps {
+            begun.execute(
+                "UPDATE changes SET reason = ?4 WHERE transaction_id = ?1 AND name = ?2 AND arch = ?3 AND reason IS NULL",
+                params![id, step.name, step.arch, step.reason as i64],
+            )?;
+        }
+        begun.commit()?;
+        Ok(true)
+    }
+
+    /// The plan of a transaction that omg made.
+    pub fn plan(&self, id: i64) -> Result<Option<Plan>> {
+        let mut query = self.db.prepare_cached("SELECT plan FROM plans WHERE transaction_id = ?1")?;
+        let text = query.query_row([id], |row| row.get::<_, String>(0)).optional()?;
+        // One that an older omg wrote in another shape tells nothing.
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    /// Keeps a state under a name; false where the name is taken.
+    pub fn keep_snapshot(&self, name: &str, taken: i64, state: &str) -> Result<bool> {
+        let kept =
+            self.db.execute("INSERT OR IGNORE INTO snapshots VALUES (?1, ?2, ?3)", params![name, taken, state])?;
+        Ok(kept == 1)
+    }
+
+    /// Name, time and state of all that are kept, newest first.
+    pub fn snapshots(&self) -> Result<Vec<(String, i64, String)>> {
+        let mut query = self.db.prepare_cached("SELECT name, taken, state FROM snapshots ORDER BY taken DESC, name")?;
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// False where there is none of that name.
+    pub fn drop_snapshot(&self, name: &str) -> Result<bool> {
+        Ok(self.db.execute("DELETE FROM snapshots WHERE name = ?1", [name])? == 1)
     }
 
     fn whole(&self, mut recorded: Recorded) -> Result<Recorded> {

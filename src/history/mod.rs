@@ -2,6 +2,7 @@
 //!
 //! It knows neither logs nor package managers; `ops` brings what they tell.
 
+pub mod inverse;
 mod journal;
 
 pub use journal::{Journal, Log, Recorded};

@@ -106,6 +106,9 @@ pub struct Order {
     pub remove: Vec<Target>,
     /// Also where it makes a partial upgrade, which Arch does not support, or removes what the machine needs.
     pub force: bool,
+    /// The number of the oldest transaction that it takes back, where it is a rollback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_back: Option<i64>,
 }
 
 /// What became of an order.
@@ -256,6 +259,7 @@ mod tests {
                 targets: vec![target],
                 remove: Vec::new(),
                 force: false,
+                takes_back: None,
             },
             decider: "libapt-pkg 6.0.0".into(),
             steps: vec![step],

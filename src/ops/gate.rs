@@ -6,7 +6,7 @@ use crate::audit::policy::{Facts, Policy, Refusal, layers};
 use crate::history::Journal;
 use crate::index::Index;
 use crate::model::{Action, Field, Plan, Step};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use jiff::Timestamp;
 use std::fmt;
 use std::path::Path;
@@ -67,23 +67,20 @@ fn licenses(index: &Index, step: &Step) -> Result<Option<Vec<String>>> {
 /// The audit log and the journal's knowledge of it, in one folder.
 pub struct Ledger {
     log: AuditLog,
-    journal: Option<Journal>,
+    journal: Journal,
 }
 
 impl Ledger {
     /// Opens both; what has to be written down fails here, before it is done.
     pub fn open(folder: &Path) -> Result<Ledger> {
         let log = AuditLog::open(&folder.join(FILE_NAME))?;
-        let journal = Journal::open(&folder.join(JOURNAL)).context("the audit log is not known to the journal");
-        Ok(Ledger { log, journal: Some(journal?) })
+        Ok(Ledger { log, journal: Journal::open(&folder.join(JOURNAL))? })
     }
 
-    pub fn write(&self, event: &Event) -> Result<()> {
+    /// False where the journal remembers another entry of that number: the log was cut or replaced.
+    pub fn write(&self, event: &Event) -> Result<bool> {
         let head = self.log.append(event)?;
-        if let Some(journal) = &self.journal {
-            journal.keep_audit_head(&head)?;
-        }
-        Ok(())
+        self.journal.keep_audit_head(&head)
     }
 }
 
@@ -93,13 +90,13 @@ pub fn policy(root: &Path) -> Result<Policy> {
 }
 
 /// Writes down that the policy is another than it was.
-pub fn note_policy(ledger: &Ledger, folder: &Path, policy: &Policy) -> Result<()> {
+pub fn note_policy(ledger: &Ledger, folder: &Path, policy: &Policy) -> Result<bool> {
     let after = policy.digest();
     let before = latest_of(&folder.join(FILE_NAME), "policy-changed")?;
     let before = before.and_then(|entry| Some(entry.details.get("after")?.as_str()?.to_owned()));
     // No entry is one about no rules.
     let before = before.unwrap_or_else(|| Policy::default().digest());
-    if before == after { Ok(()) } else { ledger.write(&Event::PolicyChanged { before, after }) }
+    if before == after { Ok(true) } else { ledger.write(&Event::PolicyChanged { before, after }) }
 }
 
 /// A plan's changes as the audit log has them.

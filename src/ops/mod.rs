@@ -8,6 +8,7 @@ mod local;
 mod place;
 pub mod refresh;
 mod relate;
+pub mod restore;
 pub mod transact;
 mod world;
 

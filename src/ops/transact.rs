@@ -94,13 +94,20 @@ pub fn carry_out(place: &Place, text: &str, stated: &str, command: &str, report:
     }
     let changes = gate::changes(&plan);
     let done = perform(place, &plan, command, report);
-    ledger.write(&match &done {
+    let is_known = ledger.write(&match &done {
         Ok(()) => Event::PlanApplied { plan: plan_digest, backend, command: command_text, changes },
         Err(error) => {
             let error = format!("{error:#}");
             Event::PlanFailed { plan: plan_digest, backend, command: command_text, changes, error }
         }
     })?;
+    if let (Ok(()), Some(transaction)) = (&done, plan.order.takes_back) {
+        ledger.write(&Event::Rollback { transaction, plan: stated.to_owned() })?;
+    }
+    if !is_known {
+        let text = "the audit log was cut or replaced since omg last wrote to it: `omg audit verify` says where";
+        report(Report::Warning(text.to_owned()));
+    }
     done
 }
 
@@ -122,12 +129,16 @@ fn perform(place: &Place, plan: &Plan, command: &str, report: &mut dyn FnMut(Rep
     mark(plan.source, &plan.marks)
 }
 
-/// What the package manager's logs tell now goes into the journal, and the index is made again. Neither undoes what is done.
-pub fn record(place: &Place, report: &mut dyn FnMut(Report)) {
+/// What the package manager's logs tell now goes into the journal, with the plan, and the index is made again. Neither undoes what is
+/// done. `started` is when it was begun, in seconds since 1970.
+pub fn record(place: &Place, text: &str, started: i64, report: &mut dyn FnMut(Report)) {
     let recorded = || -> Result<()> {
         let world = World::open(place)?;
         let folder = place.state_folders().into_iter().next().context("there is no folder for the journal")?;
-        history::journal(&world, &place.root, &folder)?;
+        let (mut journal, _) = history::journal(&world, &place.root, &folder)?;
+        if let Ok(plan) = serde_json::from_str::<Plan>(text) {
+            journal.attach(plan.source, started, &plan, &digest(text))?;
+        }
         let folder = place.folders().into_iter().next().context("there is no folder for the index")?;
         refresh(place, &folder, Request::default(), &Silent)?;
         Ok(())

@@ -349,6 +349,11 @@ impl Backend for Alpm {
         Ok((engine, request))
     }
 
+    fn archive(&self, _: &str, _: &str, _: &str) -> Option<PathBuf> {
+        // libalpm's engine looks in the cache itself.
+        None
+    }
+
     fn locks(&self) -> Vec<Lock> {
         vec![Lock::Exists(self.database_path.join("db.lck"))]
     }

@@ -242,6 +242,15 @@ impl Backend for Apt {
         Ok((engine, request))
     }
 
+    fn archive(&self, name: &str, arch: &str, version: &str) -> Option<PathBuf> {
+        let folder = self.config.path("Dir::Cache::Archives")?;
+        let version = version.replace(':', "%3a");
+        let own = [self.native.as_str(), "all"];
+        let of_arch = |arch: &str| folder.join(format!("{name}_{version}_{arch}.deb"));
+        let archives = if arch.is_empty() { own.map(of_arch).to_vec() } else { vec![of_arch(arch)] };
+        archives.into_iter().find(|archive| archive.is_file())
+    }
+
     fn locks(&self) -> Vec<Lock> {
         ["lock-frontend", "lock"].map(|name| Lock::Held(self.places.admin.join(name))).into()
     }

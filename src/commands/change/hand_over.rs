@@ -13,6 +13,7 @@ use crate::sys::signals;
 use crate::ui::Stages;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Arg, ArgMatches, Command};
+use jiff::Timestamp;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
 
@@ -140,8 +141,11 @@ pub fn apply(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
         // Whoever listened may be gone; the work goes on.
         let _ = serde_json::to_string(&report).map(|line| drop(ctx.ui.print(&(line + "\n"))));
     };
+    let started = Timestamp::now().as_second();
     let done = transact::carry_out(&ctx.place, &plan, text("digest"), text("command"), &mut report);
-    transact::record(&ctx.place, &mut report);
+    if !done.as_ref().is_err_and(|error| error.is::<Refused>()) {
+        transact::record(&ctx.place, &plan, started, &mut report);
+    }
     let (last, exit) = match done {
         Ok(()) => (Report::Done, Exit::Found),
         Err(error) if error.is::<Refused>() => (Report::Refused(error.to_string()), Exit::Refused),

@@ -49,7 +49,7 @@ struct Answer {
 /// Plans what a command orders and, if that is wanted, has it done.
 pub fn run(ctx: &Ctx, matches: &ArgMatches, task: Task, targets: Vec<Target>) -> Result<Reply> {
     let force = matches.get_flag("force");
-    let order = Order { task, targets, remove: Vec::new(), force };
+    let order = Order { task, targets, remove: Vec::new(), force, takes_back: None };
     let world = World::open(&ctx.place)?;
     let source = family(ctx, &world, &order)?;
     carry(ctx, matches, &world, source, order)
