@@ -160,6 +160,8 @@ fn failure(error: String, lines: Vec<String>, ear: &Ear) -> anyhow::Error {
     }
     match details.is_empty() {
         true => anyhow!("{error}"),
+        // Which is what the library calls a failure that it has only told in its own words.
+        false if error == "unexpected error" => anyhow!("{}", details.join("; ")),
         false => anyhow!("{error}: {}", details.join("; ")),
     }
 }
