@@ -25,15 +25,20 @@ struct Made {
     version: &'static str,
     more: &'static [&'static str],
     files: &'static [(&'static str, &'static str)],
+    script: &'static str,
 }
 
 const fn made(name: &'static str, version: &'static str, more: &'static [&'static str]) -> Made {
-    Made { name, version, more, files: &[] }
+    Made { name, version, more, files: &[], script: "" }
 }
 
 impl Made {
     const fn with(self, files: &'static [(&'static str, &'static str)]) -> Made {
         Made { files, ..self }
+    }
+
+    const fn running(self, script: &'static str) -> Made {
+        Made { script, ..self }
     }
 
     fn file(&self) -> String {
@@ -58,6 +63,9 @@ impl Made {
             archive.append_data(&mut header, path, text.unwrap_or_default().as_bytes()).unwrap();
         };
         add(".PKGINFO", Some(&info));
+        if !self.script.is_empty() {
+            add(".INSTALL", Some(self.script));
+        }
         let own = format!("usr/share/{}", self.name);
         let mut files: BTreeMap<String, Option<String>> = BTreeMap::new();
         files.insert(own, Some(self.version.to_owned()));
@@ -73,7 +81,7 @@ impl Made {
     }
 
     /// Its entry in a repository's database.
-    fn entry(&self, size: usize, sha256: &str, signature: &str) -> String {
+    fn entry(&self, size: u64, sha256: &str, signature: &str) -> String {
         let mut text = format!(
             "%FILENAME%\n{}\n\n%NAME%\n{}\n\n%BASE%\n{1}\n\n%VERSION%\n{}\n\n%DESC%\nthe package {1}\n\n%CSIZE%\n{size}\n\n\
              %ISIZE%\n4096\n\n%SHA256SUM%\n{sha256}\n\n%ARCH%\nany\n\n%PACKAGER%\nNobody <n@example.org>\n\n%BUILDDATE%\n1700000000\n\n",
@@ -184,15 +192,23 @@ impl World {
     }
 
     fn publish_signed_by(&self, home: &str, packages: &[Made]) {
+        for package in packages {
+            let path = self.at("repo").join(package.file());
+            fs::write(&path, package.archive()).unwrap();
+            self.sign(home, &path);
+        }
+        self.publish_entries(packages);
+    }
+
+    /// Makes the database of archives and signatures that are there.
+    fn publish_entries(&self, packages: &[Made]) {
         let mut archive = tar::Builder::new(Vec::new());
         for package in packages {
             let path = self.at("repo").join(package.file());
-            let bytes = package.archive();
-            fs::write(&path, &bytes).unwrap();
-            self.sign(home, &path);
+            let size = fs::metadata(&path).unwrap().len();
             let sha256 = output(Command::new("sha256sum").arg(&path));
             let signature = output(Command::new("base64").arg("-w0").arg(path.with_extension("zst.sig")));
-            let text = package.entry(bytes.len(), sha256.split(' ').next().unwrap(), &signature);
+            let text = package.entry(size, sha256.split(' ').next().unwrap(), &signature);
             let mut header = tar::Header::new_gnu();
             header.set_size(text.len() as u64);
             header.set_mode(0o644);
@@ -200,7 +216,6 @@ impl World {
             archive.append_data(&mut header, name, text.as_bytes()).unwrap();
         }
         let path = self.at("repo/test.db");
-        // Beside the old one, which a root may have by its modification time.
         fs::write(&path, archive.into_inner().unwrap()).unwrap();
         self.sign("signer", &path);
     }
@@ -319,6 +334,25 @@ impl Root<'_> {
         plan
     }
 
+    /// A shell in it, for scriptlets and hooks: libalpm changes its root before it runs them.
+    fn add_shell(&self) {
+        let libraries = output(Command::new("ldd").arg("/bin/sh"));
+        let words = libraries.split_whitespace().filter(|word| word.starts_with('/'));
+        for path in words.chain(["/bin/sh"]) {
+            let to = self.path().join(path.trim_start_matches('/'));
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(path, to).unwrap();
+        }
+    }
+
+    fn hook(&self, name: &str, when: &str, exec: &str) {
+        let text = format!(
+            "[Trigger]\nOperation = Install\nOperation = Remove\nType = Package\nTarget = *\n\n\
+             [Action]\nDescription = the hook {name}\nWhen = {when}\nExec = {exec}\n"
+        );
+        fs::write(self.path().join(format!("hooks/{name}.hook")), text).unwrap();
+    }
+
     fn lock(&self) -> PathBuf {
         self.path().join("var/lib/pacman/db.lck")
     }
@@ -331,7 +365,9 @@ impl Root<'_> {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 let name = path.strip_prefix(self.path()).unwrap().display().to_string();
-                if ["cache", "var/log", "var/lib/pacman/sync"].contains(&name.as_str()) {
+                if ["cache", "var/log", "var/lib/pacman/sync", "lib", "lib64", "usr/lib", "bin", "hooks"]
+                    .contains(&name.as_str())
+                {
                     continue;
                 }
                 let metadata = fs::symlink_metadata(&path).unwrap();
@@ -760,7 +796,8 @@ fn what_cannot_be_is_said_in_sentences() {
     world.publish(&[
         APP,
         LIB,
-        made("lost", "1-1", &["depend = nowhere>2"]),
+        made("lost", "1-1", &["depend = nowhere>2", "provides = lost.so"]),
+        made("above", "1-1", &["depend = lost.so"]),
         made("newlib", "2-1", &["conflict = lib"]),
     ]);
     let (ours, _) = twins(&world, "", &["app"]);
@@ -769,6 +806,10 @@ fn what_cannot_be_is_said_in_sentences() {
         other => panic!("{other:?}"),
     };
     assert_eq!(why(&["lost"]), ["lost needs nowhere>2, which nothing offers"]);
+    assert_eq!(
+        why(&["above"]),
+        ["lost needs nowhere>2, which nothing offers", "above needs lost.so: that is lost, which cannot be installed"]
+    );
     assert_eq!(why(&["newlib"]), ["lib would make way for newlib, and is needed by app"]);
     let Resolution::Unknown(missing) = ours.resolve(&order(Task::Install, &["nothing"])) else { panic!("known") };
     assert_eq!((missing[0].target.as_str(), missing[0].versions.len()), ("nothing", 0));
@@ -944,4 +985,200 @@ fn commands_change_packages_and_take_it_back() {
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("did you mean app"), "{text}");
     assert_eq!(root.state(), installed);
+}
+
+#[test]
+fn scriptlets_and_hooks() {
+    let Some(world) = World::new("scriptlets_and_hooks") else { return };
+    let script = "post_install() { echo said by $1; echo $1 >/installed; }\npre_remove() { echo $1 >/removed; }\n";
+    let fails = "post_install() { echo failing; exit 3; }\n";
+    world.publish(&[LIB.running(script), made("fails", "1-1", &["depend = lib"]).running(fails), APP]);
+    let (ours, theirs) = twins(&world, "", &[]);
+    for root in [&ours, &theirs] {
+        root.add_shell();
+        root.hook("after", "PostTransaction", "/bin/sh -c 'echo hooked >>/hooked; echo the hook speaks'");
+    }
+    let plan = ours.plan(&order(Task::Install, &["fails"]));
+    let (reply, events, said) = ours.carry_out(Ask::Apply(Box::new(plan)));
+    // As with pacman, a failing scriptlet stops nothing, and is told of.
+    reply.unwrap();
+    assert!(theirs.pacman_with(&["-S", "fails"]).0);
+    same(&ours, &theirs);
+    for word in ["said by 1.0-1", "failing", "the hook speaks", "command failed to execute correctly"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert!(ours.path().join("installed").exists() && ours.path().join("hooked").exists(), "{events:?}");
+    ours.omg(&order(Task::Remove { purge: false, recursive: true }, &["fails"]));
+    theirs.pacman(&["-Rs", "fails"]);
+    same(&ours, &theirs);
+    assert!(ours.path().join("removed").exists());
+    // One that fails beforehand, and is told to stop everything, does.
+    for root in [&ours, &theirs] {
+        root.hook("before", "PreTransaction", "/bin/sh -c 'exit 1'\nAbortOnFail");
+    }
+    let reason = ours.refused(&ours.plan(&order(Task::Install, &["lib"])));
+    assert!(reason.contains("failed to run transaction hooks"), "{reason}");
+    assert!(!theirs.pacman_with(&["-S", "lib"]).0);
+    same(&ours, &theirs);
+}
+
+/// The scriptlet and the downloader are children of whoever runs the transaction, so each can send it a signal just then.
+#[test]
+fn signals_leave_no_lock_and_nothing_half_done() {
+    let Some(world) = World::new("signals_leave_no_lock_and_nothing_half_done") else { return };
+    world.publish(&[APP, LIB.running("post_install() { kill -INT $PPID; }\n")]);
+    let (ours, theirs) = twins(&world, "", &[]);
+    for root in [&ours, &theirs] {
+        root.add_shell();
+    }
+    let plan = ours.plan(&order(Task::Install, &["app"]));
+    // While packages are fetched nothing has been changed, and nothing is.
+    for signal in ["INT", "TERM", "HUP"] {
+        ours.configure(&format!("XferCommand = /bin/sh -c 'kill -{signal} $PPID; exit 1'"));
+        let reason = ours.refused(&plan);
+        assert!(reason.contains("stopped by a signal before any package was changed"), "{reason}");
+    }
+    // While they are changed the one at hand is finished.
+    ours.configure("");
+    let (reply, events, _) = ours.carry_out(Ask::Apply(Box::new(plan)));
+    let Err(EngineError::Failed(reason)) = reply else { panic!("{reply:?}") };
+    assert!(reason.contains("stopped by a signal between two packages"), "{reason}");
+    assert!(events.contains(&Progress::Changing));
+    theirs.pacman_with(&["-S", "app"]);
+    same(&ours, &theirs);
+    assert_eq!(ours.installed(), ["lib 1.0-1"]);
+    // Asked once more, the rest is done.
+    ours.omg(&order(Task::Install, &["app"]));
+    theirs.pacman(&["-S", "app"]);
+    same(&ours, &theirs);
+}
+
+#[test]
+fn the_users_own_downloader() {
+    let Some(world) = World::new("the_users_own_downloader") else { return };
+    world.publish(&[APP, LIB]);
+    let script = world.at("fetch");
+    fs::write(&script, "test \"$3\" = 'a word' && exec cp \"${1#file://}\" \"$2\"\n").unwrap();
+    // pacman 6.0 does not ask it for a database's signature.
+    let option = format!("SigLevel = DatabaseNever\nXferCommand = /bin/sh {} %u %o 'a word'", script.display());
+    let (ours, theirs) = twins(&world, &option, &[]);
+    ours.omg(&order(Task::Install, &["app"]));
+    theirs.pacman(&["-S", "app"]);
+    same(&ours, &theirs);
+    // One that fails.
+    fs::write(&script, "exit 7\n").unwrap();
+    for root in [&ours, &theirs] {
+        fs::remove_file(root.path().join("cache").join(APP.file())).unwrap();
+    }
+    let reason = ours.refused(&ours.plan(&order(Task::Reinstall, &["app"])));
+    assert!(reason.contains("/bin/sh could not fetch file://") && reason.contains("exit status: 7"), "{reason}");
+}
+
+#[test]
+fn a_plan_needs_no_privilege() {
+    let test = "a_plan_needs_no_privilege";
+    let Some(world) = World::new(test) else { return };
+    let copy = world.at("omg-alpm");
+    let built = option_env!("CARGO_BIN_EXE_omg-alpm").map(PathBuf::from).filter(|path| path.is_file());
+    let (Some(built), true) = (built, Command::new("setpriv").arg("--version").output().is_ok()) else {
+        println!("skipped {test}: no engine of this build, or no setpriv");
+        return;
+    };
+    fs::copy(built, &copy).unwrap();
+    let wrapper = world.at("as-nobody");
+    let drop = "exec setpriv --reuid 65534 --regid 65534 --clear-groups";
+    let text = format!("#!/bin/sh\n{drop} {}\n", copy.display());
+    fs::write(&wrapper, text).unwrap();
+    output(Command::new("chmod").arg("755").arg(&wrapper));
+    world.publish(&[APP, LIB]);
+    // As Arch has it: packages are signed, databases are not, and the keys are nobody's secret.
+    let (ours, _) = twins(&world, "SigLevel = Required DatabaseNever", &["lib"]);
+    let wanted = ours.plan(&order(Task::Install, &["app"]));
+    let ask = Ask::Resolve(order(Task::Install, &["app"]));
+    let (_, request) = ours.alpm().change(ask, "", None).unwrap();
+    let reply = EngineCommand::at(&wrapper).ask(&request).unwrap();
+    assert_eq!(reply.resolution, Some(Resolution::Plan(Box::new(wanted.clone()))));
+    // And only a plan.
+    let (_, request) = ours.alpm().change(Ask::Apply(Box::new(wanted)), "", None).unwrap();
+    let Err(EngineError::Failed(reason)) = EngineCommand::at(&wrapper).apply(&request, &mut |_| {}, |_| {}) else {
+        panic!("applied by nobody");
+    };
+    assert!(reason.contains("cannot make the lock file"), "{reason}");
+}
+
+/// What a rollback asks for: old versions from the cache, what was removed, what came to go, and every reason as it was.
+#[test]
+fn the_inverse_of_an_upgrade_in_one_transaction() {
+    let Some(world) = World::new("the_inverse_of_an_upgrade_in_one_transaction") else { return };
+    world.publish(&[APP, LIB, made("old-name", "1-1", &[])]);
+    let pair = twins(&world, "", &["app", "old-name"]);
+    let before = pair.0.state();
+    world.publish(&[
+        made("app", "2.0-1", &["depend = lib>=2", "depend = fresh"]),
+        made("lib", "1:0.5-1", &["provides = lib=2"]),
+        made("fresh", "1-1", &[]),
+        made("new-name", "2-1", &["replaces = old-name", "conflict = old-name"]),
+    ]);
+    resync(&pair);
+    let (ours, _) = pair;
+    ours.omg(&order(UPGRADE, &[]));
+    assert_eq!(ours.installed(), ["app 2.0-1", "fresh 1-1", "lib 1:0.5-1", "new-name 2-1"]);
+    let mut back = order(Task::Install, &["app=1.0-1", "lib=1.0-1", "old-name=1-1"]);
+    back.targets[1].reason = Some(Reason::Dependency);
+    back.remove = vec![target("new-name"), target("fresh")];
+    let plan = ours.omg(&back);
+    assert_eq!((plan.steps.len(), plan.download_bytes), (5, 0));
+    assert_eq!(before, ours.state());
+    // What the cache has lost is named, with what there is.
+    fs::remove_file(ours.path().join("cache").join(APP.file())).unwrap();
+    ours.pacman(&["-S", "app"]);
+    let Resolution::Unknown(missing) = ours.resolve(&back) else { panic!("known") };
+    assert_eq!((missing[0].target.as_str(), &missing[0].versions[..]), ("app=1.0-1", &["2.0-1".to_owned()][..]));
+}
+
+#[test]
+fn a_mirror_that_lies_about_a_size() {
+    let Some(world) = World::new("a_mirror_that_lies_about_a_size") else { return };
+    world.publish(&[LIB]);
+    let (ours, theirs) = twins(&world, "", &[]);
+    let path = world.at("repo").join(LIB.file());
+    let mut longer = fs::read(&path).unwrap();
+    longer.resize(longer.len() + (1 << 20), 0);
+    fs::write(&path, longer).unwrap();
+    let reason = ours.refused(&ours.plan(&order(Task::Install, &["lib"])));
+    assert!(reason.contains(&LIB.file()), "{reason}");
+    assert!(!theirs.pacman_with(&["-S", "lib"]).0);
+    same(&ours, &theirs);
+    // None at all.
+    fs::remove_file(&path).unwrap();
+    let reason = ours.refused(&ours.plan(&order(Task::Install, &["lib"])));
+    assert!(reason.contains("failed retrieving file") && reason.contains(&LIB.file()), "{reason}");
+}
+
+#[test]
+fn an_expired_key_is_not_trusted() {
+    let Some(world) = World::new("an_expired_key_is_not_trusted") else { return };
+    // Of a past in which it was good.
+    let then = ["--faked-system-time", "20200101T000000", "--passphrase", ""];
+    let mut gpg = world.gpg("stranger");
+    output(gpg.args(then).args(["--quick-generate-key", "late <late@example.org>", "ed25519", "sign", "30d"]));
+    let public = world.gpg("stranger").args(["--export", "late@example.org"]).output().unwrap().stdout;
+    fs::write(world.at("late"), public).unwrap();
+    output(world.gpg("gnupg").arg("--import").arg(world.at("late")));
+    let listing = output(world.gpg("stranger").args(["--with-colons", "--list-keys", "late@example.org"]));
+    let print = listing.lines().find_map(|line| line.strip_prefix("fpr:")).unwrap().trim_matches(':').to_owned();
+    fs::write(world.at("trust"), format!("{print}:6:\n")).unwrap();
+    output(world.gpg("gnupg").arg("--import-ownertrust").arg(world.at("trust")));
+    world.publish(&[LIB]);
+    let path = world.at("repo").join(LIB.file());
+    let mut gpg = world.gpg("stranger");
+    output(gpg.args(then).args(["--local-user", "late@example.org", "--detach-sign"]).arg(&path));
+    world.publish_entries(&[LIB]);
+    let (ours, theirs) = twins(&world, "", &[]);
+    let reason = ours.refused(&ours.plan(&order(Task::Install, &["lib"])));
+    // libalpm 16 takes it for a key that is not there.
+    let (older, newer) = ("invalid or corrupted package", "required key missing from keyring");
+    assert!(reason.contains(older) || reason.contains(newer), "{reason}");
+    assert!(!theirs.pacman_with(&["-S", "lib"]).0);
+    same(&ours, &theirs);
 }

@@ -4,7 +4,7 @@
 use crate::handle::{self, Ear};
 use crate::library;
 use crate::resolve::{self, invalid};
-use crate::stop::Watch;
+use crate::stop::{self, Watch};
 use alpm::{Alpm, AnyDownloadEvent, DownloadEvent, DownloadResult, Event, LogLevel, PackageReason, TransFlag};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use omg::backends::alpm::key;
@@ -27,7 +27,10 @@ pub type Report = Sender<Progress>;
 pub fn reporting<W: Write + Send>(answer: &mut Answer<W>, work: impl FnOnce(Report) -> Result<()>) -> Result<()> {
     let (report, heard) = mpsc::channel();
     thread::scope(|scope| {
-        scope.spawn(move || heard.into_iter().for_each(|progress| answer.event(&progress)));
+        scope.spawn(move || {
+            stop::not_here();
+            heard.into_iter().for_each(|progress| answer.event(&progress));
+        });
         work(report)
     })
 }
@@ -157,6 +160,8 @@ fn failure(error: String, lines: Vec<String>, ear: &Ear) -> anyhow::Error {
     }
     match details.is_empty() {
         true => anyhow!("{error}"),
+        // Which is what the library calls a failure that it has only told in its own words.
+        false if error == "unexpected error" => anyhow!("{}", details.join("; ")),
         false => anyhow!("{error}: {}", details.join("; ")),
     }
 }
@@ -195,7 +200,7 @@ pub fn sync(request: &Request, force: bool, report: Report) -> Result<()> {
     let bad = invalid(&handle);
     drop(watch);
     match outcome {
-        Err(alpm::Error::HandleLock) => bail!("the package database is locked: {lock} exists"),
+        Err(alpm::Error::HandleLock) => Err(resolve::locked(&lock)),
         Err(error) => Err(failure(format!("cannot fetch the databases: {error}"), bad, &ear)),
         Ok(_) if !bad.is_empty() => Err(failure("databases were refused".to_owned(), bad, &ear)),
         Ok(_) => Ok(()),
@@ -229,15 +234,18 @@ fn attend(handle: &Alpm, request: &Request, report: &Report) -> Ear {
         fetching(name, &event, report, last);
     });
     if let Some(command) = request.values(key::XFER_COMMAND).next() {
-        handle.set_fetch_cb(command.to_owned(), |address, folder, force, command| {
-            match transfer(command, address, folder, force) {
+        handle.set_fetch_cb(
+            (command.to_owned(), ear.clone()),
+            |address, folder, force, (command, ear)| match transfer(command, address, folder, force) {
                 Ok(()) => alpm::FetchResult::Ok,
                 Err(error) => {
-                    say(&format!("{error:#}"));
+                    let text = format!("{error:#}");
+                    say(&text);
+                    ear.borrow_mut().errors.push(text);
                     alpm::FetchResult::Err
                 }
-            }
-        });
+            },
+        );
     }
     ear
 }

@@ -4,6 +4,15 @@
 //! Built with the feature `alpm13` or `alpm16`, after the number in the library's soname. The two versions of the crate
 //! differ in how they lend packages, not in what they say; [`library`] hides that.
 
+#![cfg_attr(
+    feature = "alpm16",
+    allow(
+        clippy::explicit_auto_deref,
+        clippy::needless_borrow,
+        reason = "the older crate's packages are no references"
+    )
+)]
+
 mod apply;
 mod choices;
 mod handle;

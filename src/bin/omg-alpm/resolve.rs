@@ -19,7 +19,7 @@ pub fn resolve(request: &Request, order: &Order) -> Result<Resolution> {
 /// Begins a transaction and leaves it prepared where the answer is a plan.
 pub fn prepare(handle: &mut Alpm, request: &Request, order: &Order, flags: TransFlag, ear: &Ear) -> Result<Resolution> {
     handle.trans_init(flags | targets::flags(order)).map_err(|error| match error {
-        Error::HandleLock => anyhow!("the package database is locked: {} exists", handle.lockfile()),
+        Error::HandleLock => locked(handle.lockfile()),
         _ => anyhow!("cannot begin a transaction: {error}"),
     })?;
     if let Some(resolution) = targets::add(handle, request, order, ear)? {
@@ -43,6 +43,14 @@ pub fn prepare(handle: &mut Alpm, request: &Request, order: &Order, flags: Trans
     Ok(Resolution::Plan(Box::new(plan::of_transaction(handle, request, order, &ear.borrow())?)))
 }
 
+/// Why there is no lock to be had: somebody has it, or nobody may.
+pub fn locked(file: &str) -> anyhow::Error {
+    match std::path::Path::new(file).exists() {
+        true => anyhow!("the package database is locked: {file} exists"),
+        false => anyhow!("cannot make the lock file {file}"),
+    }
+}
+
 fn held(handle: &Alpm, request: &Request) -> Vec<String> {
     let patterns: Vec<String> = request.values(key::HOLD_PACKAGE).map(str::to_owned).collect();
     let names = handle.trans_remove().into_iter().map(|package| package.name().to_owned());
@@ -52,6 +60,10 @@ fn held(handle: &Alpm, request: &Request) -> Vec<String> {
 /// One sentence for each obstacle.
 fn sentences(handle: &Alpm, order: &Order, obstacle: Obstacle, ear: &Ear) -> Vec<String> {
     let heard = ear.borrow();
+    let stuck = match &obstacle {
+        Obstacle::Unmet(missing) => missing.iter().map(|unmet| unmet.package.clone()).collect(),
+        _ => Vec::new(),
+    };
     let mut sentences: Vec<String> = match obstacle {
         Obstacle::Unmet(missing) => missing
             .into_iter()
@@ -66,7 +78,10 @@ fn sentences(handle: &Alpm, order: &Order, obstacle: Obstacle, ear: &Ear) -> Vec
                     }
                     None => format!("{package} needs {dependency}, which the new version of {cause} is not"),
                 },
-                None => format!("{package} needs {dependency}, which nothing offers"),
+                None => match provider(handle, &stuck, &dependency) {
+                    Some(stuck) => format!("{package} needs {dependency}: that is {stuck}, which cannot be installed"),
+                    None => format!("{package} needs {dependency}, which nothing offers"),
+                },
             })
             .collect(),
         Obstacle::Conflicts(pairs) => {
@@ -93,6 +108,18 @@ fn sentences(handle: &Alpm, order: &Order, obstacle: Obstacle, ear: &Ear) -> Vec
     let mut seen = std::collections::BTreeSet::new();
     sentences.retain(|sentence| seen.insert(sentence.clone()));
     sentences
+}
+
+/// Of packages that lack something themselves the one that is, or gives, what another one needs.
+fn provider(handle: &Alpm, stuck: &[String], dependency: &str) -> Option<String> {
+    let name = dependency.split(['<', '>', '=', ':']).next().unwrap_or(dependency);
+    let gives = |candidate: &&String| {
+        handle.syncdbs().into_iter().any(|database| {
+            let Ok(package) = database.pkg(candidate.as_str()) else { return false };
+            package.name() == name || package.provides().iter().any(|provided| provided.name() == name)
+        })
+    };
+    stuck.iter().find(gives).cloned()
 }
 
 /// Databases that are damaged or not signed as they should be.

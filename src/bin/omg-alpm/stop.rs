@@ -51,6 +51,16 @@ impl Drop for Watch {
     }
 }
 
+/// Leaves signals to the thread that runs the library: what that one says must not come after the handler's last word.
+pub fn not_here() {
+    // SAFETY: the set is initialised by the first call.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &all, ptr::null_mut());
+    }
+}
+
 extern "C" fn on_signal(signal: c_int) {
     let handle = HANDLE.load(Ordering::SeqCst);
     // SAFETY: the handle is alive while it is known here. The first call stores a state, the second closes and unlinks the
