@@ -15,7 +15,8 @@ use debian::debian_root;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 /// What a package of the repository is made of.
 #[derive(Default)]
@@ -150,11 +151,17 @@ impl Root {
     }
 
     fn run(&self, words: &[&str]) -> Output {
+        self.command(words).output().unwrap()
+    }
+
+    /// In a world of processes of its own, all of which are killed with the one that is started here.
+    fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new("unshare");
-        command.args(["--mount", "--pid", "--fork", "--mount-proc=/proc"]);
+        command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc=/proc"]);
         let root = format!("--root={}", self.path.display());
-        let output = command.arg(root).args(words).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        output.env("LC_ALL", "C").env("DEBIAN_FRONTEND", "noninteractive").env("HOME", "/root").output().unwrap()
+        command.arg(root).args(words).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.env("LC_ALL", "C").env("DEBIAN_FRONTEND", "noninteractive").env("HOME", "/root").stdin(Stdio::null());
+        command
     }
 
     fn omg(&self, words: &str) -> Output {
@@ -437,4 +444,45 @@ fn each_transaction_is_taken_back_and_the_root_is_as_before() {
     assert_eq!(output.status.code(), Some(3), "{}", talk(&output));
     assert!(talk(&output).contains("nothing was changed"), "{}", talk(&output));
     assert_eq!(state(&omg), before);
+}
+
+/// Everything dies at once, at moments spread over the whole of a change: what is left says how it is finished, and the same command
+/// finishes it.
+#[test]
+fn killed_at_any_moment_the_same_command_finishes_it() {
+    let Some([omg, _]) = Root::twins("killed_at_any_moment_the_same_command_finishes_it") else { return };
+    let whole = |words: &str| {
+        let begun = std::time::Instant::now();
+        let output = omg.omg(words);
+        assert!(output.status.success(), "{words}: {}", talk(&output));
+        begun.elapsed()
+    };
+    // Without what is only recommended: of a package that is there already apt leaves that out, whoever left it half done.
+    let change = "install --yes alpha=2.0 gamma held=1.0";
+    let takes = whole(change);
+    let installed = omg.state();
+    const KILLS: u32 = 16;
+    let mut cut_short = 0;
+    for kill in 0..KILLS {
+        whole("remove --yes --recursive alpha gamma held");
+        let words: Vec<&str> = ["/opt/omg/omg"].into_iter().chain(change.split(' ')).collect();
+        let mut child = omg.command(&words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(takes.as_micros() as u64 * u64::from(kill) / u64::from(KILLS)));
+        let _ = child.kill();
+        cut_short += u32::from(!child.wait().unwrap().success());
+        // As the hint says, where dpkg had begun; what it was killed over it cannot finish by itself.
+        // A process that was killed may hold its lock a moment longer.
+        while talk(&omg.run(&["dpkg", "--configure", "-a"])).contains("lock") {}
+        let verified = omg.omg("audit verify");
+        assert_ne!(verified.status.code(), Some(3), "after kill {kill}: {}", talk(&verified));
+        whole(change);
+        let now = omg.state();
+        for key in now.keys().chain(installed.keys()) {
+            assert_eq!(now.get(key), installed.get(key), "{key} after kill {kill}");
+        }
+        // Whatever was killed before it was indexed is indexed by the first question.
+        assert!(omg.omg("list").status.success());
+        assert!(omg.omg("doctor").status.success(), "after kill {kill}: {}", talk(&omg.omg("doctor")));
+    }
+    assert!(cut_short > KILLS / 2, "only {cut_short} of {KILLS} kills came before the end");
 }

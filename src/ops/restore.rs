@@ -44,6 +44,8 @@ pub fn order(
             Some(present) if present.version == state.version => {
                 if reason != present.reason {
                     target.reason = reason;
+                    // Else it would be upgraded where there is a newer one.
+                    target.version = Some(state.version.clone());
                     targets.push(target);
                 }
             }

@@ -11,7 +11,7 @@ use rust_apt::cache::{Cache, PackageSort, Upgrade};
 use rust_apt::config::Config;
 use rust_apt::raw::PkgDepCache;
 use rust_apt::util::show_broken_pkg;
-use rust_apt::{Package, PkgSelectedState, Version};
+use rust_apt::{Package, PkgCurrentState, PkgInstState, PkgSelectedState, Version};
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -181,8 +181,29 @@ impl<'c> Resolver<'c> {
         names.into_iter().collect()
     }
 
+    /// What dpkg was killed over is half on the machine, in a version that no archive may be known for: a repository's own of that
+    /// version is installed once more, or else its candidate. What goes, goes as it is.
+    fn mend(&self, going: &HashSet<usize>) {
+        let all = self.cache.packages(&PackageSort::default().installed());
+        for package in all.filter(|package| is_half_there(package) && !going.contains(&package.index())) {
+            let Some(installed) = package.installed() else { continue };
+            let mut offered: Vec<_> = package.versions().filter(|version| version.is_downloadable()).collect();
+            offered.sort_by_key(|version| version.version() != installed.version());
+            if let Some(version) = offered.first() {
+                version.set_candidate();
+                package.mark_install(true, !package.is_auto_installed());
+                package.mark_reinstall(true);
+                package.protect();
+            }
+        }
+    }
+
     /// Marks what was asked for, and what follows; gives what stands against it.
     fn mark(&self, found: &[Found<'c>], removed: &[Found<'c>]) -> Result<Vec<String>> {
+        if !matches!(self.order.task, Task::Mark(_)) {
+            let going = if matches!(self.order.task, Task::Remove { .. }) { found } else { &[] };
+            self.mend(&going.iter().chain(removed).map(|one| one.package.index()).collect());
+        }
         for one in removed {
             one.package.mark_delete(false);
             one.package.protect();
@@ -337,6 +358,16 @@ impl<'c> Resolver<'c> {
         if !unsigned.is_empty() {
             warnings.push(format!("no trusted signature vouches for {}", unsigned.join(", ")));
         }
+        let unfinished: Vec<String> = (self.cache.packages(&PackageSort::default().installed()))
+            .filter(|package| {
+                matches!(package.current_state(), PkgCurrentState::HalfConfigured) && !package.marked_delete()
+            })
+            .map(|package| self.name(&package))
+            .collect();
+        if !unfinished.is_empty() {
+            let names = unfinished.join(", ");
+            warnings.push(format!("{names}: not configured yet; `sudo dpkg --configure -a` finishes that"));
+        }
         Plan {
             source: Source::Apt,
             root: request.root.clone(),
@@ -442,6 +473,12 @@ impl<'c> Resolver<'c> {
             false => format!("{}:{}", package.name(), package.arch()),
         }
     }
+}
+
+/// Whether dpkg has begun with it and not got as far as its configuration.
+fn is_half_there(package: &Package<'_>) -> bool {
+    matches!(package.inst_state(), PkgInstState::ReInstReq | PkgInstState::HoldReInstReq)
+        || matches!(package.current_state(), PkgCurrentState::UnPacked | PkgCurrentState::HalfInstalled)
 }
 
 /// What the disk holds more once everything that is marked is done.
