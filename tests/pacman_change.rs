@@ -933,6 +933,64 @@ fn a_held_lock_is_named_and_stays() {
     }
 }
 
+/// The whole way: the command, its privileged half, journal, audit log, and back.
+#[test]
+fn commands_change_packages_and_take_it_back() {
+    let Some(world) = World::new("commands_change_packages_and_take_it_back") else { return };
+    world.publish(&[APP, LIB]);
+    let root = world.root("ours", "");
+    let home = world.at("home");
+    fs::create_dir(&home).unwrap();
+    let omg = |words: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_omg"));
+        command.args(words.split(' ')).args(["--backend", "pacman", "--config"]).arg(root.conf()).env_clear();
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", &home).env("LC_ALL", "C");
+        command.env("OMG_STATE_DIR", home.join("state")).env("OMG_INDEX_DIR", home.join("index"));
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        (output.status.code(), text)
+    };
+    let done = |words: &str| {
+        let (code, text) = omg(words);
+        assert_eq!(code, Some(0), "{words}: {text}");
+        text
+    };
+    done("sync");
+    let nothing = root.state();
+    let shown = done("install --dry-run app");
+    assert!(shown.contains("needed by app") && shown.contains("2 to install"), "{shown}");
+    assert_eq!(root.state(), nothing);
+    done("install --yes app");
+    assert_eq!(root.installed(), ["app 1.0-1", "lib 1.0-1"]);
+    assert!(root.log().contains("omg install --yes app"), "{}", root.log());
+    let installed = root.state();
+    let blamed = done("blame lib");
+    assert!(blamed.contains("by omg install --yes app") && blamed.contains("app needs it"), "{blamed}");
+    world.publish(&[Made { version: "2.0-1", ..APP }, Made { version: "2.0-1", ..LIB }]);
+    // Both databases may be of one second.
+    done("sync --force");
+    let (code, text) = omg("upgrade --yes lib");
+    assert_eq!(code, Some(3), "{text}");
+    assert!(text.contains("partial upgrade"), "{text}");
+    done("upgrade --yes");
+    assert_eq!(root.installed(), ["app 2.0-1", "lib 2.0-1"]);
+    done("rollback --yes");
+    assert_eq!(root.state(), installed);
+    done("remove --yes --recursive app");
+    assert_eq!(root.installed(), Vec::<String>::new());
+    done("rollback --yes");
+    assert_eq!(root.state(), installed);
+    let history = done("history");
+    assert!(history.contains("upgrade") && history.contains("downgrade"), "{history}");
+    let log = done("audit log");
+    assert!(log.contains("rollback") && log.contains("plan-applied"), "{log}");
+    done("audit verify");
+    let (code, text) = omg("install --yes alp");
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("did you mean app"), "{text}");
+    assert_eq!(root.state(), installed);
+}
+
 #[test]
 fn scriptlets_and_hooks() {
     let Some(world) = World::new("scriptlets_and_hooks") else { return };

@@ -34,8 +34,8 @@ struct Blamed {
     command: String,
     user: String,
     reason: Option<Reason>,
-    /// Only of what omg did.
-    why: Option<Why>,
+    /// A sentence without its subject; only of what omg did.
+    why: Option<String>,
 }
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
@@ -91,7 +91,7 @@ fn blamed(id: i64, transaction: &crate::model::Transaction, change: &Change, pla
         command: transaction.command.clone(),
         user: transaction.user.clone(),
         reason: change.reason,
-        why: step.map(|step| step.why.clone()),
+        why: step.map(|step| because(&step.why)),
     }
 }
 
@@ -115,17 +115,23 @@ fn text(ui: &Ui, one: &Blamed, zone: &TimeZone) -> String {
     let user = if one.user.is_empty() { String::new() } else { format!(", {}", one.user) };
     out.push_str(&format!("    by {}{user}; omg history {}\n", clean(command).replace('\n', " "), one.id));
     let why = match &one.why {
-        Some(Why::Asked) => "asked for by name".to_owned(),
-        Some(Why::Newer) => "a newer version was there".to_owned(),
-        Some(Why::NeededBy(name)) => format!("{name} needs it"),
-        Some(Why::RecommendedBy(name)) => format!("{name} recommends it"),
-        Some(Why::Needs(name)) => format!("it needs {name}, which went or changed"),
-        Some(Why::ConflictsWith(name)) => format!("it conflicts with {name}"),
-        Some(Why::ReplacedBy(name)) => format!("{name} replaces it"),
-        Some(Why::Unneeded) => "nothing needed it any more".to_owned(),
-        None if one.reason == Some(Reason::Dependency) => "as a dependency".to_owned(),
+        Some(why) => why.clone(),
+        None if one.reason == Some(Reason::Dependency) => "it came as a dependency".to_owned(),
         None => return out,
     };
     out.push_str(&format!("    because {}\n", clean(&why)));
     out
+}
+
+fn because(why: &Why) -> String {
+    match why {
+        Why::Asked => "it was asked for by name".to_owned(),
+        Why::Newer => "a newer version was there".to_owned(),
+        Why::NeededBy(name) => format!("{name} needs it"),
+        Why::RecommendedBy(name) => format!("{name} recommends it"),
+        Why::Needs(name) => format!("it needs {name}, which went or changed"),
+        Why::ConflictsWith(name) => format!("it conflicts with {name}"),
+        Why::ReplacedBy(name) => format!("{name} replaces it"),
+        Why::Unneeded => "nothing needed it any more".to_owned(),
+    }
 }

@@ -25,6 +25,7 @@ pub(crate) mod search;
 mod size;
 mod snapshot;
 mod status;
+mod sync;
 mod units;
 mod upgrade;
 mod why;
@@ -86,6 +87,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "install", command: install::command, run: Run::Change(install::run) },
     Verb { name: "remove", command: remove::command, run: Run::Change(remove::run) },
     Verb { name: "upgrade", command: upgrade::command, run: Run::Change(upgrade::run) },
+    Verb { name: "sync", command: sync::command, run: Run::Change(sync::run) },
     Verb { name: "autoremove", command: remove::autoremove_command, run: Run::Change(remove::run_autoremove) },
     Verb { name: "reinstall", command: install::reinstall_command, run: Run::Change(install::run_reinstall) },
     Verb { name: "downgrade", command: install::downgrade_command, run: Run::Change(install::run_downgrade) },

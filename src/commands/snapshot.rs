@@ -59,13 +59,22 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
         }
         "diff" => diff(ctx, kept(&journal, name())?.1),
         "restore" => bring_back(ctx, matches, &world, kept(&journal, name())?.1),
-        _ if journal.drop_snapshot(name())? => Ok(done(format!("forgot {}", name()))),
+        _ if journal.drop_snapshot(name())? => Ok(done(name(), 0, format!("forgot {}", name()))),
         _ => Err(no_such(name())),
     }
 }
 
-fn done(note: String) -> Reply {
-    Reply::new((), |_, ()| String::new(), Exit::Found).with([Remark::Note(note)])
+/// The snapshot that was made or forgotten.
+#[derive(Serialize)]
+struct Done {
+    name: String,
+    /// How many it holds now.
+    packages: usize,
+}
+
+fn done(name: &str, packages: usize, note: String) -> Reply {
+    let done = Done { name: name.to_owned(), packages };
+    Reply::new(done, |_, _| String::new(), Exit::Found).with([Remark::Note(note)])
 }
 
 fn no_such(name: &str) -> anyhow::Error {
@@ -100,7 +109,7 @@ fn create(ctx: &Ctx, journal: &Journal, name: Option<&String>) -> Result<Reply> 
         let hint = format!("`omg snapshot delete {name}` forgets it");
         return Err(Hinted::new(Exit::Usage, format!("there is a snapshot {name} already"), hint).into());
     }
-    Ok(done(format!("{name}: {} packages", packages.len())))
+    Ok(done(&name, packages.len(), format!("{name}: {} packages", packages.len())))
 }
 
 #[derive(Serialize)]
@@ -216,7 +225,8 @@ fn bring_back(ctx: &Ctx, matches: &ArgMatches, world: &World, then: Vec<Package>
     let mut order = restore::order(backend, &now, &wanted, None);
     order.force = matches.get_flag("force");
     if order.targets.is_empty() && order.remove.is_empty() {
-        return Ok(done("all is as it was".to_owned()));
+        let message = "there is nothing to bring back: all is as it was";
+        return Err(Hinted::new(Exit::NothingFound, message, "").into());
     }
     carry(ctx, matches, world, source, order)
 }

@@ -34,6 +34,10 @@ pub enum Task {
     },
     /// No package is changed, only what the targets count as.
     Mark(Mark),
+    /// Nothing but the repositories' databases is fetched; forced, also those that have not changed.
+    Sync {
+        force: bool,
+    },
 }
 
 /// What a package counts as.
@@ -225,8 +229,33 @@ impl Plan {
         serde_json::to_string(self).expect("a plan is made of strings and numbers")
     }
 
+    /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty() && self.marks.is_empty()
+        self.steps.is_empty() && self.marks.is_empty() && !matches!(self.order.task, Task::Sync { .. })
+    }
+
+    /// The one that fetches the repositories' databases, which no engine has to compute.
+    pub fn sync(source: Source, root: PathBuf, force: bool) -> Plan {
+        let order = Order {
+            task: Task::Sync { force },
+            targets: Vec::new(),
+            remove: Vec::new(),
+            force: false,
+            takes_back: None,
+        };
+        Plan {
+            source,
+            root,
+            order,
+            decider: String::new(),
+            steps: Vec::new(),
+            marks: Vec::new(),
+            kept: Vec::new(),
+            orphaned: Vec::new(),
+            download_bytes: 0,
+            disk_bytes: 0,
+            warnings: Vec::new(),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::audit::log::Event;
 use crate::backends::Lock;
 use crate::backends::engine::{Ask, Progress};
 use crate::index::Index;
-use crate::model::{Mark, Marked, Order, Plan, Resolution, Silent, Source};
+use crate::model::{Mark, Marked, Order, Plan, Resolution, Silent, Source, Task};
 use crate::sys::holder::{self, Holder};
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
@@ -79,7 +79,8 @@ pub fn digest(plan: &str) -> String {
 pub fn carry_out(place: &Place, text: &str, stated: &str, command: &str, report: &mut dyn FnMut(Report)) -> Result<()> {
     ensure!(digest(text) == stated, "this is not the plan that was agreed on");
     let plan: Plan = serde_json::from_str(text).context("cannot read the plan")?;
-    ensure!(plan.root == place.root, "the plan is one for {}", plan.root.display());
+    // A configuration of pacman's names a root of its own.
+    ensure!(plan.root == place.root || place.config.is_some(), "the plan is one for {}", plan.root.display());
     let folder = place.state_folders().into_iter().next().context("there is no folder for the journal")?;
     let ledger = Ledger::open(&folder)?;
     let policy = gate::policy(&place.root)?;
@@ -115,8 +116,13 @@ fn perform(place: &Place, plan: &Plan, command: &str, report: &mut dyn FnMut(Rep
     let world = World::open(place)?;
     let backend = world.backend(plan.source).context("a plan of no family here")?;
     wait_for(&backend.locks(), report)?;
-    if !plan.steps.is_empty() {
-        let (engine, request) = backend.change(Ask::Apply(Box::new(plan.clone())), command, None)?;
+    let ask = match plan.order.task {
+        Task::Sync { force } => Some(Ask::Sync { force }),
+        _ if plan.steps.is_empty() => None,
+        _ => Some(Ask::Apply(Box::new(plan.clone()))),
+    };
+    if let Some(ask) = ask {
+        let (engine, request) = backend.change(ask, command, None)?;
         let (said, heard) = std::sync::mpsc::channel();
         let mut event = |progress| {
             heard.try_iter().for_each(|line| report(Report::Said(line)));
@@ -205,9 +211,4 @@ fn mark(source: Source, marks: &[Marked]) -> Result<()> {
         ensure!(output.status.success(), "{} failed: {}", program[0], talk.trim());
     }
     Ok(())
-}
-
-/// Whether another configuration than the machine's own is meant, which the privileged part would not read alike.
-pub fn is_own(place: &Place) -> bool {
-    place.root == Path::new("/") && place.config.is_none() && place.dbpath.is_none()
 }

@@ -51,7 +51,7 @@ fn every_command_and_option_is_documented() {
     let place = PacmanRoot::new();
     let words = |text: &str| text.replace("\\-", "-");
     let main = words(&page("omg.1"));
-    for verb in VERBS.iter().filter(|verb| verb.name != "complete") {
+    for verb in VERBS.iter().filter(|verb| !["complete", "apply"].contains(&verb.name)) {
         assert!(main.contains(&format!("omg-{}", verb.name)), "{} is not in omg.1", verb.name);
         let own = words(&page(&format!("omg-{}.1", verb.name)));
         let help = String::from_utf8(place.omg(&[verb.name, "--help"]).stdout).unwrap();
@@ -101,6 +101,7 @@ fn every_setting_is_documented_and_no_other() {
         expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
     };
     let mut all = known("[aur]\nno-such-key = 1\n");
+    all.extend(known("[privilege]\nno-such-key = 1\n"));
     all.extend(known("no-such-key = 1\n").iter().map(|table| format!("[{table}]")));
     let page = page("omg-config.5");
     let keys = page.split(".SH ").find(|section| section.starts_with("KEYS")).unwrap();
@@ -253,7 +254,7 @@ fn the_checker_sees_what_is_wrong() {
 }
 
 /// Command lines whose answers are not empty, by the shape they have.
-const ASKED: [(&str, &[&str]); 22] = [
+const ASKED: [(&str, &[&str]); 27] = [
     ("search", &["search", "e"]),
     ("info", &["info"]),
     ("list", &["list"]),
@@ -269,6 +270,11 @@ const ASKED: [(&str, &[&str]); 22] = [
     ("why", &["why"]),
     ("size", &["size"]),
     ("history", &["history"]),
+    ("blame", &["blame"]),
+    ("snapshot create", &["snapshot", "create", "one"]),
+    ("snapshot list", &["snapshot", "list"]),
+    ("snapshot show", &["snapshot", "show", "one"]),
+    ("snapshot diff", &["snapshot", "diff", "one"]),
     ("policy", &["policy"]),
     ("audit log", &["audit", "log"]),
     ("audit verify", &["audit", "verify"]),
@@ -279,7 +285,11 @@ const ASKED: [(&str, &[&str]); 22] = [
 ];
 
 /// Commands that may have nothing to tell of a machine; their own tests check their shapes.
-const NOT_EVERYWHERE: [&str; 4] = ["outdated", "history", "policy", "audit"];
+const NOT_EVERYWHERE: [&str; 5] = ["outdated", "history", "blame", "policy", "audit"];
+
+/// Commands that show a plan.
+const PLANNING: [&str; 10] =
+    ["install", "remove", "upgrade", "autoremove", "reinstall", "downgrade", "mark", "hold", "unhold", "rollback"];
 
 fn check_all(run: impl Fn(&[&str]) -> Vec<u8>, name: &str, needy: &str, path: &str) {
     let shapes = shapes();
@@ -287,7 +297,7 @@ fn check_all(run: impl Fn(&[&str]) -> Vec<u8>, name: &str, needy: &str, path: &s
         let mut line = asked.to_vec();
         line.push("--json");
         match asked[0] {
-            "info" | "files" | "why" => line.push(name),
+            "info" | "files" | "why" | "blame" => line.push(name),
             "deps" => line.push(needy),
             "owner" => line.push(path),
             _ => {}
@@ -298,7 +308,7 @@ fn check_all(run: impl Fn(&[&str]) -> Vec<u8>, name: &str, needy: &str, path: &s
         shapes[title].check(&value).unwrap_or_else(|wrong| panic!("{line:?}: {wrong}"));
         let empty = value.as_array().is_some_and(Vec::is_empty);
         assert!(
-            !empty || asked.contains(&"--orphans") || NOT_EVERYWHERE.contains(&asked[0]),
+            !empty || asked.contains(&"--orphans") || asked.contains(&"diff") || NOT_EVERYWHERE.contains(&asked[0]),
             "{line:?} has nothing to check"
         );
     }
@@ -308,11 +318,18 @@ fn check_all(run: impl Fn(&[&str]) -> Vec<u8>, name: &str, needy: &str, path: &s
 fn every_command_with_json_has_a_shape() {
     let shapes = shapes();
     for verb in VERBS.iter().filter(|verb| !matches!(verb.run, Run::Print(_)) || verb.name == "batch") {
-        let name = if matches!(verb.name, "explicit" | "outdated") { "list" } else { verb.name };
+        let name = match verb.name {
+            // The other half of those that plan.
+            "apply" => continue,
+            "explicit" | "outdated" => "list",
+            name if PLANNING.contains(&name) => "plan",
+            name => name,
+        };
         let is_its = |title: &String| title == name || title.starts_with(&format!("{name} "));
         assert!(shapes.keys().any(is_its), "{}", verb.name);
     }
-    for title in shapes.keys().filter(|title| *title != "batch") {
+    // To sync takes repositories, which the tests of changes have.
+    for title in shapes.keys().filter(|title| !["batch", "plan", "sync"].contains(&title.as_str())) {
         assert!(ASKED.iter().any(|(asked, _)| asked == title), "{title} is never checked");
     }
     for verb in VERBS.iter().filter(|verb| matches!(verb.run, Run::Print(_))) {
@@ -334,6 +351,28 @@ fn the_json_of_this_machine_has_the_documented_shape() {
     }
     let place = Place::new();
     check_all(|line| place.omg(line).stdout, "libc6", "bash", "/bin/ls");
+}
+
+#[test]
+fn the_json_of_a_plan_has_the_documented_shape() {
+    let engine = Path::new(env!("CARGO_BIN_EXE_omg")).with_file_name("omg-alpm");
+    if !engine.is_file() {
+        println!("skipped the_json_of_a_plan_has_the_documented_shape: no omg-alpm is built (--features alpm13)");
+        return;
+    }
+    let root = PacmanRoot::new();
+    let shapes = shapes();
+    for words in [
+        &["remove", "--dry-run", "--recursive", "editor"][..],
+        &["mark", "auto", "--dry-run", "editor"],
+        &["upgrade", "--dry-run"],
+        &["autoremove", "--dry-run"],
+    ] {
+        let output = root.omg(&[words, &["--json"]].concat());
+        let value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{words:?}: {error}: {}", String::from_utf8_lossy(&output.stderr)));
+        shapes["plan"].check(&value).unwrap_or_else(|wrong| panic!("{words:?}: {wrong}"));
+    }
 }
 
 #[test]

@@ -63,6 +63,8 @@ pub fn add(handle: &Alpm, request: &Request, order: &Order, ear: &Ear) -> Result
         Task::Remove { .. } => order.targets.iter().try_for_each(|target| targets.remove(target))?,
         Task::Autoremove { .. } => targets.autoremove()?,
         Task::Mark(mark) => targets.mark_only(mark)?,
+        // That is no transaction.
+        Task::Sync { .. } => {}
     }
     order.remove.iter().try_for_each(|target| targets.remove(target))?;
     Ok(targets.refusal.resolution())

@@ -108,6 +108,28 @@ fn fetch<W: Write>(cache: &Cache, answer: &mut Answer<W>) -> Result<()> {
     Ok(())
 }
 
+/// Fetches the lists of every archive. apt takes an archive that cannot be reached for a warning; here it is an error, with the old
+/// lists still in place.
+pub fn sync<W: Write>(config: &Config, force: bool, answer: &mut Answer<W>) -> Result<()> {
+    if force {
+        config.set("Acquire::http::No-Cache", "true");
+    }
+    let failed: Rc<RefCell<Vec<String>>> = Rc::default();
+    let cache = Cache::new::<&str>(&[]).map_err(|errors| told(&errors))?;
+    let done = {
+        let answer = RefCell::new(answer);
+        let tell = |progress: Progress| answer.borrow_mut().event(&progress);
+        let mut progress = AcquireProgress::new(Fetching { tell: &tell, failed: failed.clone() });
+        cache.update(&mut progress)
+    };
+    let failed = failed.take();
+    match done {
+        Err(errors) => Err(told(&errors)),
+        Ok(()) if failed.is_empty() => Ok(()),
+        Ok(()) => bail!("cannot fetch {}", failed.join("; ")),
+    }
+}
+
 struct Fetching<'t> {
     tell: &'t dyn Fn(Progress),
     failed: Rc<RefCell<Vec<String>>>,

@@ -42,7 +42,7 @@ fn answer<W: Write>(request: &Request, answer: &mut Answer<W>) -> anyhow::Result
         Some(Ask::Resolve(order)) => Ok(answer.resolution(&resolve::resolve(request, &config, order)?)?),
         Some(Ask::Apply(plan)) => apply::apply(request, &config, plan, answer),
         Some(Ask::Download(plan)) => apply::download(request, &config, plan, answer),
-        Some(Ask::Sync { .. }) => anyhow::bail!("apt's lists are not fetched by this engine"),
+        Some(Ask::Sync { force }) => apply::sync(&config, *force, answer),
     }
 }
 

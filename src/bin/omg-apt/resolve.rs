@@ -217,7 +217,7 @@ impl<'c> Resolver<'c> {
                     package.mark_delete(purge);
                 }
             }
-            Task::Mark(_) | Task::Install | Task::Downgrade => {}
+            Task::Mark(_) | Task::Install | Task::Downgrade | Task::Sync { .. } => {}
         }
         if self.cache.depcache().broken_count() > 0
             && let Err(errors) = self.cache.resolve(true)

@@ -5,7 +5,8 @@ use crate::commands::reply::Reply;
 use crate::config::Config;
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
-use crate::model::{Event, Observer};
+use crate::model::{Event, Observer, Source};
+use crate::ops::Place;
 use crate::ops::gate::Refused;
 use crate::ops::transact::{self, Report};
 use crate::sys::elevate::{Elevation, PROGRAMS};
@@ -14,7 +15,9 @@ use crate::ui::Stages;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Arg, ArgMatches, Command};
 use jiff::Timestamp;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::Stdio;
 
 const MAX_PLAN_BYTES: u64 = 64 << 20;
@@ -29,8 +32,7 @@ pub fn apply_command() -> Command {
 }
 
 /// Has a plan carried out with privilege, and shows what is told meanwhile.
-pub fn hand_over(ctx: &Ctx, plan: &str, digest: &str, command: &str) -> Result<()> {
-    ensure_own(ctx)?;
+pub fn hand_over(ctx: &Ctx, source: Source, plan: &str, digest: &str, command: &str) -> Result<()> {
     let config = Config::read(&ctx.place.root)?;
     let programs = config.privilege.with.unwrap_or_else(|| PROGRAMS.map(str::to_owned).to_vec());
     let elevation = Elevation::find(&programs).ok_or_else(|| {
@@ -41,6 +43,7 @@ pub fn hand_over(ctx: &Ctx, plan: &str, digest: &str, command: &str) -> Result<(
     let mut child = elevation
         .command(&program)
         .args(["apply", "--digest", digest, "--command", command])
+        .args(place(ctx))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -71,12 +74,13 @@ pub fn hand_over(ctx: &Ctx, plan: &str, digest: &str, command: &str) -> Result<(
         Some(Report::Refused(why)) => Err(refused(&why)),
         Some(Report::Failed { message, changing }) => {
             said.iter().for_each(|line: &String| ctx.ui.note(line));
-            let (state, hint) = match changing {
-                true => (
+            let (state, hint) = match (changing, source) {
+                (false, _) => ("nothing was changed", ""),
+                (true, Source::Apt) => (
                     "some packages may be changed",
                     "`sudo dpkg --configure -a` finishes what dpkg began; then run this again",
                 ),
-                false => ("nothing was changed", ""),
+                (true, _) => ("some packages may be changed", "`omg history` shows which; run this again to finish"),
             };
             Err(Hinted::new(Exit::Failed, format!("{message}; {state}"), hint).into())
         }
@@ -94,13 +98,22 @@ pub fn refused(why: &str) -> anyhow::Error {
     Hinted::new(Exit::Refused, why, hint).into()
 }
 
-fn ensure_own(ctx: &Ctx) -> Result<()> {
-    if transact::is_own(&ctx.place) {
-        return Ok(());
+/// The arguments that let the privileged omg see the same place.
+fn place(ctx: &Ctx) -> Vec<OsString> {
+    let Place { root, config, dbpath, .. } = &ctx.place;
+    let mut arguments = Vec::new();
+    for (name, path) in [("--root", Some(root)), ("--config", config.as_ref()), ("--dbpath", dbpath.as_ref())] {
+        // Environment variables that said so do not come through sudo.
+        if let Some(path) = path.filter(|path| *path != Path::new("/")) {
+            arguments.push(name.into());
+            arguments.push(std::path::absolute(path).unwrap_or_else(|_| path.clone()).into());
+        }
     }
-    let root = ctx.place.root.display();
-    let hint = format!("`sudo chroot {root} omg ...` does it from inside; --dry-run shows plans of other roots");
-    Err(Hinted::new(Exit::Usage, "only the machine that runs this is changed", hint).into())
+    if let Some(source) = ctx.place.backend.or(ctx.backend) {
+        arguments.push("--backend".into());
+        arguments.push(source.name().into());
+    }
+    arguments
 }
 
 /// The last lines of scripts are kept, for the case that it fails.
@@ -131,7 +144,6 @@ fn show(ctx: &Ctx, stages: &Stages, report: &Report, said: &mut Vec<String>) {
 pub fn apply(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let text = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
     ensure!(rustix::process::geteuid().is_root(), "only root may change packages");
-    ensure_own(ctx)?;
     let mut plan = String::new();
     std::io::stdin().lock().take(MAX_PLAN_BYTES).read_to_string(&mut plan).context("cannot read the plan")?;
     signals::outlive_interruption();

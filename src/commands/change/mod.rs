@@ -3,7 +3,8 @@
 mod hand_over;
 mod view;
 
-pub use hand_over::{apply, apply_command};
+pub use hand_over::{apply, apply_command, hand_over};
+pub use view::afterwards;
 
 use super::reply::{Remark, Reply};
 use super::{Ctx, unknown};
@@ -15,7 +16,6 @@ use crate::ops::gate::{self, Ledger, Refused};
 use crate::ops::{World, transact};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use serde::Serialize;
 use std::path::Path;
 
 /// The options that all these commands take.
@@ -33,17 +33,6 @@ pub fn with_options(command: Command) -> Command {
 /// `NAME...` of a command.
 pub fn names_argument(help: &'static str) -> Arg {
     Arg::new("NAME").num_args(1..).required(true).help(help)
-}
-
-/// The outcome, for `--json`: one object on a line, or with `--dry-run` a plan alone.
-#[derive(Serialize)]
-struct Answer {
-    #[serde(flatten)]
-    plan: Plan,
-    /// What a privileged omg would have to be shown: the SHA-256 of the plan.
-    digest: String,
-    /// Whether it has been done.
-    applied: bool,
 }
 
 /// Plans what a command orders and, if that is wanted, has it done.
@@ -72,8 +61,8 @@ pub fn carry(ctx: &Ctx, matches: &ArgMatches, world: &World, source: Source, mut
     let warnings: Vec<Remark> = plan.warnings.iter().map(|text| Remark::Warning(text.clone())).collect();
     let is_wanted = !matches.get_flag("dry-run") && !plan.is_empty();
     if !is_wanted {
-        let answer = Answer { plan, digest, applied: false };
-        return Ok(Reply::new(answer, |ui, answer| view::text(ui, &answer.plan), Exit::Found).with(warnings));
+        let shown = view::shown(&plan, &digest, false);
+        return Ok(Reply::new(shown, move |ui, _| view::text(ui, &plan), Exit::Found).with(warnings));
     }
     if !ctx.json {
         ctx.ui.print(&view::text(&ctx.ui, &plan))?;
@@ -90,10 +79,9 @@ pub fn carry(ctx: &Ctx, matches: &ArgMatches, world: &World, source: Source, mut
             return Err(Hinted::new(Exit::Failed, "nothing was changed", "").into());
         }
     }
-    hand_over::hand_over(ctx, &text, &digest, &command)?;
-    let remarks = view::afterwards(&plan);
-    let answer = Answer { plan, digest, applied: true };
-    Ok(Reply::new(answer, |_, _| String::new(), Exit::Found).with(remarks))
+    hand_over(ctx, source, &text, &digest, &command)?;
+    let remarks = afterwards(&plan);
+    Ok(Reply::new(view::shown(&plan, &digest, true), |_, _| String::new(), Exit::Found).with(remarks))
 }
 
 /// Asks the policy before the person is asked. The privileged part asks once more, as it cannot know that this did.
@@ -115,7 +103,7 @@ fn judge(ctx: &Ctx, plan: &Plan, digest: &str, command: &str) -> Result<()> {
 }
 
 /// What was typed, for logs; the program by its name.
-fn typed() -> String {
+pub fn typed() -> String {
     let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
     ["omg".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }

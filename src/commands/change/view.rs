@@ -3,8 +3,9 @@
 use crate::commands::full_name;
 use crate::commands::reply::Remark;
 use crate::commands::size::human;
-use crate::model::{Action, Mark, Plan, Reason, Step, Task, Why};
+use crate::model::{Action, Kept, Mark, Marked, Plan, Reason, Source, Step, Task, Why};
 use crate::ui::{Cell, Style, Ui, clean, table};
+use serde::Serialize;
 
 pub fn text(ui: &Ui, plan: &Plan) -> String {
     let mut out = String::new();
@@ -128,11 +129,112 @@ fn summary(plan: &Plan) -> String {
     parts.join("; ") + "\n"
 }
 
+/// A plan as other programs see it: a stable shape, documented in omg-json(5), and not the one that the processes exchange.
+#[derive(Serialize)]
+pub struct Shown {
+    source: Source,
+    decider: String,
+    steps: Vec<ShownStep>,
+    marks: Vec<ShownMark>,
+    kept: Vec<ShownKept>,
+    orphaned: Vec<String>,
+    download_size: u64,
+    disk_size_change: i64,
+    warnings: Vec<String>,
+    digest: String,
+    applied: bool,
+}
+
+#[derive(Serialize)]
+struct ShownStep {
+    action: Action,
+    name: String,
+    old_version: Option<String>,
+    new_version: Option<String>,
+    repository: String,
+    because: &'static str,
+    of: Option<String>,
+    reason: Reason,
+    download_size: u64,
+    sha256: String,
+    signed: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct ShownMark {
+    name: String,
+    mark: Mark,
+}
+
+#[derive(Serialize)]
+struct ShownKept {
+    name: String,
+    installed_version: String,
+    candidate: String,
+    why: String,
+}
+
+pub fn shown(plan: &Plan, digest: &str, applied: bool) -> Shown {
+    let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let step = |step: &Step| {
+        let (because, of) = because(&step.why);
+        ShownStep {
+            action: step.action,
+            name: full_name(&step.name, &step.arch),
+            old_version: some(&step.old),
+            new_version: some(&step.new),
+            repository: step.repository.clone(),
+            because,
+            of: of.map(str::to_owned),
+            reason: step.reason,
+            download_size: step.download_bytes,
+            sha256: step.sha256.clone(),
+            signed: step.signed,
+        }
+    };
+    let mark = |marked: &Marked| ShownMark { name: full_name(&marked.name, &marked.arch), mark: marked.mark };
+    let kept = |kept: &Kept| ShownKept {
+        name: full_name(&kept.name, &kept.arch),
+        installed_version: kept.installed.clone(),
+        candidate: kept.candidate.clone(),
+        why: kept.why.clone(),
+    };
+    Shown {
+        source: plan.source,
+        decider: plan.decider.clone(),
+        steps: plan.steps.iter().map(step).collect(),
+        marks: plan.marks.iter().map(mark).collect(),
+        kept: plan.kept.iter().map(kept).collect(),
+        orphaned: plan.orphaned.clone(),
+        download_size: plan.download_bytes,
+        disk_size_change: plan.disk_bytes,
+        warnings: plan.warnings.clone(),
+        digest: digest.to_owned(),
+        applied,
+    }
+}
+
+fn because(why: &Why) -> (&'static str, Option<&str>) {
+    match why {
+        Why::Asked => ("asked", None),
+        Why::Newer => ("newer", None),
+        Why::NeededBy(name) => ("needed-by", Some(name)),
+        Why::RecommendedBy(name) => ("recommended-by", Some(name)),
+        Why::Needs(name) => ("needs", Some(name)),
+        Why::ConflictsWith(name) => ("conflicts-with", Some(name)),
+        Why::ReplacedBy(name) => ("replaced-by", Some(name)),
+        Why::Unneeded => ("unneeded", None),
+    }
+}
+
 /// What is to be told once it is done.
 pub fn afterwards(plan: &Plan) -> Vec<Remark> {
     let mut remarks = Vec::new();
     if !plan.orphaned.is_empty() && !matches!(plan.order.task, Task::Autoremove { .. }) {
         remarks.push(Remark::Hint("`omg autoremove` removes what nothing needs any more".to_owned()));
+    }
+    if matches!(plan.order.task, Task::Sync { .. }) {
+        return vec![Remark::Note(format!("{}: up to date", plan.source.name()))];
     }
     let done = match (plan.steps.len(), plan.marks.len()) {
         (0, marked) => format!("{marked} marked"),
