@@ -24,7 +24,7 @@ pub mod key {
 
     // Of a change only.
 
-    /// `USAGE SIGNATURES NAME`, the two as libalpm's bits; in order. Stands for [`REPOSITORY`].
+    /// `USAGE SIGNATURES NAME`, the two as libalpm's bits, as with [`SIGNATURES`]; in order. Stands for [`REPOSITORY`].
     pub const SYNC_DATABASE: &str = "sync-database";
     /// Of the sync database before it.
     pub const SERVER: &str = "server";
@@ -36,7 +36,7 @@ pub mod key {
     pub const GPG_DIR: &str = "gpg-dir";
     pub const LOG_FILE: &str = "log-file";
     pub const ARCHITECTURE: &str = "architecture";
-    /// libalpm's bits.
+    /// libalpm's bits: `OLDER/NEWER`, for libalpm 13 and 16.
     pub const SIGNATURES: &str = "signatures";
     pub const LOCAL_FILE_SIGNATURES: &str = "local-file-signatures";
     pub const REMOTE_FILE_SIGNATURES: &str = "remote-file-signatures";

@@ -3,6 +3,7 @@
 
 use super::ask::key;
 use super::conf::{self, Conf};
+use super::siglevel;
 use crate::backends::engine::Request;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
@@ -40,9 +41,8 @@ pub fn describe_change(conf: &Conf, places: &Places<'_>, request: &mut Request) 
         }
     }
     options(conf, request);
-    let global = conf.signatures.global();
     for repository in &conf.repositories {
-        let signatures = repository.signatures.below(global);
+        let signatures = levels(conf, |global| repository.signatures.below(global));
         request.set(key::SYNC_DATABASE, format!("{} {signatures} {}", repository.usage.0, repository.name));
         for server in &repository.servers {
             request.set(key::SERVER, server.as_str());
@@ -55,10 +55,9 @@ pub fn describe_change(conf: &Conf, places: &Places<'_>, request: &mut Request) 
 }
 
 fn options(conf: &Conf, request: &mut Request) {
-    let global = conf.signatures.global();
-    request.set(key::SIGNATURES, global.to_string());
-    request.set(key::LOCAL_FILE_SIGNATURES, conf.local_file_signatures.below(global).to_string());
-    request.set(key::REMOTE_FILE_SIGNATURES, conf.remote_file_signatures.below(global).to_string());
+    request.set(key::SIGNATURES, levels(conf, |global| global));
+    request.set(key::LOCAL_FILE_SIGNATURES, levels(conf, |global| conf.local_file_signatures.below(global)));
+    request.set(key::REMOTE_FILE_SIGNATURES, levels(conf, |global| conf.remote_file_signatures.below(global)));
     request.set(key::PARALLEL_DOWNLOADS, conf.parallel_downloads.unwrap_or(1).to_string());
     for (key, values) in [
         (key::ARCHITECTURE, &conf.architectures),
@@ -86,6 +85,12 @@ fn options(conf: &Conf, request: &mut Request) {
     }
 }
 
+/// A level with the built-in one of the older library and with that of the newer: only the engine knows which it is linked to.
+fn levels(conf: &Conf, level: impl Fn(u32) -> u32) -> String {
+    let [older, newer] = siglevel::BUILT_IN.map(|built_in| level(conf.signatures.global(built_in)));
+    format!("{older}/{newer}")
+}
+
 fn text(path: &Path) -> Result<&str> {
     path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))
 }
@@ -110,9 +115,9 @@ mod tests {
         assert_eq!(one(key::CACHE_DIR), "/var/cache/pacman/pkg/");
         assert_eq!(one(key::HOOK_DIR), "/etc/pacman.d/hooks/");
         assert_eq!(one(key::GPG_DIR), "/etc/pacman.d/gnupg/");
-        assert_eq!((one(key::SIGNATURES), one(key::PARALLEL_DOWNLOADS)), ("3075".into(), "1".into()));
-        assert_eq!(one(key::LOCAL_FILE_SIGNATURES), "1073741824");
-        assert_eq!(one(key::SYNC_DATABASE), "15 1073741824 core");
+        assert_eq!((one(key::SIGNATURES), one(key::PARALLEL_DOWNLOADS)), ("3075/1025".into(), "1".into()));
+        assert_eq!(one(key::LOCAL_FILE_SIGNATURES), "1073741824/1073741824");
+        assert_eq!(one(key::SYNC_DATABASE), "15 1073741824/1073741824 core");
         assert_eq!(one(key::CHECK_SPACE), "");
         assert_eq!(request.values(key::CHECK_SPACE).count(), 0);
         assert_eq!(told("", "/mnt").unwrap().values(key::GPG_DIR).next(), Some("/mnt/etc/pacman.d/gnupg/"));
@@ -131,7 +136,7 @@ mod tests {
             .filter(|(key, _)| key == key::SYNC_DATABASE || key == key::SERVER)
             .map(|(_, value)| value.as_str())
             .collect();
-        assert_eq!(all, ["15 1073741824 a", "1", "2", "15 0 b", "3"]);
+        assert_eq!(all, ["15 1073741824/1073741824 a", "1", "2", "15 0/0 b", "3"]);
         assert_eq!(request.values(key::CHECK_SPACE).count(), 1);
     }
 

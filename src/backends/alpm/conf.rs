@@ -419,7 +419,7 @@ mod tests {
         assert_eq!((conf.gpg_dir.as_deref(), conf.download_user.as_deref()), (Some("/g"), Some("alpm")));
         assert_eq!((conf.check_space, conf.use_syslog, conf.parallel_downloads), (true, false, Some(3)));
         assert!(conf.disable_sandbox_filesystem && conf.disable_sandbox_syscalls);
-        assert_eq!((conf.signatures.global(), conf.local_file_signatures.below(0xc01)), (0xc01, 0xc03));
+        assert_eq!((conf.signatures.global(0xc03), conf.local_file_signatures.below(0xc01)), (0xc01, 0xc03));
         assert_eq!(conf.repositories[0].signatures.below(0xc01), 0xc00 & !0x400);
         assert_eq!(conf.repositories[0].cache_servers, ["c/core/x86_64"]);
         let conf = read_root(&[("etc/pacman.conf", "[options]\nSigLevel = Requird\nParallelDownloads = 0\n")]);

@@ -9,8 +9,12 @@ const PACKAGE_UNKNOWN: u32 = 1 << 3;
 /// A database's bits stand so much higher than those of packages.
 const DATABASE_SHIFT: u32 = 10;
 const USE_DEFAULT: u32 = 1 << 30;
-/// Where nothing is said at all: checked where there is a signature.
-const BUILT_IN: u32 = (PACKAGE | PACKAGE_OPTIONAL) | ((PACKAGE | PACKAGE_OPTIONAL) << DATABASE_SHIFT);
+/// What counts where nothing is said at all: with libalpm 13 signatures are checked where there are any, with libalpm 16 they have to
+/// be there.
+pub const BUILT_IN: [u32; 2] = [
+    (PACKAGE | PACKAGE_OPTIONAL) | ((PACKAGE | PACKAGE_OPTIONAL) << DATABASE_SHIFT),
+    PACKAGE | PACKAGE << DATABASE_SHIFT,
+];
 
 /// What the lines of one section said: which bits they touched, and how they left these.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,9 +50,9 @@ impl SigLevel {
         Ok(())
     }
 
-    /// The level of `[options]`, as libalpm's number.
-    pub fn global(self) -> u32 {
-        self.over(BUILT_IN) & !USE_DEFAULT
+    /// The level of `[options]`, as libalpm's number, where that is what counts without it.
+    pub fn global(self, built_in: u32) -> u32 {
+        self.over(built_in)
     }
 
     /// The level of a section below `base`, which counts for what the section does not say.
@@ -73,9 +77,10 @@ mod tests {
 
     #[test]
     fn words_touch_what_they_name_and_the_rest_comes_from_above() {
-        assert_eq!(level(&[]).global(), 0xc03);
+        let [older, newer] = BUILT_IN;
+        assert_eq!((level(&[]).global(older), level(&[]).global(newer)), (0xc03, 0x401));
         // As Arch ships it.
-        let global = level(&["Required DatabaseOptional"]).global();
+        let global = level(&["Required DatabaseOptional"]).global(older);
         assert_eq!(global, 0xc01);
         assert_eq!(level(&["Optional TrustAll"]).below(global), 0x3c0f);
         assert_eq!(level(&["PackageNever"]).below(global), 0xc00);
@@ -83,7 +88,7 @@ mod tests {
         assert_eq!(level(&["TrustedOnly"]).below(0x3c0f), 0xc03);
         assert_eq!(level(&[]).below(global), USE_DEFAULT);
         // The later line wins, as with pacman.
-        assert_eq!(level(&["Never", "DatabaseRequired"]).global(), 0x402);
+        assert_eq!(level(&["Never", "DatabaseRequired"]).global(older), 0x402);
     }
 
     #[test]

@@ -2,10 +2,10 @@
 //! the same steps.
 
 use crate::handle::{self, Ear};
-use crate::library;
+use crate::library::{self, Db};
 use crate::resolve::{self, invalid};
 use crate::stop::{self, Watch};
-use alpm::{Alpm, AnyDownloadEvent, DownloadEvent, DownloadResult, Event, LogLevel, PackageReason, TransFlag};
+use alpm::{Alpm, AnyDownloadEvent, DownloadEvent, DownloadResult, Event, LogLevel, PackageReason, TransFlag, Usage};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use omg::backends::alpm::key;
 use omg::backends::engine::{Answer, Progress, Request};
@@ -192,7 +192,10 @@ pub fn sync(request: &Request, force: bool, report: Report) -> Result<()> {
     }
     let _ = handle.log_action("OMG", "synchronizing package lists\n");
     ensure!(!handle.syncdbs().is_empty(), "no repository is configured");
-    let without = handle.syncdbs().iter().find(|database| database.servers().is_empty()).map(|db| db.name().to_owned());
+    let is_dry = |database: &Db<'_>| {
+        database.usage().is_ok_and(|usage| usage.contains(Usage::SYNC)) && database.servers().is_empty()
+    };
+    let without = handle.syncdbs().into_iter().find(is_dry).map(|database| database.name().to_owned());
     if let Some(name) = without {
         bail!("{name} has no server");
     }

@@ -63,8 +63,11 @@ fn folders(handle: &mut Alpm, request: &Request) -> Result<()> {
     Ok(())
 }
 
-fn signatures(bits: Option<&str>) -> Result<SigLevel> {
-    let bits = bits.context("no signature level in the question")?;
+/// A level, of which the question has one for each version of the library.
+pub fn signatures(levels: Option<&str>) -> Result<SigLevel> {
+    let (older, newer) =
+        levels.and_then(|levels| levels.split_once('/')).context("no signature level in the question")?;
+    let bits = if cfg!(feature = "alpm13") { older } else { newer };
     Ok(SigLevel::from_bits_truncate(bits.parse().with_context(|| format!("not a signature level: {bits:?}"))?))
 }
 

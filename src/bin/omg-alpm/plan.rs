@@ -1,6 +1,6 @@
 //! A prepared transaction as a plan: its steps, why each is there, and what stays as it is.
 
-use crate::handle::Heard;
+use crate::handle::{Heard, signatures};
 use crate::library::{Dep, Package, path_of};
 use alpm::{Alpm, DepMod, PackageReason, SigLevel, Usage};
 use anyhow::Result;
@@ -120,9 +120,9 @@ fn is_signed(request: &Request, package: Package<'_>) -> bool {
 }
 
 fn is_signed_file(request: &Request, file: &str) -> bool {
-    let bits = |key| request.values(key).next().and_then(|bits| bits.parse().ok()).map(SigLevel::from_bits_truncate);
-    let own = bits(key::LOCAL_FILE_SIGNATURES).filter(|level| !level.contains(SigLevel::USE_DEFAULT));
-    let level = own.or_else(|| bits(key::SIGNATURES)).unwrap_or(SigLevel::NONE);
+    let level = |key| signatures(request.values(key).next()).ok();
+    let own = level(key::LOCAL_FILE_SIGNATURES).filter(|level| !level.contains(SigLevel::USE_DEFAULT));
+    let level = own.or_else(|| level(key::SIGNATURES)).unwrap_or(SigLevel::NONE);
     // It was loaded, so a signature that is looked at is a good one.
     level.contains(SigLevel::PACKAGE) && Path::new(&format!("{file}.sig")).exists()
 }

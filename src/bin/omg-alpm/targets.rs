@@ -96,6 +96,13 @@ impl<'a> Targets<'a> {
         if task != Task::Install && installed.is_none() && target.file.is_none() {
             return self.not_installed(target);
         }
+        // What is there in the version asked for needs no archive to stay.
+        if let (Task::Install, Some(package), Some(version)) = (task, installed, &target.version)
+            && vercmp::compare(package.version().as_str(), version) == Ordering::Equal
+        {
+            self.mark(package, target.reason.unwrap_or(Reason::Explicit));
+            return Ok(());
+        }
         let found = match (task, installed, &target.version) {
             _ if target.file.is_some() => match self.load(target.file.as_deref().expect("just seen")) {
                 Ok(archive) => Found::Archive(archive),
@@ -122,6 +129,12 @@ impl<'a> Targets<'a> {
                 }
             }
             Found::Archive(archive) => {
+                let other = |version: &String| vercmp::compare(archive.version().as_str(), version) != Ordering::Equal;
+                if target.version.as_ref().is_some_and(other) {
+                    let sentence = format!("the archive of {target} holds {} {}", archive.name(), archive.version());
+                    self.refusal.impossible.push(sentence);
+                    return Ok(());
+                }
                 if target.file.is_none() && task == Task::Install && self.is_there(&archive, target) {
                     return Ok(());
                 }
