@@ -329,6 +329,24 @@ fn what_cannot_be_done_changes_nothing_and_says_why() {
     let log = talk(&omg.omg("audit log"));
     assert!(log.contains("plan-refused") && log.contains("plan-applied"), "{log}");
     assert!(omg.omg("audit verify").status.success());
+    // Fetched and not installed; then the older version of it goes.
+    let archives = || {
+        let files = fs::read_dir(omg.path.join("var/cache/apt/archives")).unwrap().flatten();
+        let mut names: Vec<String> = files.map(|file| file.file_name().into_string().unwrap()).collect();
+        names.retain(|name| name.starts_with("conf_"));
+        names.sort();
+        names
+    };
+    assert!(archives().is_empty());
+    for words in ["download --yes conf=1.0", "download --yes conf=2.0"] {
+        let output = omg.omg(words);
+        assert!(output.status.success(), "{words}: {}", talk(&output));
+    }
+    assert_eq!(archives(), ["conf_1.0_all.deb", "conf_2.0_all.deb"]);
+    assert_eq!((omg.state(), omg.logs()), (before.clone(), logs.clone()));
+    let output = omg.omg("clean --yes --keep 1");
+    assert!(output.status.success(), "{}", talk(&output));
+    assert_eq!(archives(), ["conf_2.0_all.deb"]);
     // Only shown.
     for words in ["install --dry-run epsilon", "upgrade --dry-run", "remove --dry-run --recursive alpha"] {
         let output = omg.omg(words);
@@ -428,21 +446,23 @@ fn each_transaction_is_taken_back_and_the_root_is_as_before() {
     let log = talk(&omg.omg("audit log --all"));
     assert!(log.contains("rollback"), "{log}");
     assert!(omg.omg("audit verify").status.success());
-    // What is nowhere any more is said, and nothing is done by halves.
+    // A version that no repository has any more comes from the cache; one that is nowhere is said, and nothing is done by halves.
     done("install --yes gamma");
-    fs::remove_file(omg.path.join("srv/repo/gamma_1.0_all.deb")).unwrap();
-    let packages = omg.read("srv/repo/Packages");
-    assert!(packages.contains("gamma"));
     done("remove --yes gamma");
-    let before = state(&omg);
     let blamed = done("blame gamma");
     assert!(blamed.contains("remove") && blamed.contains("by omg remove --yes gamma"), "{blamed}");
+    fs::write(omg.path.join("etc/apt/sources.list"), "").unwrap();
+    assert!(omg.run(&["apt-get", "update"]).status.success());
+    done("rollback --yes");
+    assert!(omg.read("usr/share/gamma/file").contains("gamma 1.0"));
+    done("remove --yes gamma");
+    let before = state(&omg);
     for entry in fs::read_dir(omg.path.join("var/cache/apt/archives")).unwrap().flatten() {
         let _ = fs::remove_file(entry.path());
     }
     let output = omg.omg("rollback --yes");
     assert_eq!(output.status.code(), Some(3), "{}", talk(&output));
-    assert!(talk(&output).contains("nothing was changed"), "{}", talk(&output));
+    assert!(talk(&output).contains("in no repository and not in the cache"), "{}", talk(&output));
     assert_eq!(state(&omg), before);
 }
 

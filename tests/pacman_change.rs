@@ -402,7 +402,7 @@ impl Root<'_> {
 
 fn order(task: Task, names: &[&str]) -> Order {
     let targets = names.iter().map(|name| target(name)).collect();
-    Order { task, targets, remove: Vec::new(), force: false, takes_back: None }
+    Order::new(task, targets)
 }
 
 /// `REPOSITORY/NAME=VERSION`.

@@ -10,8 +10,8 @@ pub mod embedded;
 pub mod engine;
 
 use crate::backends::engine::{Ask, EngineCommand, EngineError, Request};
-use crate::model::{CatalogueSink, LocalSink, Offer, OrphanRule, Policy, Problem, Scope, Source, Transaction};
-use anyhow::Result;
+use crate::model::{Archive, CatalogueSink, LocalSink, Offer, OrphanRule, Policy, Problem, Scope, Source, Transaction};
+use anyhow::{Context, Result};
 use jiff::tz::TimeZone;
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
@@ -67,6 +67,9 @@ pub trait Backend: Send + Sync {
     /// An archive of just this version that lies on this machine, where the engine would not find it by itself.
     fn archive(&self, name: &str, arch: &str, version: &str) -> Option<PathBuf>;
 
+    /// Every package's archive in the package manager's cache.
+    fn archives(&self) -> Result<Vec<Archive>>;
+
     /// The files that whoever changes packages holds a lock on, or that are there as long as somebody does.
     fn locks(&self) -> Vec<Lock>;
 
@@ -82,6 +85,25 @@ pub trait Backend: Send + Sync {
 
     /// The family's own version order.
     fn compare(&self, a: &str, b: &str) -> Ordering;
+}
+
+/// The files of a folder and how long they are; none where there is no such folder.
+fn files_in(folder: &Path) -> Result<Vec<(String, PathBuf, u64)>> {
+    let mut files = Vec::new();
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(files),
+        entries => entries.with_context(|| format!("cannot read {}", folder.display()))?,
+    };
+    for entry in entries {
+        let entry = entry.with_context(|| format!("cannot read {}", folder.display()))?;
+        // Not followed: a link is none of the package manager's archives.
+        if let (Ok(name), Ok(stat)) = (entry.file_name().into_string(), entry.metadata())
+            && stat.is_file()
+        {
+            files.push((name, entry.path(), stat.len()));
+        }
+    }
+    Ok(files)
 }
 
 /// Checks facts like `1.0 < 1:0`, which commas or lines part, in both directions; how many comparisons these were.

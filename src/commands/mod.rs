@@ -4,10 +4,12 @@ mod audit;
 mod batch;
 mod blame;
 mod change;
+mod clean;
 mod complete;
 mod completions;
 mod deps;
 mod doctor;
+mod download;
 mod files;
 mod history;
 mod info;
@@ -87,6 +89,8 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "install", command: install::command, run: Run::Change(install::run) },
     Verb { name: "remove", command: remove::command, run: Run::Change(remove::run) },
     Verb { name: "upgrade", command: upgrade::command, run: Run::Change(upgrade::run) },
+    Verb { name: "download", command: download::command, run: Run::Change(download::run) },
+    Verb { name: "clean", command: clean::command, run: Run::Change(clean::run) },
     Verb { name: "sync", command: sync::command, run: Run::Change(sync::run) },
     Verb { name: "autoremove", command: remove::autoremove_command, run: Run::Change(remove::run_autoremove) },
     Verb { name: "reinstall", command: install::reinstall_command, run: Run::Change(install::run_reinstall) },

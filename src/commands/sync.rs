@@ -4,7 +4,7 @@ use super::change::{afterwards, hand_over, typed};
 use super::reply::Reply;
 use crate::context::Ctx;
 use crate::error::Exit;
-use crate::model::{Plan, Source};
+use crate::model::{Plan, Source, Task};
 use crate::ops::{World, transact};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -26,7 +26,8 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let world = World::open(&ctx.place)?;
     let (mut all, mut remarks) = (Vec::new(), Vec::new());
     for source in world.backends.iter().map(|backend| backend.source()).filter(|source| ctx.shows(*source)) {
-        let plan = Plan::sync(source, ctx.place.root.clone(), matches.get_flag("force"));
+        let task = Task::Sync { force: matches.get_flag("force") };
+        let plan = Plan::simple(source, ctx.place.root.clone(), task);
         let text = plan.canonical();
         hand_over(ctx, source, &text, &transact::digest(&text), &typed())?;
         all.push(Synced { source });

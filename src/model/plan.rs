@@ -38,6 +38,10 @@ pub enum Task {
     Sync {
         force: bool,
     },
+    /// Archives leave the package manager's cache, all but so many versions of each package.
+    Clean {
+        keep: usize,
+    },
 }
 
 /// What a package counts as.
@@ -110,9 +114,18 @@ pub struct Order {
     pub remove: Vec<Target>,
     /// Also where it makes a partial upgrade, which Arch does not support, or removes what the machine needs.
     pub force: bool,
+    /// Nothing is changed, and what it takes is only fetched.
+    #[serde(default)]
+    pub fetch_only: bool,
     /// The number of the oldest transaction that it takes back, where it is a rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takes_back: Option<i64>,
+}
+
+impl Order {
+    pub fn new(task: Task, targets: Vec<Target>) -> Order {
+        Order { task, targets, remove: Vec::new(), force: false, fetch_only: false, takes_back: None }
+    }
 }
 
 /// What became of an order.
@@ -154,6 +167,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Of packages that are no step, done after the steps.
     pub marks: Vec<Marked>,
+    /// Files of the package manager's cache that are deleted.
+    #[serde(default)]
+    pub archives: Vec<Archive>,
     pub kept: Vec<Kept>,
     /// Installed packages that would be needed by nothing afterwards, and stay.
     pub orphaned: Vec<String>,
@@ -163,6 +179,18 @@ pub struct Plan {
     pub disk_bytes: i64,
     /// What the person must know before they say yes.
     pub warnings: Vec<String>,
+}
+
+/// A package's archive in the package manager's cache.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Archive {
+    pub path: PathBuf,
+    pub name: String,
+    /// As the file's name has it.
+    pub arch: String,
+    pub version: String,
+    pub bytes: u64,
 }
 
 /// What is done to one package.
@@ -231,25 +259,20 @@ impl Plan {
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty() && self.marks.is_empty() && !matches!(self.order.task, Task::Sync { .. })
+        let is_sync = matches!(self.order.task, Task::Sync { .. });
+        self.steps.is_empty() && self.marks.is_empty() && self.archives.is_empty() && !is_sync
     }
 
-    /// The one that fetches the repositories' databases, which no engine has to compute.
-    pub fn sync(source: Source, root: PathBuf, force: bool) -> Plan {
-        let order = Order {
-            task: Task::Sync { force },
-            targets: Vec::new(),
-            remove: Vec::new(),
-            force: false,
-            takes_back: None,
-        };
+    /// One that no engine has to compute.
+    pub fn simple(source: Source, root: PathBuf, task: Task) -> Plan {
         Plan {
             source,
             root,
-            order,
+            order: Order::new(task, Vec::new()),
             decider: String::new(),
             steps: Vec::new(),
             marks: Vec::new(),
+            archives: Vec::new(),
             kept: Vec::new(),
             orphaned: Vec::new(),
             download_bytes: 0,
@@ -283,16 +306,11 @@ mod tests {
         let plan = Plan {
             source: Source::Apt,
             root: "/".into(),
-            order: Order {
-                task: Task::Remove { purge: true, recursive: false },
-                targets: vec![target],
-                remove: Vec::new(),
-                force: false,
-                takes_back: None,
-            },
+            order: Order::new(Task::Remove { purge: true, recursive: false }, vec![target]),
             decider: "libapt-pkg 6.0.0".into(),
             steps: vec![step],
             marks: vec![Marked { name: "vi".into(), arch: String::new(), mark: Mark::Held }],
+            archives: Vec::new(),
             kept: Vec::new(),
             orphaned: Vec::new(),
             download_bytes: 9,

@@ -111,5 +111,5 @@ pub fn changes(plan: &Plan) -> Vec<Changed> {
         old: step.old.clone(),
         new: step.new.clone(),
     };
-    plan.steps.iter().map(changed).collect()
+    if plan.order.fetch_only { Vec::new() } else { plan.steps.iter().map(changed).collect() }
 }

@@ -57,5 +57,5 @@ pub fn order(
             }
         }
     }
-    Order { task: Task::Install, targets, remove, force: false, takes_back }
+    Order { remove, takes_back, ..Order::new(Task::Install, targets) }
 }

@@ -4,7 +4,7 @@
 //! digest, and carries out that plan or nothing: its engine resolves the order again under the package manager's lock and compares.
 
 use super::gate::{self, Ledger, Refused};
-use super::{Place, Request, World, history, refresh};
+use super::{Place, Request, World, clean, history, refresh};
 use crate::audit::log::Event;
 use crate::backends::Lock;
 use crate::backends::engine::{Ask, Progress};
@@ -61,14 +61,6 @@ pub fn resolve(
     reply.resolution.context("the engine gave no plan")
 }
 
-/// Fetches what a plan needs into the package manager's cache, and does no more.
-pub fn download(world: &World, plan: &Plan, command: &str, report: &mut dyn FnMut(Report)) -> Result<()> {
-    let backend = world.backend(plan.source).context("a plan of no family here")?;
-    let (engine, request) = backend.change(Ask::Download(Box::new(plan.clone())), command, None)?;
-    engine.apply(&request, &mut |progress| report(Report::Progress(progress)), |_| {})?;
-    Ok(())
-}
-
 /// The SHA-256 of a plan's text, in hex: what was shown is what is carried out.
 pub fn digest(plan: &str) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, plan.as_bytes());
@@ -118,6 +110,8 @@ fn perform(place: &Place, plan: &Plan, command: &str, report: &mut dyn FnMut(Rep
     wait_for(&backend.locks(), report)?;
     let ask = match plan.order.task {
         Task::Sync { force } => Some(Ask::Sync { force }),
+        Task::Clean { keep } => return clean::delete(backend, keep, &plan.archives),
+        _ if plan.order.fetch_only => Some(Ask::Download(Box::new(plan.clone()))),
         _ if plan.steps.is_empty() => None,
         _ => Some(Ask::Apply(Box::new(plan.clone()))),
     };
@@ -132,7 +126,7 @@ fn perform(place: &Place, plan: &Plan, command: &str, report: &mut dyn FnMut(Rep
         heard.try_iter().for_each(|line| report(Report::Said(line)));
         done?;
     }
-    mark(plan.source, &plan.marks)
+    if plan.order.fetch_only { Ok(()) } else { mark(plan.source, &plan.marks) }
 }
 
 /// What the package manager's logs tell now goes into the journal, with the plan, and the index is made again. Neither undoes what is
@@ -142,7 +136,10 @@ pub fn record(place: &Place, text: &str, started: i64, report: &mut dyn FnMut(Re
         let world = World::open(place)?;
         let folder = place.state_folders().into_iter().next().context("there is no folder for the journal")?;
         let (mut journal, _) = history::journal(&world, &place.root, &folder)?;
-        if let Ok(plan) = serde_json::from_str::<Plan>(text) {
+        if let Ok(plan) = serde_json::from_str::<Plan>(text)
+            && !plan.steps.is_empty()
+            && !plan.order.fetch_only
+        {
             journal.attach(plan.source, started, &plan, &digest(text))?;
         }
         let folder = place.folders().into_iter().next().context("there is no folder for the index")?;

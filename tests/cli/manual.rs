@@ -288,8 +288,20 @@ const ASKED: [(&str, &[&str]); 27] = [
 const NOT_EVERYWHERE: [&str; 5] = ["outdated", "history", "blame", "policy", "audit"];
 
 /// Commands that show a plan.
-const PLANNING: [&str; 10] =
-    ["install", "remove", "upgrade", "autoremove", "reinstall", "downgrade", "mark", "hold", "unhold", "rollback"];
+const PLANNING: [&str; 12] = [
+    "clean",
+    "download",
+    "install",
+    "remove",
+    "upgrade",
+    "autoremove",
+    "reinstall",
+    "downgrade",
+    "mark",
+    "hold",
+    "unhold",
+    "rollback",
+];
 
 fn check_all(run: impl Fn(&[&str]) -> Vec<u8>, name: &str, needy: &str, path: &str) {
     let shapes = shapes();
@@ -367,6 +379,7 @@ fn the_json_of_a_plan_has_the_documented_shape() {
         &["mark", "auto", "--dry-run", "editor"],
         &["upgrade", "--dry-run"],
         &["autoremove", "--dry-run"],
+        &["clean", "--dry-run"],
     ] {
         let output = root.omg(&[words, &["--json"]].concat());
         let value = serde_json::from_slice(&output.stdout)

@@ -19,10 +19,10 @@ pub mod vercmp;
 pub use ask::key;
 
 use crate::backends::engine::{Ask, EngineCommand, EngineError, Reply, Request};
-use crate::backends::{Backend, Lock};
+use crate::backends::{Backend, Lock, files_in};
 use crate::model::{
-    self, Authority, Available, CatalogueSink, Field, InstallState, Installed, LocalSink, OrphanRule, Policy, Problem,
-    Reason, Repository, Scope, Source, Transaction,
+    self, Archive, Authority, Available, CatalogueSink, Field, InstallState, Installed, LocalSink, OrphanRule, Policy,
+    Problem, Reason, Repository, Scope, Source, Transaction,
 };
 use anyhow::{Context, Result, bail};
 use conf::Conf;
@@ -103,6 +103,14 @@ impl Alpm {
     /// The configuration as it was read.
     pub fn conf(&self) -> &Conf {
         &self.conf
+    }
+
+    /// Where pacman keeps archives, which its engine is told too.
+    fn cache_folders(&self) -> Vec<PathBuf> {
+        match self.conf.cache_dirs.as_slice() {
+            [] => vec![conf::below(&self.base, "var/cache/pacman/pkg/")],
+            named => named.iter().map(|folder| conf::below(&self.base, folder)).collect(),
+        }
     }
 
     /// The policy about some packages. `offers` as for [`Backend::policy_among`].
@@ -352,6 +360,24 @@ impl Backend for Alpm {
     fn archive(&self, _: &str, _: &str, _: &str) -> Option<PathBuf> {
         // libalpm's engine looks in the cache itself.
         None
+    }
+
+    fn archives(&self) -> Result<Vec<Archive>> {
+        let mut all = Vec::new();
+        for folder in self.cache_folders() {
+            for (name, path, bytes) in files_in(&folder)? {
+                let Some((stem, _)) = name.split_once(".pkg.tar").filter(|_| !name.ends_with(".sig")) else { continue };
+                let mut parts = stem.rsplitn(4, '-');
+                let (Some(arch), Some(release), Some(version), Some(package)) =
+                    (parts.next(), parts.next(), parts.next(), parts.next())
+                else {
+                    continue;
+                };
+                let version = format!("{version}-{release}");
+                all.push(Archive { path, name: package.into(), arch: arch.into(), version, bytes });
+            }
+        }
+        Ok(all)
     }
 
     fn locks(&self) -> Vec<Lock> {

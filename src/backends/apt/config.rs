@@ -27,6 +27,8 @@ pub struct Config {
 /// What apt has before any file is read, as far as omg asks for it.
 const DEFAULTS: &[(&str, &str)] = &[
     ("Dir", "/"),
+    ("Dir::Cache", "var/cache/apt"),
+    ("Dir::Cache::archives", "archives/"),
     ("Dir::State", "var/lib/apt"),
     ("Dir::State::lists", "lists/"),
     ("Dir::State::extended_states", "extended_states"),

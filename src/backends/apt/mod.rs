@@ -21,9 +21,9 @@ pub(crate) mod status;
 pub mod version;
 
 use crate::backends::engine::{Ask, EngineCommand, EngineError, Reply, Request};
-use crate::backends::{Backend, Lock};
+use crate::backends::{Backend, Lock, files_in};
 use crate::model::{
-    Authority, CatalogueSink, LocalSink, Offer, OrphanRule, Policy, Problem, Scope, Source, Transaction,
+    Archive, Authority, CatalogueSink, LocalSink, Offer, OrphanRule, Policy, Problem, Scope, Source, Transaction,
 };
 use anyhow::{Context, Result, ensure};
 pub use ask::key;
@@ -249,6 +249,16 @@ impl Backend for Apt {
         let of_arch = |arch: &str| folder.join(format!("{name}_{version}_{arch}.deb"));
         let archives = if arch.is_empty() { own.map(of_arch).to_vec() } else { vec![of_arch(arch)] };
         archives.into_iter().find(|archive| archive.is_file())
+    }
+
+    fn archives(&self) -> Result<Vec<Archive>> {
+        let Some(folder) = self.config.path("Dir::Cache::Archives") else { return Ok(Vec::new()) };
+        let archive = |(name, path, bytes): (String, PathBuf, u64)| {
+            let mut parts = name.strip_suffix(".deb")?.rsplitn(3, '_');
+            let (arch, version, package) = (parts.next()?, parts.next()?, parts.next()?);
+            Some(Archive { path, name: package.into(), arch: arch.into(), version: version.replace("%3a", ":"), bytes })
+        };
+        Ok(files_in(&folder)?.into_iter().filter_map(archive).collect())
     }
 
     fn locks(&self) -> Vec<Lock> {

@@ -34,6 +34,7 @@ pub fn of_transaction(handle: &Alpm, request: &Request, order: &Order, heard: &H
         download_bytes: steps.iter().map(|step| step.download_bytes).sum(),
         steps,
         marks: heard.marks.clone(),
+        archives: Vec::new(),
         kept: kept(handle, order)?,
         orphaned: orphaned(handle),
         disk_bytes,

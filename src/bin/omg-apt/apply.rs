@@ -16,8 +16,13 @@ use std::rc::Rc;
 
 /// Fetches the archives of a plan into apt's cache.
 pub fn download<W: Write>(request: &Request, config: &Config, plan: &Plan, answer: &mut Answer<W>) -> Result<()> {
+    // Two that fetch into one cache would tread on each other's files.
+    apt_lock().map_err(|errors| told(&errors))?;
     let cache = marked(request, config, plan)?;
-    fetch(&cache, answer)
+    refuse_unsigned(config, plan)?;
+    let done = fetch(&cache, answer);
+    apt_unlock();
+    done
 }
 
 pub fn apply<W: Write>(request: &Request, config: &Config, plan: &Plan, answer: &mut Answer<W>) -> Result<()> {

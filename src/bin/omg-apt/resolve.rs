@@ -238,7 +238,7 @@ impl<'c> Resolver<'c> {
                     package.mark_delete(purge);
                 }
             }
-            Task::Mark(_) | Task::Install | Task::Downgrade | Task::Sync { .. } => {}
+            Task::Mark(_) | Task::Install | Task::Downgrade | Task::Sync { .. } | Task::Clean { .. } => {}
         }
         if self.cache.depcache().broken_count() > 0
             && let Err(errors) = self.cache.resolve(true)
@@ -374,6 +374,7 @@ impl<'c> Resolver<'c> {
             order: self.order.clone(),
             decider: crate::library(),
             marks: self.marks(found, &steps),
+            archives: Vec::new(),
             kept: match self.order.task {
                 Task::Upgrade { .. } => self.kept(&steps),
                 _ => Vec::new(),

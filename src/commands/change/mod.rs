@@ -38,9 +38,13 @@ pub fn names_argument(help: &'static str) -> Arg {
 /// Plans what a command orders and, if that is wanted, has it done.
 pub fn run(ctx: &Ctx, matches: &ArgMatches, task: Task, targets: Vec<Target>) -> Result<Reply> {
     let force = matches.get_flag("force");
-    let order = Order { task, targets, remove: Vec::new(), force, takes_back: None };
+    plan(ctx, matches, Order { force, ..Order::new(task, targets) })
+}
+
+/// The same for an order that says more.
+pub fn plan(ctx: &Ctx, matches: &ArgMatches, order: Order) -> Result<Reply> {
     let world = World::open(&ctx.place)?;
-    let source = family(ctx, &world, &order)?;
+    let source = family(ctx, &world, &order.targets)?;
     carry(ctx, matches, &world, source, order)
 }
 
@@ -55,6 +59,12 @@ pub fn carry(ctx: &Ctx, matches: &ArgMatches, world: &World, source: Source, mut
             Resolution::Impossible(reasons) => return Err(impossible(&order, &reasons)),
         }
     };
+    carry_plan(ctx, matches, plan)
+}
+
+/// Shows a plan, and has it done if that is wanted.
+pub fn carry_plan(ctx: &Ctx, matches: &ArgMatches, plan: Plan) -> Result<Reply> {
+    let (command, source) = (typed(), plan.source);
     let text = plan.canonical();
     let digest = transact::digest(&text);
     judge(ctx, &plan, &digest, &command)?;
@@ -109,9 +119,9 @@ pub fn typed() -> String {
 }
 
 /// The package family that an order is about: the only one, the one that `--backend` names, or the one that knows the first target.
-fn family(ctx: &Ctx, world: &World, order: &Order) -> Result<Source> {
+pub fn family(ctx: &Ctx, world: &World, targets: &[Target]) -> Result<Source> {
     let sources: Vec<Source> = world.backends.iter().map(|backend| backend.source()).collect();
-    let file = order.targets.iter().find_map(|target| target.file.as_ref());
+    let file = targets.iter().find_map(|target| target.file.as_ref());
     let of_file = file.map(|file| match file.extension().is_some_and(|extension| extension == "deb") {
         true => Source::Apt,
         false => Source::Pacman,
@@ -125,7 +135,7 @@ fn family(ctx: &Ctx, world: &World, order: &Order) -> Result<Source> {
         (None, [only]) => Ok(*only),
         (None, several) => {
             let index = ctx.index()?;
-            let known = order.targets.first().map(|target| known_by(&index, &target.name)).transpose()?;
+            let known = targets.first().map(|target| known_by(&index, &target.name)).transpose()?;
             match several.iter().find(|source| known.as_ref().is_some_and(|known| known.contains(source))) {
                 Some(source) => Ok(*source),
                 None => {
@@ -184,6 +194,12 @@ fn choose(ctx: &Ctx, order: &mut Order, name: &str, packages: Vec<String>) -> Re
 
 fn not_found(ctx: &Ctx, source: Source, order: &Order, missing: &[Missing]) -> Result<anyhow::Error> {
     let first = &missing[0];
+    if order.takes_back.is_some() {
+        let names: Vec<&str> = missing.iter().map(|missing| missing.target.as_str()).collect();
+        let message = format!("{} is in no repository and not in the cache", names.join(", "));
+        let hint = "it is taken back whole or not at all, so nothing was changed; other versions: `omg info NAME`";
+        return Ok(Hinted::new(Exit::Failed, message, hint).into());
+    }
     if first.not_installed {
         let names: Vec<&str> = missing.iter().map(|missing| missing.target.as_str()).collect();
         let message = match names.as_slice() {

@@ -3,7 +3,7 @@
 use crate::commands::full_name;
 use crate::commands::reply::Remark;
 use crate::commands::size::human;
-use crate::model::{Action, Kept, Mark, Marked, Plan, Reason, Source, Step, Task, Why};
+use crate::model::{Action, Archive, Kept, Mark, Marked, Plan, Reason, Source, Step, Task, Why};
 use crate::ui::{Cell, Style, Ui, clean, table};
 use serde::Serialize;
 
@@ -17,6 +17,24 @@ pub fn text(ui: &Ui, plan: &Plan) -> String {
         out.push_str(&format!("{}\n", ui.styled(Style::Name, heading(action))));
         let rows: Vec<Vec<Cell<'_>>> = steps.iter().map(|step| row(step)).collect();
         table(ui, &rows).lines().for_each(|line| out.push_str(&format!("  {line}\n")));
+    }
+    if !plan.archives.is_empty() {
+        out.push_str(&format!("{}\n", ui.styled(Style::Name, "Delete from the cache")));
+        let row = |archive: &Archive| {
+            vec![
+                Cell::styled(Style::Name, archive.name.clone()),
+                Cell::styled(Style::Version, archive.version.clone()),
+                Cell::plain(human(archive.bytes)),
+            ]
+        };
+        let rows: Vec<Vec<Cell<'_>>> = plan.archives.iter().map(row).collect();
+        table(ui, &rows).lines().for_each(|line| out.push_str(&format!("  {line}\n")));
+        out.push_str(&format!(
+            "{} archives; {} less on disk\n",
+            plan.archives.len(),
+            human(plan.disk_bytes.unsigned_abs())
+        ));
+        return out;
     }
     for marked in &plan.marks {
         let what = match marked.mark {
@@ -48,6 +66,9 @@ pub fn text(ui: &Ui, plan: &Plan) -> String {
         return out;
     }
     out.push_str(&summary(plan));
+    if plan.order.fetch_only {
+        return out + "of all this, nothing but the download is done\n";
+    }
     if !plan.orphaned.is_empty() && !matches!(plan.order.task, Task::Autoremove { .. }) {
         let (count, names) = (plan.orphaned.len(), plan.orphaned.join(" "));
         let line = format!("{count} that nothing needs any more: {names}");
@@ -71,6 +92,7 @@ fn nothing(task: &Task) -> &'static str {
     match task {
         Task::Upgrade { .. } => "everything is up to date\n",
         Task::Autoremove { .. } => "nothing is there that nothing needs\n",
+        Task::Clean { .. } => "nothing to clean\n",
         _ => "nothing to do: it is so already\n",
     }
 }
@@ -136,6 +158,7 @@ pub struct Shown {
     decider: String,
     steps: Vec<ShownStep>,
     marks: Vec<ShownMark>,
+    archives: Vec<Archive>,
     kept: Vec<ShownKept>,
     orphaned: Vec<String>,
     download_size: u64,
@@ -204,6 +227,7 @@ pub fn shown(plan: &Plan, digest: &str, applied: bool) -> Shown {
         decider: plan.decider.clone(),
         steps: plan.steps.iter().map(step).collect(),
         marks: plan.marks.iter().map(mark).collect(),
+        archives: plan.archives.clone(),
         kept: plan.kept.iter().map(kept).collect(),
         orphaned: plan.orphaned.clone(),
         download_size: plan.download_bytes,
@@ -233,8 +257,13 @@ pub fn afterwards(plan: &Plan) -> Vec<Remark> {
     if !plan.orphaned.is_empty() && !matches!(plan.order.task, Task::Autoremove { .. }) {
         remarks.push(Remark::Hint("`omg autoremove` removes what nothing needs any more".to_owned()));
     }
-    if matches!(plan.order.task, Task::Sync { .. }) {
-        return vec![Remark::Note(format!("{}: up to date", plan.source.name()))];
+    match plan.order.task {
+        Task::Sync { .. } => return vec![Remark::Note(format!("{}: up to date", plan.source.name()))],
+        Task::Clean { .. } => return vec![Remark::Note(format!("{} archives: deleted", plan.archives.len()))],
+        _ if plan.order.fetch_only => {
+            return vec![Remark::Note(format!("{}: in the cache", human(plan.download_bytes)))];
+        }
+        _ => {}
     }
     let done = match (plan.steps.len(), plan.marks.len()) {
         (0, marked) => format!("{marked} marked"),
