@@ -167,7 +167,10 @@ fn wait_for(locks: &[Lock], report: &mut dyn FnMut(Report)) -> Result<()> {
                 Lock::Exists(path) => (path, holder::opener(path)),
             };
             if matches!(lock, Lock::Exists(_)) && holder.is_none() && begun.elapsed() > Duration::from_secs(3) {
-                bail!("{} is there and no process has it open: whoever made it was killed", path.display());
+                let path = path.display();
+                bail!(
+                    "{path} is there and no process has it open: whoever made it was killed. Once that is sure, delete it"
+                );
             }
             let pid = holder.as_ref().map(|holder| holder.pid);
             if told.as_ref().is_none_or(|told| told.as_ref().map(|holder| holder.pid) != pid) {

@@ -141,12 +141,13 @@ fn hex4(chars: &mut std::str::CharIndices<'_>) -> Option<u32> {
 fn char_of(unit: u32, chars: &mut std::str::CharIndices<'_>) -> char {
     if (0xd800..0xdc00).contains(&unit) {
         let mut ahead = chars.clone();
-        if ahead.next().map(|c| c.1) == Some('\\') && ahead.next().map(|c| c.1) == Some('u') {
-            if let Some(low) = hex4(&mut ahead).filter(|low| (0xdc00..0xe000).contains(low)) {
-                *chars = ahead;
-                let joined = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
-                return char::from_u32(joined).unwrap_or(char::REPLACEMENT_CHARACTER);
-            }
+        if ahead.next().map(|c| c.1) == Some('\\')
+            && ahead.next().map(|c| c.1) == Some('u')
+            && let Some(low) = hex4(&mut ahead).filter(|low| (0xdc00..0xe000).contains(low))
+        {
+            *chars = ahead;
+            let joined = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+            return char::from_u32(joined).unwrap_or(char::REPLACEMENT_CHARACTER);
         }
     }
     char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER)

@@ -83,7 +83,7 @@ mod tests {
     fn a_lock_of_this_process_names_it() {
         let file = tempfile::NamedTempFile::new().unwrap();
         assert_eq!(of(file.path()), None);
-        file.as_file().lock().unwrap();
+        rustix::fs::flock(file.as_file(), rustix::fs::FlockOperation::LockExclusive).unwrap();
         let holder = of(file.path()).expect("it is locked");
         assert_eq!(holder.pid, std::process::id());
         assert!(holder.to_string().contains("process"), "{holder}");

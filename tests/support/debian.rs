@@ -7,6 +7,9 @@ use std::process::Command;
 /// The smallest Debian of that release, made once.
 pub fn debian_root(suite: &str) -> Result<PathBuf, String> {
     let root = roots().join(suite);
+    // Several tests want it at once, and one makes it.
+    let lock = fs::File::create(roots().join(format!("{suite}.lock"))).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
     if root.is_dir() {
         return Ok(root);
     }

@@ -309,12 +309,11 @@ pub(crate) fn read_list(
             nameless += 1;
             continue;
         }
-        if let Some(seen) = &mut seen {
-            if record.architecture == "all"
-                && !seen.insert((record.name.to_string(), record.version.to_string(), repository))
-            {
-                continue;
-            }
+        if let Some(seen) = &mut seen
+            && record.architecture == "all"
+            && !seen.insert((record.name.to_string(), record.version.to_string(), repository))
+        {
+            continue;
         }
         let own = record.long_text();
         let long = match md5(record.description_md5) {

@@ -5,13 +5,13 @@ use crate::commands::reply::Reply;
 use crate::config::Config;
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
-use crate::model::{Event, Observer, Source};
+use crate::model::{Event, Observer, Plan, Source, Step};
 use crate::ops::Place;
 use crate::ops::gate::Refused;
 use crate::ops::transact::{self, Report};
 use crate::sys::elevate::{Elevation, PROGRAMS};
 use crate::sys::signals;
-use crate::ui::Stages;
+use crate::ui::{Stages, clean};
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Arg, ArgMatches, Command};
 use jiff::Timestamp;
@@ -54,7 +54,7 @@ pub fn hand_over(ctx: &Ctx, source: Source, plan: &str, digest: &str, command: &
     let sent = stdin.write_all(plan.as_bytes());
     drop(stdin);
     let stages = Stages::new(&ctx.ui);
-    let (mut ended, mut said) = (None, Vec::new());
+    let (mut ended, mut work) = (None, Work::of(plan));
     for line in BufReader::new(child.stdout.take().expect("asked for a pipe")).lines() {
         let Ok(report) = serde_json::from_str::<Report>(&line.context("cannot hear the privileged omg")?) else {
             continue;
@@ -62,7 +62,7 @@ pub fn hand_over(ctx: &Ctx, source: Source, plan: &str, digest: &str, command: &
         if ctx.json {
             ctx.ui.print(&format!("{}\n", serde_json::to_string(&report)?))?;
         }
-        show(ctx, &stages, &report, &mut said);
+        show(ctx, &stages, &report, &mut work);
         if matches!(report, Report::Done | Report::Refused(_) | Report::Failed { .. }) {
             ended = Some(report);
         }
@@ -73,7 +73,7 @@ pub fn hand_over(ctx: &Ctx, source: Source, plan: &str, digest: &str, command: &
         Some(Report::Done) => Ok(()),
         Some(Report::Refused(why)) => Err(refused(&why)),
         Some(Report::Failed { message, changing }) => {
-            said.iter().for_each(|line: &String| ctx.ui.note(line));
+            work.said.iter().for_each(|line| ctx.ui.note(line));
             let (state, hint) = match (changing, source) {
                 (false, _) => ("nothing was changed", ""),
                 (true, Source::Apt) => (
@@ -116,8 +116,39 @@ fn place(ctx: &Ctx) -> Vec<OsString> {
     arguments
 }
 
-/// The last lines of scripts are kept, for the case that it fails.
-fn show(ctx: &Ctx, stages: &Stages, report: &Report, said: &mut Vec<String>) {
+/// What dpkg and the scripts say, and how much of the work that makes.
+struct Work {
+    /// The last lines, for the case that it fails.
+    said: Vec<String>,
+    done: u64,
+    total: u64,
+}
+
+impl Work {
+    fn of(plan: &str) -> Work {
+        let plan: Option<Plan> = serde_json::from_str(plan).ok();
+        // What is installed is unpacked and then set up.
+        let parts = |step: &Step| if step.new.is_empty() { 1 } else { 2 };
+        let total = plan.map_or(0, |plan| plan.steps.iter().map(parts).sum());
+        Work { said: Vec::new(), done: 0, total }
+    }
+
+    fn hear(&mut self, line: &str) {
+        const KEPT: usize = 20;
+        if self.said.len() == KEPT {
+            self.said.remove(0);
+        }
+        self.said.push(line.to_owned());
+        let begins = ["Unpacking ", "Setting up ", "Removing ", "Purging "];
+        self.done += u64::from(begins.iter().any(|begin| line.starts_with(begin)));
+    }
+
+    fn percent(&self) -> u8 {
+        (self.done * 100).checked_div(self.total).unwrap_or(0).min(100) as u8
+    }
+}
+
+fn show(ctx: &Ctx, stages: &Stages, report: &Report, work: &mut Work) {
     match report {
         Report::Waiting { holder: Some(holder), .. } => ctx.ui.note(&format!("waiting for {holder} to end...")),
         Report::Waiting { holder: None, lock } => ctx.ui.note(&format!("waiting: {lock} is there...")),
@@ -131,11 +162,9 @@ fn show(ctx: &Ctx, stages: &Stages, report: &Report, said: &mut Vec<String>) {
         }
         Report::Progress(Progress::Warning { text }) | Report::Warning(text) => ctx.ui.warn(text),
         Report::Said(line) => {
-            const KEPT: usize = 20;
-            if said.len() == KEPT {
-                said.remove(0);
-            }
-            said.push(line.clone());
+            work.hear(line);
+            let shown = clean(line);
+            stages.event(Event::Stage { what: &ctx.ui.fitted(&shown, 24), percent: work.percent() });
         }
         Report::Progress(Progress::Changing) | Report::Done | Report::Refused(_) | Report::Failed { .. } => {}
     }
