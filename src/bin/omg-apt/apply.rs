@@ -165,10 +165,7 @@ impl DynAcquireProgress for Fetching<'_> {
         });
     }
 
-    fn done(&mut self, item: &ItemDesc) {
-        let bytes = item.owner().file_size();
-        (self.tell)(Progress::Fetching { what: item.short_desc(), done_bytes: bytes, total_bytes: bytes });
-    }
+    fn done(&mut self, _: &ItemDesc) {}
 
     fn start(&mut self) {}
 
