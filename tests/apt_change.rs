@@ -477,6 +477,26 @@ fn each_transaction_is_taken_back_and_the_root_is_as_before() {
     assert_eq!(state(&omg), before);
 }
 
+/// apt's library compares its cache with dpkg's database by size and by whole seconds. A plan made between two changes of one second
+/// was the plan of the first, and the next said there was nothing to do.
+#[test]
+fn two_changes_within_a_second_are_both_seen() {
+    let Some([omg, _]) = Root::twins("two_changes_within_a_second_are_both_seen") else { return };
+    let status = omg.path.join("var/lib/dpkg/status");
+    assert!(omg.omg("install --yes held=1.0").status.success());
+    let plan = || talk(&omg.omg("install --dry-run held=2.0"));
+    assert!(plan().contains("1.0 -> 2.0"), "{}", plan());
+    let text = omg.read("var/lib/dpkg/status");
+    let (before, stanza) = text.split_at(text.find("Package: held").unwrap());
+    let time = fs::metadata(&status).unwrap().modified().unwrap();
+    let written = status.with_file_name("status-new");
+    fs::write(&written, before.to_owned() + &stanza.replacen("Version: 1.0", "Version: 0.9", 1)).unwrap();
+    let file = fs::File::open(&written).unwrap();
+    file.set_modified(time + Duration::from_millis(1)).unwrap();
+    fs::rename(&written, &status).unwrap();
+    assert!(plan().contains("0.9 -> 2.0"), "{}", plan());
+}
+
 /// Everything dies at once, at moments spread over the whole of a change: what is left says how it is finished, and the same command
 /// finishes it.
 #[test]

@@ -965,7 +965,7 @@ fn commands_change_packages_and_take_it_back() {
     assert!(root.log().contains("omg install --yes app"), "{}", root.log());
     let installed = root.state();
     let blamed = done("blame lib");
-    assert!(blamed.contains("by omg install --yes app") && blamed.contains("app needs it"), "{blamed}");
+    assert!(blamed.contains("by omg install --yes app") && blamed.contains("needed by app"), "{blamed}");
     world.publish(&[Made { version: "2.0-1", ..APP }, Made { version: "2.0-1", ..LIB }]);
     // Both databases may be of one second.
     done("sync --force");

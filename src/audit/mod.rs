@@ -10,7 +10,7 @@ mod who;
 pub use who::Who;
 
 /// SHA-256 in hexadecimal digits.
-fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
     digest.as_ref().iter().fold(String::with_capacity(64), |hex, byte| {
         let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);

@@ -3,6 +3,7 @@
 //! There may be two: the machine's, which root writes, and one's own, of what was refused before root was asked.
 
 use super::reply::{Remark, Reply};
+use super::{clock, versions};
 use crate::audit::log::{Entry, FILE_NAME, Fault, Verdict, latest, verify};
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
@@ -111,10 +112,7 @@ fn shown(log: &str, entry: Entry) -> Shown {
 }
 
 fn text(ui: &Ui, entry: &Shown, zone: &TimeZone) -> String {
-    let time = entry.time.parse::<Timestamp>().map_or_else(
-        |_| entry.time.clone(),
-        |time| time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
-    );
+    let time = entry.time.parse::<Timestamp>().map_or(entry.time.clone(), |time| clock(time.as_second(), zone));
     let user = if entry.user.is_empty() { format!("uid {}", entry.uid) } else { entry.user.clone() };
     let number = ui.styled(Style::Name, &entry.seq.to_string());
     let is_bad = entry.event.ends_with("-refused") || entry.event.ends_with("-rejected");
@@ -157,11 +155,7 @@ fn item(value: &Value) -> String {
         ("", "") => value.to_string(),
         ("", message) => format!("{}: {message} ({}, line {})", text("package"), text("file"), value["line"]),
         (action, _) => {
-            let versions = match (text("old"), text("new")) {
-                (old, new) if !old.is_empty() && !new.is_empty() && old != new => format!("{old} -> {new}"),
-                (old, new) => if new.is_empty() { old } else { new }.to_owned(),
-            };
-            format!("{action:<9}  {} {versions}", text("name"))
+            format!("{action:<9}  {} {}", text("name"), versions(text("old"), text("new")))
         }
     }
 }

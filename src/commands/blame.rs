@@ -1,16 +1,16 @@
 //! `omg blame`: since when a package is as it is, by what, and why.
 
+use super::change::because;
 use super::reply::{Remark, Reply};
-use super::{full_name, unknown};
+use super::{clock, full_name, unknown, versions};
 use crate::context::Ctx;
 use crate::error::Exit;
 use crate::history::Recorded;
-use crate::model::{Change, Plan, Reason, Source, Why};
+use crate::model::{Change, Plan, Reason, Source, Transaction};
 use crate::ops::{World, history};
 use crate::ui::{Style, Ui, clean};
 use anyhow::Result;
 use clap::{Arg, ArgMatches, Command};
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
@@ -34,7 +34,7 @@ struct Blamed {
     command: String,
     user: String,
     reason: Option<Reason>,
-    /// A sentence without its subject; only of what omg did.
+    /// Only of what omg did.
     why: Option<String>,
 }
 
@@ -59,9 +59,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     if all.is_empty() && ctx.index()?.local.find(name)?.is_empty() {
         return Err(unknown(&*ctx.index()?, name, "is installed or recorded")?);
     }
-    let warning =
-        |problem: &crate::model::Problem| Remark::Warning(format!("{}: {}", problem.path.display(), problem.message));
-    let mut remarks: Vec<Remark> = problems.iter().map(warning).collect();
+    let mut remarks: Vec<Remark> = problems.iter().map(Remark::of_problem).collect();
     if all.is_empty() {
         let hint = "the logs begin later, or were taken away before omg first read them".to_owned();
         remarks.push(Remark::Error { message: format!("nothing is recorded of {name}"), hint });
@@ -76,7 +74,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     Ok(Reply::new(all, text, exit).with(remarks))
 }
 
-fn blamed(id: i64, transaction: &crate::model::Transaction, change: &Change, plan: Option<&Plan>) -> Blamed {
+fn blamed(id: i64, transaction: &Transaction, change: &Change, plan: Option<&Plan>) -> Blamed {
     let some = |version: &String| Some(version.clone()).filter(|version| !version.is_empty());
     let step =
         plan.and_then(|plan| plan.steps.iter().find(|step| step.name == change.name && step.arch == change.arch));
@@ -96,14 +94,9 @@ fn blamed(id: i64, transaction: &crate::model::Transaction, change: &Change, pla
 }
 
 fn text(ui: &Ui, one: &Blamed, zone: &TimeZone) -> String {
-    let time = Timestamp::from_second(one.time).map_or_else(
-        |_| one.time.to_string(),
-        |time| time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
-    );
-    let versions = match (&one.old_version, &one.new_version) {
-        (Some(old), Some(new)) if old != new => format!("{old} -> {new}"),
-        (old, new) => new.clone().or_else(|| old.clone()).unwrap_or_default(),
-    };
+    let time = clock(one.time, zone);
+    let text = |version: &Option<String>| version.clone().unwrap_or_default();
+    let versions = versions(&text(&one.old_version), &text(&one.new_version));
     let mut out = format!(
         "{}  {}  {} {}\n",
         ui.styled(Style::Dim, &time),
@@ -114,24 +107,10 @@ fn text(ui: &Ui, one: &Blamed, zone: &TimeZone) -> String {
     let command = if one.command.is_empty() { "(no command recorded)" } else { &one.command };
     let user = if one.user.is_empty() { String::new() } else { format!(", {}", one.user) };
     out.push_str(&format!("    by {}{user}; omg history {}\n", clean(command).replace('\n', " "), one.id));
-    let why = match &one.why {
-        Some(why) => why.clone(),
-        None if one.reason == Some(Reason::Dependency) => "it came as a dependency".to_owned(),
-        None => return out,
-    };
-    out.push_str(&format!("    because {}\n", clean(&why)));
-    out
-}
-
-fn because(why: &Why) -> String {
-    match why {
-        Why::Asked => "it was asked for by name".to_owned(),
-        Why::Newer => "a newer version was there".to_owned(),
-        Why::NeededBy(name) => format!("{name} needs it"),
-        Why::RecommendedBy(name) => format!("{name} recommends it"),
-        Why::Needs(name) => format!("it needs {name}, which went or changed"),
-        Why::ConflictsWith(name) => format!("it conflicts with {name}"),
-        Why::ReplacedBy(name) => format!("{name} replaces it"),
-        Why::Unneeded => "nothing needed it any more".to_owned(),
+    match &one.why {
+        Some(why) => out.push_str(&format!("    {}\n", clean(why))),
+        None if one.reason == Some(Reason::Dependency) => out.push_str("    as a dependency\n"),
+        None => {}
     }
+    out
 }

@@ -1,16 +1,15 @@
 //! `omg history`: what was done to the machine's packages, when, by whom and how.
 
-use super::full_name;
 use super::reply::{Remark, Reply};
+use super::{clock, full_name, versions};
 use crate::context::Ctx;
 use crate::error::Exit;
 use crate::history::Recorded;
-use crate::model::{Change, Problem, Reason, Source};
+use crate::model::{Change, Reason, Source};
 use crate::ops::{World, history};
 use crate::ui::{Style, Ui, clean};
 use anyhow::Result;
 use clap::{Arg, ArgMatches, Command};
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
@@ -67,8 +66,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
             (found, is_whole)
         }
     };
-    let warning = |problem: &Problem| Remark::Warning(format!("{}: {}", problem.path.display(), problem.message));
-    let mut remarks: Vec<Remark> = problems.iter().map(warning).collect();
+    let mut remarks: Vec<Remark> = problems.iter().map(Remark::of_problem).collect();
     if recorded.is_empty() {
         let message = match (wanted, number) {
             (_, Some(number)) => format!("no transaction {number} is recorded"),
@@ -118,10 +116,7 @@ fn entry(Recorded { id, transaction }: Recorded, shows: &dyn Fn(&Change) -> bool
 }
 
 fn text(ui: &Ui, entry: &Entry, zone: &TimeZone, most: usize) -> String {
-    let time = Timestamp::from_second(entry.started).map_or_else(
-        |_| entry.started.to_string(),
-        |time| time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
-    );
+    let time = clock(entry.started, zone);
     let mut head =
         vec![ui.styled(Style::Name, &entry.id.to_string()), time, ui.styled(Style::Dim, entry.source.name())];
     if !entry.user.is_empty() {
@@ -135,10 +130,8 @@ fn text(ui: &Ui, entry: &Entry, zone: &TimeZone, most: usize) -> String {
         out.push_str(&format!("    {}\n", ui.styled(Style::Warning, &clean(&entry.failure))));
     }
     for step in entry.changes.iter().take(most) {
-        let versions = match (&step.old_version, &step.new_version) {
-            (Some(old), Some(new)) if old != new => format!("{old} -> {new}"),
-            (old, new) => new.clone().or_else(|| old.clone()).unwrap_or_default(),
-        };
+        let text = |version: &Option<String>| version.clone().unwrap_or_default();
+        let versions = versions(&text(&step.old_version), &text(&step.new_version));
         let reason = if step.reason == Some(Reason::Dependency) { "  (dependency)" } else { "" };
         out.push_str(&format!("    {:<9}  {} {}{reason}\n", step.action, clean(&step.name), clean(&versions)));
     }

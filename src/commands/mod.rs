@@ -43,6 +43,8 @@ use crate::model::Source;
 use crate::ops::Request;
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 /// A command of omg.
 pub struct Verb {
@@ -130,6 +132,23 @@ fn limit(matches: &ArgMatches, default: usize) -> usize {
     match matches.get_one::<usize>("limit") {
         _ if matches.get_flag("all") => usize::MAX,
         limit => limit.copied().unwrap_or(default),
+    }
+}
+
+/// A moment on the machine's clock.
+fn clock(seconds: i64, zone: &TimeZone) -> String {
+    Timestamp::from_second(seconds).map_or_else(
+        |_| seconds.to_string(),
+        |time| time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    )
+}
+
+/// What becomes of a version; either may be empty.
+fn versions(old: &str, new: &str) -> String {
+    match (old, new) {
+        ("", only) | (only, "") => only.to_owned(),
+        (old, new) if old == new => new.to_owned(),
+        (old, new) => format!("{old} -> {new}"),
     }
 }
 

@@ -4,6 +4,7 @@
 //! (`omg batch`).
 
 use crate::error::{Exit, Hinted};
+use crate::model::Problem;
 use crate::ui::Ui;
 use anyhow::{Error, Result};
 use serde::Serialize;
@@ -33,6 +34,11 @@ impl Remark {
     pub fn of(error: &Error) -> Remark {
         let hint = error.chain().find_map(|cause| cause.downcast_ref::<Hinted>());
         Remark::Error { message: format!("{error:#}"), hint: hint.map_or(String::new(), |hinted| hinted.hint.clone()) }
+    }
+
+    /// Some source could not be read whole.
+    pub fn of_problem(problem: &Problem) -> Remark {
+        Remark::Warning(format!("{}: {}", problem.path.display(), problem.message))
     }
 
     pub fn say(&self, ui: &Ui) {

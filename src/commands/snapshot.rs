@@ -1,8 +1,8 @@
 //! `omg snapshot`: which packages are there, in which version and as what, kept under a name and brought back.
 
-use super::change::{carry, with_options};
-use super::full_name;
+use super::change::{carry, family, with_options};
 use super::reply::{Remark, Reply};
+use super::{clock, full_name};
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::history::Journal;
@@ -133,10 +133,7 @@ fn list(ctx: &Ctx, journal: &Journal) -> Result<Reply> {
 }
 
 fn listed(ui: &Ui, one: &Listed, zone: &TimeZone) -> String {
-    let time = Timestamp::from_second(one.taken).map_or_else(
-        |_| one.taken.to_string(),
-        |time| time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
-    );
+    let time = clock(one.taken, zone);
     format!("{}  {time}  {} packages\n", ui.styled(Style::Name, &clean(&one.name)), one.packages)
 }
 
@@ -205,15 +202,7 @@ fn difference(ui: &Ui, one: &Difference) -> String {
 }
 
 fn bring_back(ctx: &Ctx, matches: &ArgMatches, world: &World, then: Vec<Package>) -> Result<Reply> {
-    let sources: Vec<Source> = world.backends.iter().map(|backend| backend.source()).collect();
-    let source = match (ctx.backend, sources.as_slice()) {
-        (Some(source), _) => source,
-        (None, [only]) => *only,
-        (None, _) => {
-            let hint = "say which is meant: --backend apt, or --backend pacman";
-            return Err(Hinted::new(Exit::Usage, "this machine has two package families", hint).into());
-        }
-    };
+    let source = family(ctx, world, &[])?;
     let backend = world.backend(source).with_context(|| format!("this machine has no {}", source.name()))?;
     let now = restore::now(&*ctx.index()?, source)?;
     // What came since goes.

@@ -6,6 +6,7 @@
 use crate::model::{Action, AuditHead, Change, Plan, Reason, Source, Transaction};
 use anyhow::{Context, Result, bail};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, TransactionBehavior, params};
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64;
@@ -95,6 +96,17 @@ impl Log {
     }
 }
 
+/// What was read of a source's logs.
+#[derive(Clone, Debug, Default)]
+pub struct News {
+    /// In their order, each with whether it has ended.
+    pub transactions: Vec<(Transaction, bool)>,
+    /// Of each log, how far the journal had it, and how far it has it with this.
+    pub logs: Vec<(String, Option<Log>, Log)>,
+    /// Some log was read from its begin: the journal may know what it tells.
+    pub anew: bool,
+}
+
 /// An open journal.
 pub struct Journal {
     db: Connection,
@@ -162,39 +174,41 @@ impl Journal {
 
     /// How far a log has been read; `None` where it is new.
     pub fn log(&self, path: &str) -> Result<Option<Log>> {
-        let mut query = self.db.prepare_cached("SELECT inode, done, size FROM logs WHERE path = ?1")?;
-        let log = query.query_row([path], |row| {
-            let number = |at| row.get::<_, i64>(at).map(|number| number as u64);
-            Ok(Log { inode: number(0)?, done_bytes: number(1)?, size_bytes: number(2)? })
-        });
-        Ok(log.optional()?)
+        Ok(log(&self.db, path)?)
     }
 
-    /// Records what has been read, each with whether it has ended, and how far: all of it or nothing. What had not ended before
-    /// is forgotten first, since it was read again. Returns how many are new.
-    pub fn record(&mut self, read: &[(Transaction, bool)], logs: &[(String, Log)]) -> Result<usize> {
+    /// Records what was read of a source's logs: all of it or nothing. What had not ended before is forgotten first, since it was
+    /// read again. Returns how many are new; `None`, with nothing done, where somebody else has recorded something of these logs since.
+    pub fn record(&mut self, source: Source, news: &News) -> Result<Option<usize>> {
         let begun = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for (path, before, _) in &news.logs {
+            if log(&begun, path)? != *before {
+                return Ok(None);
+            }
+        }
         let mut new = 0;
         {
-            begun.execute("DELETE FROM transactions WHERE open", [])?;
+            begun.execute("DELETE FROM transactions WHERE open AND source = ?1", [source as i64])?;
             let mut insert = begun.prepare(
                 "INSERT OR IGNORE INTO transactions (key, source, started, ended, user, command, failure, open)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?;
             let mut insert_change = begun.prepare("INSERT INTO changes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
-            for (transaction, ended) in read {
+            let mut alike: HashMap<i64, u32> = HashMap::new();
+            for (transaction, ended) in &news.transactions {
                 let Transaction { source, started, ended: end, command, user, failure, changes } = transaction;
-                let inserted = insert.execute(params![
-                    key(transaction),
-                    *source as i64,
-                    started,
-                    end,
-                    user,
-                    command,
-                    failure,
-                    !ended
-                ])?;
-                if inserted == 0 {
+                let nth = alike.entry(key(transaction, 0)).or_default();
+                let inserted = loop {
+                    let key = key(transaction, *nth);
+                    let (source, open) = (*source as i64, !ended);
+                    let inserted = insert.execute(params![key, source, started, end, user, command, failure, open])?;
+                    *nth += 1;
+                    // Of a log that was read from its begin, one that is known is the one that is known.
+                    if inserted == 1 || news.anew {
+                        break inserted == 1;
+                    }
+                };
+                if !inserted {
                     continue;
                 }
                 new += 1;
@@ -205,13 +219,13 @@ impl Journal {
                 }
             }
             let mut insert_log = begun.prepare("INSERT OR REPLACE INTO logs VALUES (?1, ?2, ?3, ?4)")?;
-            for (path, log) in logs {
+            for (path, _, log) in &news.logs {
                 let Log { inode, done_bytes, size_bytes } = *log;
                 insert_log.execute(params![path, inode as i64, done_bytes as i64, size_bytes as i64])?;
             }
         }
         begun.commit()?;
-        Ok(new)
+        Ok(Some(new))
     }
 
     /// The latest transactions, at most `limit`, of one source or of all, newest first; those that touched `name` if one is given.
@@ -341,6 +355,15 @@ fn version(db: &Connection) -> rusqlite::Result<i64> {
     db.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
+fn log(db: &Connection, path: &str) -> rusqlite::Result<Option<Log>> {
+    let mut query = db.prepare_cached("SELECT inode, done, size FROM logs WHERE path = ?1")?;
+    let log = query.query_row([path], |row| {
+        let number = |at| row.get::<_, i64>(at).map(|number| number as u64);
+        Ok(Log { inode: number(0)?, done_bytes: number(1)?, size_bytes: number(2)? })
+    });
+    log.optional()
+}
+
 /// All but the changes.
 fn recorded(row: &Row<'_>) -> rusqlite::Result<Recorded> {
     let source = match row.get::<_, i64>(1)? {
@@ -361,11 +384,16 @@ fn recorded(row: &Row<'_>) -> rusqlite::Result<Recorded> {
     })
 }
 
-fn key(transaction: &Transaction) -> i64 {
+/// What tells a transaction from all others. A log's times are of a second at best: the second of two that are alike in all it tells
+/// is told apart by its number, from 0.
+fn key(transaction: &Transaction, nth: u32) -> i64 {
     let Transaction { source, started, command, changes, .. } = transaction;
     let mut text = format!("{} {started} {command}\n", *source as u8);
     for Change { name, arch, action, old, new, .. } in changes {
         text.push_str(&format!("{name} {arch} {} {old} {new}\n", *action as u8));
+    }
+    if nth > 0 {
+        text.push_str(&format!("{nth}\n"));
     }
     xxh3_64(text.as_bytes()) as i64
 }
@@ -394,6 +422,37 @@ mod tests {
         }
     }
 
+    /// Read from the begin of a log.
+    fn whole(transactions: &[&Transaction]) -> News {
+        let transactions = transactions.iter().map(|one| ((*one).clone(), true)).collect();
+        News { transactions, logs: Vec::new(), anew: true }
+    }
+
+    #[test]
+    fn the_same_thrice_within_a_second_is_recorded_thrice_and_once_more_for_no_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(&folder.path().join("journal.db")).unwrap();
+        let one = run(100, &["a"]);
+        assert_eq!(journal.record(Source::Apt, &whole(&[&one, &one])).unwrap(), Some(2));
+        let appended = News { anew: false, ..whole(&[&one]) };
+        assert_eq!(journal.record(Source::Apt, &appended).unwrap(), Some(1));
+        assert_eq!(journal.record(Source::Apt, &whole(&[&one, &one, &one])).unwrap(), Some(0), "the log was rotated");
+        assert_eq!(journal.record(Source::Apt, &whole(&[&one, &one, &one, &one])).unwrap(), Some(1));
+    }
+
+    #[test]
+    fn what_two_read_at_once_is_recorded_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let (mut journal, mut other) = (Journal::open(&path).unwrap(), Journal::open(&path).unwrap());
+        let log = Log { inode: 1, done_bytes: 7, size_bytes: 7 };
+        let mut news = News { anew: false, ..whole(&[&run(100, &["a"])]) };
+        news.logs.push(("l".to_owned(), None, log));
+        assert_eq!(journal.record(Source::Apt, &news).unwrap(), Some(1));
+        assert_eq!(other.record(Source::Apt, &news).unwrap(), None);
+        assert_eq!(other.latest(None, None, 10).unwrap().len(), 1);
+    }
+
     #[test]
     fn what_is_recorded_comes_back_newest_first_and_once() {
         let folder = tempfile::tempdir().unwrap();
@@ -401,8 +460,10 @@ mod tests {
         let mut journal = Journal::open(&path).unwrap();
         let log = Log { inode: u64::MAX, done_bytes: 7, size_bytes: 9 };
         let (old, new) = (run(100, &["a", "b"]), run(200, &["b"]));
-        assert_eq!(journal.record(&[(old.clone(), true), (new.clone(), true)], &[("l".to_owned(), log)]).unwrap(), 2);
-        assert_eq!(journal.record(&[(old.clone(), true)], &[]).unwrap(), 0, "the same again is no news");
+        let mut news = whole(&[&old, &new]);
+        news.logs.push(("l".to_owned(), None, log));
+        assert_eq!(journal.record(Source::Apt, &news).unwrap(), Some(2));
+        assert_eq!(journal.record(Source::Apt, &whole(&[&old])).unwrap(), Some(0), "the same again is no news");
         drop(journal);
         let journal = Journal::open(&path).unwrap();
         assert_eq!((journal.log("l").unwrap(), journal.log("m").unwrap()), (Some(log), None));
@@ -422,8 +483,12 @@ mod tests {
     fn what_has_not_ended_is_read_again() {
         let folder = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(&folder.path().join("journal.db")).unwrap();
-        journal.record(&[(run(100, &["a"]), false)], &[]).unwrap();
-        journal.record(&[(run(100, &["a", "b"]), true)], &[]).unwrap();
+        let open = News { transactions: vec![(run(100, &["a"]), false)], ..News::default() };
+        journal.record(Source::Apt, &open).unwrap();
+        let of_the_other = News { transactions: Vec::new(), ..News::default() };
+        journal.record(Source::Pacman, &of_the_other).unwrap();
+        assert_eq!(journal.latest(None, None, 10).unwrap().len(), 1);
+        journal.record(Source::Apt, &whole(&[&run(100, &["a", "b"])])).unwrap();
         let all = journal.latest(None, None, 10).unwrap();
         assert_eq!(all.iter().map(|recorded| recorded.transaction.changes.len()).collect::<Vec<_>>(), [2]);
     }
@@ -438,7 +503,9 @@ mod tests {
         db.pragma_update(None, "journal_mode", "WAL").unwrap();
         db.execute_batch(TABLES).unwrap();
         db.pragma_update(None, "user_version", 1).unwrap();
-        Journal { db }.record(&[(transaction.clone(), true)], &[("l".to_owned(), Log::default())]).unwrap();
+        let mut news = whole(&[transaction]);
+        news.logs.push(("l".to_owned(), None, Log::default()));
+        Journal { db }.record(Source::Apt, &news).unwrap();
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! is passed over.
 
 use super::World;
-use crate::history::{Journal, Log};
+use crate::backends::Backend;
+use crate::history::{Journal, Log, News};
 use crate::model::Problem;
 use crate::sys::unpack;
 use anyhow::{Context, Result};
@@ -24,31 +25,44 @@ const MOST_PARTS: usize = 100;
 pub fn journal(world: &World, root: &Path, folder: &Path) -> Result<(Journal, Vec<Problem>)> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let mut journal = Journal::open(&folder.join(FILE_NAME))?;
+    let mut problems = Vec::new();
+    for backend in &world.backends {
+        problems.extend(loop {
+            // Another omg may have been quicker: then there is less to read, or nothing.
+            if let Some(problems) = import(&mut journal, backend.as_ref(), root)? {
+                break problems;
+            }
+        });
+    }
+    Ok((journal, problems))
+}
+
+/// Brings what is new in a family's logs into the journal; `None`, with nothing done, where another omg did so at the same time.
+fn import(journal: &mut Journal, backend: &dyn Backend, root: &Path) -> Result<Option<Vec<Problem>>> {
+    let mut problems = Vec::new();
     let mut has_news = false;
-    for path in world.backends.iter().flat_map(|backend| backend.logs()) {
+    for path in backend.logs() {
         let (now, before) = (log(&path)?, journal.log(&path.display().to_string())?);
         has_news |= now.is_some_and(|now| before.is_none_or(|before| !before.is_as(&now)));
     }
     if !has_news {
-        return Ok((journal, Vec::new()));
+        return Ok(Some(problems));
     }
     // With one log all are read: what one had not ended is read again, and one tells what of another is whose.
-    let zone = zone(root);
-    let (mut read, mut logs, mut problems) = (Vec::new(), Vec::new(), Vec::new());
-    for backend in &world.backends {
-        let pieces = backend.logs().into_iter().map(|path| Piece::read(&journal, path, &mut problems));
-        let mut pieces = pieces.collect::<Result<Vec<_>>>()?;
-        let texts: Vec<String> = pieces.iter_mut().map(|piece| std::mem::take(&mut piece.text)).collect();
-        let done = backend.read_logs(&texts, &zone, &mut |transaction, ended| read.push((transaction, ended)));
-        for (piece, done) in pieces.into_iter().zip(done) {
-            // What has not ended in an older part will never.
-            let done_bytes = piece.before + done.saturating_sub(piece.older_bytes) as u64;
-            logs.extend(piece.log.map(|log| (piece.path.display().to_string(), Log { done_bytes, ..log })));
-        }
+    let pieces = backend.logs().into_iter().map(|path| Piece::read(journal, path, &mut problems));
+    let mut pieces = pieces.collect::<Result<Vec<_>>>()?;
+    let texts: Vec<String> = pieces.iter_mut().map(|piece| std::mem::take(&mut piece.text)).collect();
+    let mut news = News { anew: pieces.iter().any(|piece| piece.anew), ..News::default() };
+    let mut each = |transaction, ended| news.transactions.push((transaction, ended));
+    let done = backend.read_logs(&texts, &zone(root), &mut each);
+    for (piece, done) in pieces.into_iter().zip(done) {
+        // What has not ended in an older part will never.
+        let done_bytes = piece.start + done.saturating_sub(piece.older_bytes) as u64;
+        let log = piece.log.map(|log| (piece.path.display().to_string(), piece.before, Log { done_bytes, ..log }));
+        news.logs.extend(log);
     }
-    read.sort_by_key(|(transaction, _)| transaction.started);
-    journal.record(&read, &logs)?;
-    Ok((journal, problems))
+    news.transactions.sort_by_key(|(transaction, _)| transaction.started);
+    Ok(journal.record(backend.source(), &news)?.map(|_| problems))
 }
 
 /// A log as it is now, nothing of it done; `None` where there is none.
@@ -66,8 +80,12 @@ struct Piece {
     /// Of older parts first, then of the log.
     text: String,
     older_bytes: usize,
-    /// Bytes of the log that were done with before.
-    before: u64,
+    /// How far the journal has it.
+    before: Option<Log>,
+    /// From where on it is read here, in bytes.
+    start: u64,
+    /// It was read from its begin.
+    anew: bool,
     /// The log as it is now; `None` where there is none.
     log: Option<Log>,
 }
@@ -90,16 +108,16 @@ impl Piece {
                 }
             }
         }
-        let before = same.map_or(0, |same| same.done_bytes);
+        let start = same.map_or(0, |same| same.done_bytes);
         let mut bytes = Vec::new();
         if let Some(found) = &mut log {
             let mut read = || {
                 let mut file = fs::File::open(&path)?;
-                file.seek(SeekFrom::Start(before))?;
+                file.seek(SeekFrom::Start(start))?;
                 file.read_to_end(&mut bytes)
             };
             match read() {
-                Ok(got) => found.size_bytes = before + got as u64,
+                Ok(got) => found.size_bytes = start + got as u64,
                 // It is looked at again, since nothing is known of it.
                 Err(error) => {
                     problem(&path, &error);
@@ -108,7 +126,9 @@ impl Piece {
             }
         }
         let older = text(&older);
-        Ok(Piece { older_bytes: older.len(), text: older + &text(&bytes), before, log, path })
+        let older_bytes = older.len();
+        let text = older + &text(&bytes);
+        Ok(Piece { older_bytes, before, start, anew: same.is_none() && !text.is_empty(), text, log, path })
     }
 }
 

@@ -6,6 +6,7 @@
 use super::gate::{self, Ledger, Refused};
 use super::{Place, Request, World, clean, history, refresh};
 use crate::audit::log::Event;
+use crate::audit::sha256;
 use crate::backends::Lock;
 use crate::backends::engine::{Ask, Progress};
 use crate::index::Index;
@@ -63,8 +64,7 @@ pub fn resolve(
 
 /// The SHA-256 of a plan's text, in hex: what was shown is what is carried out.
 pub fn digest(plan: &str) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, plan.as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256(plan.as_bytes())
 }
 
 /// The privileged part: judges the plan once more, carries it out and writes down what came of it.
@@ -112,7 +112,8 @@ fn perform(place: &Place, plan: &Plan, command: &str, report: &mut dyn FnMut(Rep
         Task::Sync { force } => Some(Ask::Sync { force }),
         Task::Clean { keep } => return clean::delete(backend, keep, &plan.archives),
         _ if plan.order.fetch_only => Some(Ask::Download(Box::new(plan.clone()))),
-        _ if plan.steps.is_empty() => None,
+        // libalpm's engine sets marks itself.
+        _ if plan.steps.is_empty() && plan.source == Source::Apt => None,
         _ => Some(Ask::Apply(Box::new(plan.clone()))),
     };
     if let Some(ask) = ask {
@@ -126,7 +127,7 @@ fn perform(place: &Place, plan: &Plan, command: &str, report: &mut dyn FnMut(Rep
         heard.try_iter().for_each(|line| report(Report::Said(line)));
         done?;
     }
-    if plan.order.fetch_only { Ok(()) } else { mark(plan.source, &plan.marks) }
+    if plan.source == Source::Apt && !plan.order.fetch_only { mark(&plan.marks) } else { Ok(()) }
 }
 
 /// What the package manager's logs tell now goes into the journal, with the plan, and the index is made again. Neither undoes what is
@@ -183,8 +184,8 @@ fn wait_for(locks: &[Lock], report: &mut dyn FnMut(Report)) -> Result<()> {
     Ok(())
 }
 
-/// What packages count as is set by the family's own small tools, which keep its files as it wants them.
-fn mark(source: Source, marks: &[Marked]) -> Result<()> {
+/// What apt's packages count as is set by its own small tool, which keeps its files as it wants them.
+fn mark(marks: &[Marked]) -> Result<()> {
     for mark in [Mark::Explicit, Mark::Auto, Mark::Held, Mark::Unheld] {
         let names: Vec<String> = (marks.iter().filter(|marked| marked.mark == mark))
             .map(|marked| match marked.arch.as_str() {
@@ -195,20 +196,16 @@ fn mark(source: Source, marks: &[Marked]) -> Result<()> {
         if names.is_empty() {
             continue;
         }
-        let program: &[&str] = match (source, mark) {
-            (Source::Apt, Mark::Explicit) => &["apt-mark", "manual"],
-            (Source::Apt, Mark::Auto) => &["apt-mark", "auto"],
-            (Source::Apt, Mark::Held) => &["apt-mark", "hold"],
-            (Source::Apt, Mark::Unheld) => &["apt-mark", "unhold"],
-            (_, Mark::Explicit) => &["pacman", "-D", "--asexplicit"],
-            (_, Mark::Auto) => &["pacman", "-D", "--asdeps"],
-            (_, Mark::Held | Mark::Unheld) => bail!("pacman holds what IgnorePkg names in pacman.conf"),
+        let verb = match mark {
+            Mark::Explicit => "manual",
+            Mark::Auto => "auto",
+            Mark::Held => "hold",
+            Mark::Unheld => "unhold",
         };
-        let mut tool = Command::new(program[0]);
-        let output = tool.args(&program[1..]).arg("--").args(&names).stdin(Stdio::null()).output();
-        let output = output.with_context(|| format!("cannot run {}", program[0]))?;
+        let output = Command::new("apt-mark").args([verb, "--"]).args(&names).stdin(Stdio::null()).output();
+        let output = output.context("cannot run apt-mark")?;
         let talk = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{} failed: {}", program[0], talk.trim());
+        ensure!(output.status.success(), "apt-mark failed: {}", talk.trim());
     }
     Ok(())
 }

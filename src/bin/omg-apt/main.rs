@@ -15,6 +15,7 @@ use rust_apt::config::Config;
 use rust_apt::error::AptErrors;
 use std::collections::HashMap;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -37,12 +38,27 @@ fn answer<W: Write>(request: &Request, answer: &mut Answer<W>) -> anyhow::Result
         config.clear(name);
         config.set(name, value);
     }
+    forget_young_cache(&config);
     match &request.change {
         None => choices::answer(request, &config, answer),
         Some(Ask::Resolve(order)) => Ok(answer.resolution(&resolve::resolve(request, &config, order)?)?),
         Some(Ask::Apply(plan)) => apply::apply(request, &config, plan, answer),
         Some(Ask::Download(plan)) => apply::download(request, &config, plan, answer),
         Some(Ask::Sync { force }) => apply::sync(&config, *force, answer),
+    }
+}
+
+/// The library takes its cache file for up to date by the size of dpkg's database and by its time in whole seconds: what was written
+/// within the seconds of a change may be of before. Such a file goes, and the library makes another.
+fn forget_young_cache(config: &Config) {
+    let path = config.file("Dir::Cache::pkgcache", "");
+    let changed = |path: &str| Some(std::fs::metadata(path).ok()?.mtime());
+    let (Some(cached), Some(status)) = (changed(&path), changed(&config.file("Dir::State::status", ""))) else {
+        return;
+    };
+    // One for dpkg, which writes the database before it puts it in its place.
+    if cached <= status + 1 && std::fs::remove_file(&path).is_err() {
+        config.set("Dir::Cache::pkgcache", "");
     }
 }
 

@@ -36,7 +36,7 @@ pub fn reasons<'c>(cache: &'c Cache, changes: &[Package<'c>], asked: &HashSet<us
         reasons[next_loose] = Some(if loose.marked_delete() { obstacle(cache, loose) } else { Why::Newer });
         queue.push_back(next_loose);
     }
-    reasons.into_iter().map(|why| why.unwrap_or(Why::Asked)).collect()
+    reasons.into_iter().map(|why| why.expect("the loop ends when each has one")).collect()
 }
 
 /// What needs no other package to be explained.

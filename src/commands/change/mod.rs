@@ -4,14 +4,14 @@ mod hand_over;
 mod view;
 
 pub use hand_over::{apply, apply_command, hand_over};
-pub use view::afterwards;
+pub use view::{afterwards, because};
 
 use super::reply::{Remark, Reply};
 use super::{Ctx, unknown};
 use crate::audit::log::Event;
 use crate::error::{Exit, Hinted};
 use crate::index::Index;
-use crate::model::{Missing, Order, Plan, Resolution, Source, Target, Task};
+use crate::model::{Missing, Order, Plan, Reason, Resolution, Source, Target, Task};
 use crate::ops::gate::{self, Ledger, Refused};
 use crate::ops::{World, transact};
 use anyhow::Result;
@@ -168,9 +168,6 @@ fn offered_by(index: &Index, name: &str) -> Result<Vec<Source>> {
 
 /// Puts the package that is to stand for a name in its place.
 fn choose(ctx: &Ctx, order: &mut Order, name: &str, packages: Vec<String>) -> Result<()> {
-    let Some(target) = order.targets.iter_mut().find(|target| target.name == name) else {
-        return Err(Hinted::new(Exit::Failed, format!("{name} is provided by {}", packages.join(", ")), "").into());
-    };
     let chosen = if ctx.ui.can_ask() && !ctx.json {
         for (at, package) in packages.iter().enumerate() {
             ctx.ui.note(&format!("  {}  {package}", at + 1));
@@ -181,7 +178,15 @@ fn choose(ctx: &Ctx, order: &mut Order, name: &str, packages: Vec<String>) -> Re
     };
     match chosen {
         Some(number) => {
-            target.name = packages[number - 1].clone();
+            let chosen = packages[number - 1].clone();
+            match order.targets.iter_mut().find(|target| target.name == name) {
+                Some(target) => target.name = chosen,
+                // Something that was asked for needs it.
+                None => {
+                    let reason = Some(Reason::Dependency);
+                    order.targets.push(Target { name: chosen, reason, ..Target::default() });
+                }
+            }
             Ok(())
         }
         None => {

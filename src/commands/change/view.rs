@@ -1,8 +1,8 @@
 //! A plan as a person reads it.
 
-use crate::commands::full_name;
 use crate::commands::reply::Remark;
 use crate::commands::size::human;
+use crate::commands::{full_name, versions};
 use crate::model::{Action, Archive, Kept, Mark, Marked, Plan, Reason, Source, Step, Task, Why};
 use crate::ui::{Cell, Style, Ui, clean, table};
 use serde::Serialize;
@@ -98,28 +98,31 @@ fn nothing(task: &Task) -> &'static str {
 }
 
 fn row(step: &Step) -> Vec<Cell<'_>> {
-    let versions = match (step.old.as_str(), step.new.as_str()) {
-        ("", new) => new.to_owned(),
-        (old, "") => old.to_owned(),
-        (old, new) if old == new => new.to_owned(),
-        (old, new) => format!("{old} -> {new}"),
-    };
     let bytes = if step.download_bytes == 0 { String::new() } else { human(step.download_bytes) };
     vec![
         Cell::styled(Style::Name, full_name(&step.name, &step.arch)),
-        Cell::styled(Style::Version, versions),
+        Cell::styled(Style::Version, versions(&step.old, &step.new)),
         Cell::styled(Style::Dim, step.repository.as_str()),
         Cell::plain(bytes),
         Cell::plain(why(step)),
     ]
 }
 
+/// What goes without saying is left out.
 fn why(step: &Step) -> String {
     match &step.why {
         Why::Asked if step.reason == Reason::Dependency && step.old.is_empty() => {
             "asked for, as a dependency".to_owned()
         }
         Why::Asked | Why::Newer => String::new(),
+        why => because(why),
+    }
+}
+
+pub fn because(why: &Why) -> String {
+    match why {
+        Why::Asked => "asked for".to_owned(),
+        Why::Newer => "a newer version was there".to_owned(),
         Why::NeededBy(name) => format!("needed by {name}"),
         Why::RecommendedBy(name) => format!("recommended by {name}"),
         Why::Needs(name) => format!("needs {name}"),
@@ -200,7 +203,7 @@ struct ShownKept {
 pub fn shown(plan: &Plan, digest: &str, applied: bool) -> Shown {
     let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     let step = |step: &Step| {
-        let (because, of) = because(&step.why);
+        let (because, of) = key(&step.why);
         ShownStep {
             action: step.action,
             name: full_name(&step.name, &step.arch),
@@ -238,7 +241,7 @@ pub fn shown(plan: &Plan, digest: &str, applied: bool) -> Shown {
     }
 }
 
-fn because(why: &Why) -> (&'static str, Option<&str>) {
+fn key(why: &Why) -> (&'static str, Option<&str>) {
     match why {
         Why::Asked => ("asked", None),
         Why::Newer => ("newer", None),
