@@ -497,6 +497,21 @@ fn two_changes_within_a_second_are_both_seen() {
     assert!(plan().contains("0.9 -> 2.0"), "{}", plan());
 }
 
+#[test]
+fn an_upgrade_without_news_needs_no_library() {
+    let Some([omg, _]) = Root::twins("an_upgrade_without_news_needs_no_library") else { return };
+    let without_engine = || omg.run(&["env", "OMG_ENGINE_DIR=/nowhere", "/opt/omg/omg", "upgrade", "--dry-run"]);
+    assert!(omg.omg("refresh").status.success());
+    let output = without_engine();
+    assert!(output.status.success() && talk(&output).contains("everything is up to date"), "{}", talk(&output));
+    for words in ["install --yes held=1.0", "hold --yes held"] {
+        assert!(omg.omg(words).status.success(), "{words}");
+        // Held or not: why it is kept back is the library's to say.
+        let output = without_engine();
+        assert_eq!(output.status.code(), Some(3), "{}", talk(&output));
+    }
+}
+
 /// Everything dies at once, at moments spread over the whole of a change: what is left says how it is finished, and the same command
 /// finishes it.
 #[test]

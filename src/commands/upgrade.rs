@@ -1,9 +1,10 @@
 //! `omg upgrade`: the newer versions of what is installed.
 
-use super::change::{run as change, targets, with_options};
+use super::change::{carry_plan, family, run as change, targets, with_options};
 use super::reply::Reply;
 use crate::context::Ctx;
 use crate::model::Task;
+use crate::ops::{World, current};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -20,5 +21,12 @@ pub fn command() -> Command {
 }
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
-    change(ctx, matches, Task::Upgrade { full: matches.get_flag("full") }, targets(matches)?)
+    let (full, targets) = (matches.get_flag("full"), targets(matches)?);
+    if targets.is_empty() {
+        let source = family(ctx, &World::open(&ctx.place)?, &[])?;
+        if let Some(plan) = current::upgrade(&ctx.place, source, full)? {
+            return carry_plan(ctx, matches, plan);
+        }
+    }
+    change(ctx, matches, Task::Upgrade { full }, targets)
 }

@@ -2,6 +2,7 @@
 //! [`Observer`](crate::model::Observer), what came of it is returned.
 
 pub mod clean;
+pub mod current;
 pub mod fetch;
 pub mod gate;
 pub mod history;

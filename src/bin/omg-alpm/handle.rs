@@ -97,7 +97,7 @@ fn register(handle: &mut Alpm, request: &Request) -> Result<()> {
 }
 
 /// What the library said and asked since it was last looked at.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Heard {
     /// Of what was asked for by name, ignoring it is no longer meant.
     pub wanted: BTreeSet<String>,
@@ -117,7 +117,7 @@ pub struct Heard {
     pub discard_damaged: bool,
 }
 
-/// Shared with the library's callbacks.
+/// Shared with the library's callbacks: never borrowed while the library is asked anything, since it may have to say something.
 pub type Ear = Rc<RefCell<Heard>>;
 
 /// Answers the library's questions, as far as an answer is decided, and writes down all of them.
@@ -125,12 +125,12 @@ pub fn listen(handle: &Alpm) -> Ear {
     let ear = Ear::default();
     handle.set_question_cb(ear.clone(), |question, ear| answer(question.question(), &mut ear.borrow_mut()));
     handle.set_log_cb(ear.clone(), |level, text, ear| {
+        // Most of what it tells is for its makers.
+        if !level.intersects(LogLevel::ERROR | LogLevel::WARNING) {
+            return;
+        }
         let mut heard = ear.borrow_mut();
-        let lines = match level {
-            LogLevel::ERROR => &mut heard.errors,
-            LogLevel::WARNING => &mut heard.warnings,
-            _ => return,
-        };
+        let lines = if level == LogLevel::ERROR { &mut heard.errors } else { &mut heard.warnings };
         let text = text.trim_end().to_owned();
         if !lines.contains(&text) {
             lines.push(text);

@@ -42,7 +42,10 @@ fn main() -> ExitCode {
 fn answer(request: &Request, answer: &mut Answer<File>) -> Result<()> {
     match &request.change {
         None => choices::answer(request, answer),
-        Some(Ask::Resolve(order)) => Ok(answer.resolution(&resolve::resolve(request, order)?)?),
+        Some(Ask::Resolve(order)) => {
+            end_at_panic();
+            Ok(answer.resolution(&resolve::resolve(request, order)?)?)
+        }
         Some(ask) => apply::reporting(answer, |report| match ask {
             Ask::Apply(plan) => apply::apply(request, plan, report),
             Ask::Download(plan) => apply::download(request, plan, report),
@@ -50,4 +53,14 @@ fn answer(request: &Request, answer: &mut Answer<File>) -> Result<()> {
             Ask::Resolve(_) => unreachable!("answered above"),
         }),
     }
+}
+
+/// The crate that lends the library ignores a panic in a callback, and then takes what the library takes where nobody answers. That
+/// would be another plan. While one is carried out it is only something unsaid.
+fn end_at_panic() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        tell(info);
+        std::process::abort();
+    }));
 }

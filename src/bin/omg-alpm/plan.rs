@@ -1,6 +1,6 @@
 //! A prepared transaction as a plan: its steps, why each is there, and what stays as it is.
 
-use crate::handle::{Heard, signatures};
+use crate::handle::{Ear, Heard, signatures};
 use crate::library::{Dep, Package, path_of};
 use alpm::{Alpm, DepMod, PackageReason, SigLevel, Usage};
 use anyhow::Result;
@@ -11,7 +11,8 @@ use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
-pub fn of_transaction(handle: &Alpm, request: &Request, order: &Order, heard: &Heard) -> Result<Plan> {
+pub fn of_transaction(handle: &Alpm, request: &Request, order: &Order, ear: &Ear) -> Result<Plan> {
+    let heard = ear.borrow().clone();
     let mut steps = Vec::new();
     let mut disk_bytes = 0;
     let asked: BTreeSet<&str> = order.targets.iter().chain(&order.remove).map(|target| target.name.as_str()).collect();
@@ -23,7 +24,7 @@ pub fn of_transaction(handle: &Alpm, request: &Request, order: &Order, heard: &H
     }
     for package in handle.trans_remove() {
         disk_bytes -= package.isize();
-        steps.push(removed(order, package, heard, &asked));
+        steps.push(removed(order, package, &heard, &asked));
     }
     steps.sort_by(|a, b| (a.action, &a.name).cmp(&(b.action, &b.name)));
     let mut plan = Plan {
@@ -33,13 +34,14 @@ pub fn of_transaction(handle: &Alpm, request: &Request, order: &Order, heard: &H
         decider: format!("libalpm {}", alpm::version()),
         download_bytes: steps.iter().map(|step| step.download_bytes).sum(),
         steps,
-        marks: heard.marks.clone(),
+        marks: heard.marks,
         archives: Vec::new(),
         kept: kept(handle, order)?,
         orphaned: orphaned(handle),
         disk_bytes,
-        warnings: heard.warnings.clone(),
+        warnings: Vec::new(),
     };
+    plan.warnings.clone_from(&ear.borrow().warnings);
     if let Some(warning) = partial(&plan) {
         plan.warnings.push(warning);
     }

@@ -40,7 +40,7 @@ pub fn prepare(handle: &mut Alpm, request: &Request, order: &Order, flags: Trans
         let sentence = |name| format!("{name} is held by HoldPkg and would be removed");
         return Ok(Resolution::Impossible(held.into_iter().map(sentence).collect()));
     }
-    Ok(Resolution::Plan(Box::new(plan::of_transaction(handle, request, order, &ear.borrow())?)))
+    Ok(Resolution::Plan(Box::new(plan::of_transaction(handle, request, order, ear)?)))
 }
 
 /// Why there is no lock to be had: somebody has it, or nobody may.
@@ -59,7 +59,7 @@ fn held(handle: &Alpm, request: &Request) -> Vec<String> {
 
 /// One sentence for each obstacle.
 fn sentences(handle: &Alpm, order: &Order, obstacle: Obstacle, ear: &Ear) -> Vec<String> {
-    let heard = ear.borrow();
+    let heard = ear.borrow().clone();
     let stuck = match &obstacle {
         Obstacle::Unmet(missing) => missing.iter().map(|unmet| unmet.package.clone()).collect(),
         _ => Vec::new(),
