@@ -21,8 +21,9 @@ const OLDER: [&str; 10] =
     ["bash", "coreutils", "findutils", "grep", "gzip", "hostname", "less", "sed", "tar", "tzdata"];
 
 pub fn run(tools: &Tools, options: &Options) -> Result<()> {
+    type Part = fn(&Tools) -> Result<()>;
     println!("\nchanges: omg first, beside the fastest of the others; a plan is asked for with the tools' caches warm");
-    let parts: [(&str, fn(&Tools) -> Result<()>); 5] = [
+    let parts: [(&str, Part); 5] = [
         ("apt-plan", apt_plans),
         ("pacman-plan", pacman_plans),
         ("apt-transaction", apt_transaction),
