@@ -2,6 +2,7 @@
 //! [`Observer`](crate::model::Observer), what came of it is returned.
 
 pub mod clean;
+pub mod conf;
 pub mod fetch;
 pub mod gate;
 pub mod history;
@@ -10,6 +11,7 @@ mod place;
 pub mod refresh;
 mod relate;
 pub mod restore;
+pub mod settle;
 pub mod transact;
 mod world;
 

@@ -58,6 +58,26 @@ pub fn content(status: &Path) -> anyhow::Result<String> {
     Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
+/// Each package of a status file with each of its configuration files.
+pub fn conffiles(content: &str) -> Vec<(String, PathBuf)> {
+    let (mut stanzas, mut stanza, mut all) = (Stanzas::new(content), Vec::new(), Vec::new());
+    // Package, Conffiles.
+    while stanzas.skim_into(b"PC", &mut stanza) {
+        let name = value(&stanza, "Package");
+        for line in value(&stanza, "Conffiles").lines() {
+            let mut line = line.trim();
+            for flag in [" obsolete", " remove-on-upgrade"] {
+                line = line.strip_suffix(flag).unwrap_or(line);
+            }
+            // The digest, behind a path that may have blanks.
+            if let Some((path, _)) = line.rsplit_once(' ') {
+                all.push((name.to_owned(), PathBuf::from(path)));
+            }
+        }
+    }
+    all
+}
+
 /// Reads the status file and hands every package to the sink.
 pub fn read(
     places: &Places,

@@ -35,6 +35,7 @@ pub fn of_transaction(handle: &Alpm, request: &Request, order: &Order, heard: &H
         steps,
         marks: heard.marks.clone(),
         archives: Vec::new(),
+        files: Vec::new(),
         kept: kept(handle, order)?,
         orphaned: orphaned(handle),
         disk_bytes,
