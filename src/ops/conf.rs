@@ -71,6 +71,8 @@ pub struct Leftover {
 #[derive(Default)]
 pub struct Found {
     pub leftovers: Vec<Leftover>,
+    /// What packages call configuration now, with their names.
+    pub declared: Vec<(String, PathBuf)>,
     /// Folders that the person may not read.
     pub unreadable: Vec<PathBuf>,
     /// There was more than is looked at.
@@ -100,23 +102,30 @@ pub fn endings_for_old(leftover: &Path) -> impl Iterator<Item = String> + use<> 
     [ending.to_owned()].into_iter().chain((1..).map(move |number| format!("{ending}.{number}")))
 }
 
-/// All leftovers of the families that `shows` agrees to.
-pub fn find(world: &World, shows: impl Fn(Source) -> bool) -> Result<Found> {
+/// All leftovers of the families that `shows` agrees to. `formerly` was called configuration before, as by a package that has been
+/// removed since; what is left of it is looked for too.
+pub fn find(world: &World, formerly: &[(String, PathBuf)], shows: impl Fn(Source) -> bool) -> Result<Found> {
     let mut found = Found::default();
     let has = |source: Source| world.backends.iter().any(|backend| backend.source() == source);
     for backend in world.backends.iter().map(AsRef::as_ref).filter(|backend| shows(backend.source())) {
         // What a family left that is here no more is everybody's.
-        look(backend, |of| of == backend.source() || !has(of), &mut found)?;
+        look(backend, |of| of == backend.source() || !has(of), formerly, &mut found)?;
     }
     found.leftovers.sort_by(|a, b| (&a.path, &a.leftover).cmp(&(&b.path, &b.leftover)));
     found.leftovers.dedup_by(|later, first| later.leftover == first.leftover);
     Ok(found)
 }
 
-fn look(backend: &dyn Backend, is_its: impl Fn(Source) -> bool, found: &mut Found) -> Result<()> {
-    let root = backend.root();
-    let declared: HashMap<PathBuf, String> =
-        backend.conffiles()?.into_iter().map(|(name, path)| (path, name)).collect();
+fn look(
+    backend: &dyn Backend,
+    is_its: impl Fn(Source) -> bool,
+    formerly: &[(String, PathBuf)],
+    found: &mut Found,
+) -> Result<()> {
+    let (root, now) = (backend.root(), backend.conffiles()?);
+    // A later one of the same path counts.
+    let declared: HashMap<&Path, &str> =
+        formerly.iter().chain(&now).map(|(package, path)| (path.as_path(), package.as_str())).collect();
     let mut elsewhere: BTreeSet<PathBuf> = BTreeSet::new();
     elsewhere.extend(
         declared.keys().filter(|path| !path.starts_with("/etc")).filter_map(|path| Some(path.parent()?.into())),
@@ -152,16 +161,17 @@ fn look(backend: &dyn Backend, is_its: impl Fn(Source) -> bool, found: &mut Foun
             } else if kind.is_file()
                 && let Some((stem, source, what)) = parse(&name)
                 && is_its(source)
-                && (is_etc || declared.contains_key(&folder.join(stem)))
+                && (is_etc || declared.contains_key(&*folder.join(stem)))
             {
                 pairs.insert(folder.join(&name), (folder.join(stem), source, what));
             }
         }
     }
     for (leftover, (path, _, kind)) in pairs {
-        let package = declared.get(&path).cloned();
+        let package = declared.get(&*path).map(|package| (*package).to_owned());
         found.leftovers.extend(seen(root, path, leftover, kind, backend.source(), package));
     }
+    found.declared.extend(now);
     Ok(())
 }
 

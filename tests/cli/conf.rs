@@ -60,6 +60,9 @@ fn what_was_left_is_found_and_compared() {
     assert_eq!(root.omg(&["conf", "diff"]).status.code(), Some(1));
     write(&root, "etc/base.conf", "a\nb\n");
     write(&root, "etc/base.conf.pacnew", "a\nc\n");
+    // Of the package that brought it, where none calls it configuration.
+    let early: Value = serde_json::from_slice(&root.omg(&["conf", "--json"]).stdout).unwrap();
+    assert_eq!(early[0]["package"], "base");
     write(&root, "etc/x/gone.pacsave.2", "kept\n");
     write(&root, "etc/x/a b\nc\x1b[2J.pacnew", "new\n");
     write(&root, "etc/x/a b\nc\x1b[2J", "new\n");
@@ -153,6 +156,8 @@ fn one_of_both_stays() {
     let file = write(&root, "etc/a", "mine\n");
     fs::set_permissions(&file, PermissionsExt::from_mode(0o640)).unwrap();
     std::os::unix::fs::chown(&file, Some(7), Some(8)).unwrap();
+    // Where the file system has such.
+    let has_attributes = rustix::fs::setxattr(&file, "user.label", b"x", rustix::fs::XattrFlags::empty()).is_ok();
     write(&root, "etc/a.pacsave", "older\n");
     write(&root, "etc/a.pacnew", "theirs\n");
     let before = etc(&root);
@@ -182,6 +187,8 @@ fn one_of_both_stays() {
     assert_eq!((read("etc/a.pacsave").as_deref(), read("etc/a.pacnew")), (Some("older\n"), None));
     let stat = fs::metadata(&file).unwrap();
     assert_eq!((stat.mode() & 0o7777, stat.uid(), stat.gid()), (0o640, 7, 8));
+    let label = rustix::fs::getxattr(&file, "user.label", &mut [0; 8]);
+    assert_eq!(label.is_ok(), has_attributes);
     // And back again.
     let done = root.omg(&["conf", "use", "/etc/a.pacsave.1", "--yes"]);
     assert_eq!(done.status.code(), Some(0), "{}", talk(&done));
@@ -209,8 +216,7 @@ fn a_merge_by_the_persons_own_tool() {
     write(&root, "etc/a.pacnew", b"theirs \xfc\n");
     let before = etc(&root);
     let merge = |script: &str, words: &[&str]| {
-        let tool = root.path("my tool");
-        let tool = tool.with_file_name("tool");
+        let tool = root.path("tool");
         fs::write(&tool, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&tool, PermissionsExt::from_mode(0o755)).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_omg"));

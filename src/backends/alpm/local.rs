@@ -154,13 +154,10 @@ pub(crate) fn backup_paths(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 fn lines_below<'t>(text: &'t [u8], heading: &'static [u8]) -> impl Iterator<Item = &'t [u8]> {
     let mut inside = false;
-    text.split(|byte| *byte == b'\n').filter_map(move |line| {
-        if line == heading {
-            inside = true;
-            return None;
-        }
-        inside &= !line.is_empty();
-        inside.then_some(line)
+    text.split(|byte| *byte == b'\n').filter(move |line| {
+        let is_heading = *line == heading;
+        inside = is_heading || inside && !line.is_empty();
+        inside && !is_heading
     })
 }
 

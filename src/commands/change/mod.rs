@@ -91,12 +91,11 @@ pub fn carry_plan(ctx: &Ctx, matches: &ArgMatches, plan: Plan) -> Result<Reply> 
             return Err(Hinted::new(Exit::Failed, "nothing was changed", "").into());
         }
     }
-    let before = if plan.steps.is_empty() { Vec::new() } else { conf::left(ctx) };
+    let changes_packages = !plan.steps.is_empty() && !plan.order.fetch_only;
+    let before = if changes_packages { conf::left(ctx) } else { None };
     hand_over(ctx, source, &text, &digest, &command)?;
     let mut remarks = afterwards(&plan);
-    if !plan.steps.is_empty() && !plan.order.fetch_only {
-        remarks.extend(conf::left_since(ctx, &before));
-    }
+    remarks.extend(before.iter().flat_map(|before| conf::left_since(ctx, before)));
     Ok(Reply::new(view::shown(&plan, &digest, true), |_, _| String::new(), Exit::Found).with(remarks))
 }
 

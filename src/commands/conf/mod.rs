@@ -38,7 +38,7 @@ pub fn command() -> Command {
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let world = World::open(&ctx.place)?;
-    let found = find(&world, |source| ctx.shows(source))?;
+    let found = find(&world, &[], |source| ctx.shows(source))?;
     match matches.subcommand() {
         None | Some(("list", _)) => Ok(list(ctx, found)),
         Some(("diff", matches)) => {
@@ -71,22 +71,30 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     }
 }
 
-/// What a change of packages left: all that is there now and was not before.
-pub fn left_since(ctx: &Ctx, before: &[(PathBuf, i64)]) -> Vec<Remark> {
-    let new: Vec<PathBuf> = (left(ctx).into_iter()).filter(|one| !before.contains(one)).map(|(path, _)| path).collect();
-    let hint = "`omg conf diff` shows how these differ from the files in use; omg-conf(1)";
-    let hint = (!new.is_empty()).then(|| Remark::Hint(hint.to_owned()));
-    new.iter()
-        .map(|path| Remark::Warning(format!("left beside the file in use: {}", path.display())))
-        .chain(hint)
-        .collect()
+/// What there is before a change of packages, for [`left_since`]. Where it cannot be looked for, nothing is told of afterwards.
+pub fn left(ctx: &Ctx) -> Option<Found> {
+    look(ctx, &[])
 }
 
-/// All leftovers with their times, for [`left_since`]. Where they cannot be looked for there are none to tell of.
-pub fn left(ctx: &Ctx) -> Vec<(PathBuf, i64)> {
-    let found = World::open(&ctx.place).and_then(|world| find(&world, |source| ctx.shows(source)));
-    let found = found.map(|found| found.leftovers).unwrap_or_default();
-    found.into_iter().map(|one| (one.leftover, one.leftover_modified)).collect()
+/// What a change of packages left: all that is there now and was not before.
+pub fn left_since(ctx: &Ctx, before: &Found) -> Vec<Remark> {
+    let now = look(ctx, &before.declared).unwrap_or_default().leftovers;
+    let was_there = |one: &Leftover| {
+        let is_it = |old: &Leftover| old.leftover == one.leftover && old.leftover_modified == one.leftover_modified;
+        before.leftovers.iter().any(is_it)
+    };
+    let left = |one: Leftover| Remark::Warning(format!("left beside the file in use: {}", one.leftover.display()));
+    let mut remarks: Vec<Remark> = now.into_iter().filter(|one| !was_there(one)).map(left).collect();
+    if !remarks.is_empty() {
+        let hint = "`omg conf diff` shows how these differ from the files in use; omg-conf(1)";
+        remarks.push(Remark::Hint(hint.to_owned()));
+    }
+    remarks
+}
+
+fn look(ctx: &Ctx, formerly: &[(String, PathBuf)]) -> Option<Found> {
+    let world = World::open(&ctx.place).ok()?;
+    find(&world, formerly, |source| ctx.shows(source)).ok()
 }
 
 #[derive(Serialize)]
@@ -155,21 +163,19 @@ fn state(one: &Listed) -> String {
     let age = match (one.modified, one.differs) {
         (None, _) => "the file itself is gone".to_owned(),
         (_, Some(false)) => "no difference".to_owned(),
-        (Some(modified), _) if modified <= one.leftover_modified => {
-            format!("newer by {}", span(one.leftover_modified - modified))
-        }
-        (Some(modified), _) => format!("older by {}", span(modified - one.leftover_modified)),
+        (Some(modified), _) => match one.leftover_modified.saturating_sub(modified) {
+            0 => "of the same second".to_owned(),
+            newer @ 1.. => format!("newer by {}", span(newer)),
+            older => format!("older by {}", span(older.saturating_neg())),
+        },
     };
     format!("{what}, {age}")
 }
 
 fn span(secs: i64) -> String {
-    let (count, unit) = match secs {
-        ..120 => (secs, "second"),
-        ..7200 => (secs / 60, "minute"),
-        ..172_800 => (secs / 3600, "hour"),
-        _ => (secs / 86_400, "day"),
-    };
+    let units = [(86_400, "day"), (3600, "hour"), (60, "minute")];
+    let (size, unit) = units.into_iter().find(|(size, _)| secs >= 2 * size).unwrap_or((1, "second"));
+    let count = secs / size;
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
