@@ -126,8 +126,11 @@ fn list(ctx: &Ctx, found: Found) -> Reply {
         remarks.push(Remark::Warning("there is more in /etc than is looked at".to_owned()));
     }
     if let Some(first) = found.unreadable.first() {
-        let count = found.unreadable.len();
-        remarks.push(Remark::Note(format!("root alone may look into {count} folders, such as {}", first.display())));
+        let more = match found.unreadable.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        remarks.push(Remark::Note(format!("not looked into, since only root may: {}{more}", first.display())));
     }
     if all.is_empty() {
         remarks.push(Remark::Note("nothing was left beside a configuration file".to_owned()));
