@@ -199,6 +199,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn conffiles_with_blanks_and_flags() {
+        let text = "Package: a\nConffiles:\n /etc/a b 00aa\n /etc/old 00aa obsolete\n /etc/new newconffile\n\n\
+                    Package: none\nVersion: 1\n\nPackage: gone\nStatus: deinstall ok config-files\nConffiles:\n /etc/gone 00aa remove-on-upgrade\n";
+        let expected = [("a", "/etc/a b"), ("a", "/etc/old"), ("a", "/etc/new"), ("gone", "/etc/gone")];
+        assert_eq!(conffiles(text), expected.map(|(package, path)| (package.to_owned(), PathBuf::from(path))));
+        assert_eq!(conffiles("Conffiles: x\n\nPackage: a\nConffiles:\n"), []);
+    }
+
+    #[test]
     fn states_between_installed_and_not() {
         let state = |field| Status::parse(field).install_state();
         assert_eq!(state("install ok installed"), Some(InstallState::Installed));
