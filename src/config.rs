@@ -19,6 +19,7 @@ const MAX_BYTES: u64 = 1 << 20;
 pub struct Config {
     pub aur: AurSettings,
     pub privilege: PrivilegeSettings,
+    pub conf: ConfSettings,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -36,15 +37,24 @@ pub struct PrivilegeSettings {
     pub with: Option<Vec<String>>,
 }
 
+/// How configuration files are merged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConfSettings {
+    /// A program and its arguments, before the two files.
+    pub tool: Option<Vec<String>>,
+}
+
 impl Config {
     /// The settings for a root: its own, and for this machine the user's over them.
     pub fn read(root: &Path) -> Result<Config> {
         let mut all = Config::default();
         for file in files(root) {
-            if let Some(Config { aur, privilege }) = read_file(&file)? {
+            if let Some(Config { aur, privilege, conf }) = read_file(&file)? {
                 all.aur.enabled = aur.enabled.or(all.aur.enabled);
                 all.aur.url = aur.url.or(all.aur.url);
                 all.privilege.with = privilege.with.or(all.privilege.with);
+                all.conf.tool = conf.tool.or(all.conf.tool);
             }
         }
         Ok(all)

@@ -477,6 +477,55 @@ fn each_transaction_is_taken_back_and_the_root_is_as_before() {
     assert_eq!(state(&omg), before);
 }
 
+/// A person who takes the package's file afterwards has what dpkg leaves to one who takes it at once.
+#[test]
+fn what_an_upgrade_leaves_beside_a_conffile() {
+    let Some([omg, apt]) = Root::twins("what_an_upgrade_leaves_beside_a_conffile") else { return };
+    let done = |words: &str| {
+        let output = omg.omg(words);
+        assert!(output.status.success(), "{words}: {}", talk(&output));
+        talk(&output)
+    };
+    assert_eq!(omg.omg("conf").status.code(), Some(1));
+    let told = done("install --yes conf=1.0");
+    assert!(!told.contains("left beside"), "{told}");
+    assert!(apt.apt_get("install conf=1.0").status.success());
+    for root in [&omg, &apt] {
+        fs::write(root.path.join("etc/conf.conf"), "mine").unwrap();
+    }
+    let told = done("upgrade --yes conf");
+    assert!(told.contains("left beside the file in use: /etc/conf.conf.dpkg-dist\nhint: `omg conf diff`"), "{told}");
+    let listed = done("conf");
+    assert!(listed.starts_with("/etc/conf.conf.dpkg-dist conf the package's own, "), "{listed}");
+    let diff = done("conf diff /etc/conf.conf");
+    let (no_end, head) = ("\\ No newline at end of file\n", "--- /etc/conf.conf\n+++ /etc/conf.conf.dpkg-dist\n");
+    assert_eq!(diff, format!("{head}@@ -1 +1 @@\n-mine\n{no_end}+two\n{no_end}"));
+    done("conf use --yes /etc/conf.conf");
+    let new = ["apt-get", "-y", "-o", "Dpkg::Options::=--force-confnew", "install", "--only-upgrade", "conf"];
+    assert!(apt.run(&new).status.success());
+    assert_eq!((omg.read("etc/conf.conf"), omg.read("etc/conf.conf.dpkg-old")), ("two".into(), "mine".into()));
+    assert_alike(&omg, &apt, "conf use");
+    // And by a tool, which the configuration names.
+    let tool = omg.path.join("opt/omg/merge");
+    fs::write(&tool, "#!/bin/sh\ntest \"$1\" = -x && cat \"$3\" >> \"$2\"\n").unwrap();
+    ok(Command::new("chmod").arg("755").arg(tool));
+    fs::create_dir_all(omg.path.join("etc/omg")).unwrap();
+    fs::write(omg.path.join("etc/omg/config.toml"), "[conf]\ntool = [\"/opt/omg/merge\", \"-x\"]\n").unwrap();
+    done("conf keep --yes /etc/conf.conf.dpkg-old");
+    fs::write(omg.path.join("etc/conf.conf"), "mine again ").unwrap();
+    let told = done("downgrade --yes conf=1.0");
+    assert!(told.contains("/etc/conf.conf.dpkg-dist"), "{told}");
+    let merged = done("conf merge --yes /etc/conf.conf");
+    assert!(merged.contains("+mine again one"), "{merged}");
+    assert_eq!(
+        (omg.read("etc/conf.conf"), omg.read("etc/conf.conf.dpkg-dist")),
+        ("mine again one".into(), String::new())
+    );
+    assert_eq!(omg.omg("conf").status.code(), Some(1));
+    let log = done("audit log --json");
+    assert!(["use", "keep", "merge"].iter().all(|action| log.contains(&format!("\"action\": \"{action}\""))), "{log}");
+}
+
 /// apt's library compares its cache with dpkg's database by size and by whole seconds. A plan made between two changes of one second
 /// was the plan of the first, and the next said there was nothing to do.
 #[test]

@@ -335,6 +335,25 @@ impl Root<'_> {
     }
 
     /// A shell in it, for scriptlets and hooks: libalpm changes its root before it runs them.
+    /// What a person types; the exit code, and all that is said.
+    fn typed(&self, words: &str) -> (Option<i32>, String) {
+        let home = self.world.at("home");
+        fs::create_dir_all(&home).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_omg"));
+        command.args(words.split(' ')).args(["--backend", "pacman", "--config"]).arg(self.conf()).env_clear();
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", &home).env("LC_ALL", "C");
+        command.env("OMG_STATE_DIR", home.join("state")).env("OMG_INDEX_DIR", home.join("index"));
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        (output.status.code(), text)
+    }
+
+    fn done(&self, words: &str) -> String {
+        let (code, text) = self.typed(words);
+        assert_eq!(code, Some(0), "{words}: {text}");
+        text
+    }
+
     fn add_shell(&self) {
         let libraries = output(Command::new("ldd").arg("/bin/sh"));
         let words = libraries.split_whitespace().filter(|word| word.starts_with('/'));
@@ -667,13 +686,49 @@ fn backup_files_of_an_upgrade() {
     world.publish(&[made("conf", "2-1", BACKUP).with(NEW)]);
     resync(&pair);
     let (ours, theirs) = pair;
-    let events = ours.apply(&ours.plan(&order(UPGRADE, &[])));
+    ours.omg(&order(UPGRADE, &[]));
     theirs.pacman(&["-Su"]);
     same(&ours, &theirs);
     assert!(ours.path().join("etc/a.pacnew").exists() && ours.path().join("etc/c.pacnew").exists());
     assert!(!ours.path().join("etc/d").exists());
-    let told = |name: &str| events.iter().any(|e| matches!(e, Progress::Warning { text } if text.contains(name)));
-    assert!(told("etc/a.pacnew"), "{events:?}");
+}
+
+#[test]
+fn what_an_upgrade_leaves_is_named_and_settled() {
+    let Some(world) = World::new("what_an_upgrade_leaves_is_named_and_settled") else { return };
+    const BACKUP: &[&str] = &["backup = etc/a", "backup = opt/b"];
+    world.publish(&[made("conf", "1-1", BACKUP).with(&[("etc/a", "old\n"), ("opt/b", "old\n")])]);
+    let root = world.root("ours", "");
+    root.done("sync");
+    root.done("install --yes conf");
+    for path in ["etc/a", "opt/b"] {
+        fs::write(root.path().join(path), "mine\n").unwrap();
+    }
+    world.publish(&[made("conf", "2-1", BACKUP).with(&[("etc/a", "new\n"), ("opt/b", "new\n")])]);
+    root.done("sync --force");
+    let told = root.done("upgrade --yes");
+    for path in ["/etc/a.pacnew", "/opt/b.pacnew"] {
+        assert!(told.contains(&format!("left beside the file in use: {path}\n")), "{told}");
+    }
+    assert!(told.contains("hint: `omg conf diff`"), "{told}");
+    let listed = root.done("conf");
+    assert!(
+        listed.contains("/etc/a.pacnew conf the package's own") && listed.contains("/opt/b.pacnew conf"),
+        "{listed}"
+    );
+    let diff = root.done("conf diff /opt/b");
+    assert!(diff.ends_with("@@ -1 +1 @@\n-mine\n+new\n"), "{diff}");
+    root.done("conf use --yes /etc/a");
+    root.done("conf keep --yes /opt/b.pacnew");
+    let read = |path: &str| fs::read_to_string(root.path().join(path)).ok();
+    assert_eq!((read("etc/a").as_deref(), read("etc/a.pacsave").as_deref()), (Some("new\n"), Some("mine\n")));
+    assert_eq!((read("opt/b").as_deref(), read("opt/b.pacnew"), read("etc/a.pacnew")), (Some("mine\n"), None, None));
+    // A changed file of a package that is removed stays, and is what is told of; what was there before is not.
+    let told = root.done("remove --yes conf");
+    assert!(told.contains("/opt/b.pacsave\n") && !told.contains("/etc/a.pacsave"), "{told}");
+    // Outside /etc nobody calls it configuration any more.
+    let listed = root.done("conf");
+    assert!(listed.contains("/etc/a.pacsave") && listed.contains("the file itself is"), "{listed}");
 }
 
 #[test]
@@ -939,22 +994,8 @@ fn commands_change_packages_and_take_it_back() {
     let Some(world) = World::new("commands_change_packages_and_take_it_back") else { return };
     world.publish(&[APP, LIB]);
     let root = world.root("ours", "");
-    let home = world.at("home");
-    fs::create_dir(&home).unwrap();
-    let omg = |words: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_omg"));
-        command.args(words.split(' ')).args(["--backend", "pacman", "--config"]).arg(root.conf()).env_clear();
-        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", &home).env("LC_ALL", "C");
-        command.env("OMG_STATE_DIR", home.join("state")).env("OMG_INDEX_DIR", home.join("index"));
-        let output = command.stdin(Stdio::null()).output().unwrap();
-        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-        (output.status.code(), text)
-    };
-    let done = |words: &str| {
-        let (code, text) = omg(words);
-        assert_eq!(code, Some(0), "{words}: {text}");
-        text
-    };
+    let omg = |words: &str| root.typed(words);
+    let done = |words: &str| root.done(words);
     done("sync");
     let nothing = root.state();
     let shown = done("install --dry-run app");

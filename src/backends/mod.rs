@@ -67,6 +67,13 @@ pub trait Backend: Send + Sync {
     /// An archive of just this version that lies on this machine, where the engine would not find it by itself.
     fn archive(&self, name: &str, arch: &str, version: &str) -> Option<PathBuf>;
 
+    /// Where its files lie: what its paths are below.
+    fn root(&self) -> &Path;
+
+    /// Every configuration file that a package says is one, also of packages that were removed without theirs: the package, and
+    /// the path below the root.
+    fn conffiles(&self) -> Result<Vec<(String, PathBuf)>>;
+
     /// Every package's archive in the package manager's cache.
     fn archives(&self) -> Result<Vec<Archive>>;
 

@@ -65,7 +65,7 @@ fn shown_by_man(text: &str) -> bool {
 const DATE: &str = "2026-11-21";
 
 /// What a command's page says besides its options, by the command's name.
-const MORE: [(&str, &str); 19] = [
+const MORE: [(&str, &str); 20] = [
     ("omg", include_str!("man/omg.roff")),
     ("search", include_str!("man/search.roff")),
     ("info", include_str!("man/info.roff")),
@@ -77,6 +77,7 @@ const MORE: [(&str, &str); 19] = [
     ("install", include_str!("man/install.roff")),
     ("rollback", include_str!("man/rollback.roff")),
     ("snapshot", include_str!("man/snapshot.roff")),
+    ("conf", include_str!("man/conf.roff")),
     ("policy", include_str!("man/policy.roff")),
     ("audit", include_str!("man/audit.roff")),
     ("status", include_str!("man/status.roff")),

@@ -7,6 +7,7 @@ mod change;
 mod clean;
 mod complete;
 mod completions;
+mod conf;
 mod deps;
 mod doctor;
 mod download;
@@ -106,6 +107,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "blame", command: blame::command, run: Run::Query(blame::run) },
     Verb { name: "rollback", command: rollback::command, run: Run::Change(rollback::run) },
     Verb { name: "snapshot", command: snapshot::command, run: Run::Change(snapshot::run) },
+    Verb { name: "conf", command: conf::command, run: Run::Change(conf::run) },
     Verb { name: "status", command: status::command, run: Run::Query(status::run) },
     Verb { name: "batch", command: batch::command, run: Run::Print(batch::run) },
     Verb { name: "prompt", command: crate::prompt::command, run: Run::Print(crate::prompt::run) },

@@ -60,6 +60,11 @@ fn text(ui: &Ui, owners: &[Owner]) -> String {
     table(ui, &rows.collect::<Vec<_>>())
 }
 
+/// The names of the packages that a path belongs to.
+pub(super) fn packages(ctx: &Ctx, index: &Index, path: &Path) -> Result<Vec<String>> {
+    Ok(of(ctx, index, path)?.into_iter().map(|owner| owner.package).collect())
+}
+
 fn of(ctx: &Ctx, index: &Index, typed: &Path) -> Result<Vec<Owner>> {
     for path in spellings(&ctx.place.root, typed) {
         let mut owners = Vec::new();
@@ -83,7 +88,7 @@ fn of(ctx: &Ctx, index: &Index, typed: &Path) -> Result<Vec<Owner>> {
 
 /// The paths below the root that a database may know the file by, likeliest first: as typed, through the links among
 /// its folders, on the other side of a merged `/usr`, and where the file itself points.
-fn spellings(root: &Path, typed: &Path) -> Vec<PathBuf> {
+pub(super) fn spellings(root: &Path, typed: &Path) -> Vec<PathBuf> {
     let command = typed.components().count() == 1 && !typed.as_os_str().as_bytes().contains(&b'/') && !typed.exists();
     if command {
         let path = std::env::var_os("PATH").unwrap_or_default();

@@ -3,7 +3,7 @@
 use super::{Checked, check_order, text};
 use crate::backends::alpm::conf::Conf;
 use crate::backends::alpm::desc::{Desc, entries, split_entry};
-use crate::backends::alpm::local::file_lines;
+use crate::backends::alpm::local::{backup_paths, file_lines};
 use crate::backends::alpm::sync::SyncDatabase;
 use crate::backends::alpm::{glob, tar as archive, vercmp};
 use crate::backends::aur::{metadata, srcinfo as source};
@@ -38,6 +38,9 @@ pub fn desc(data: &[u8]) {
     assert!(entries(&written).eq(entries(&text)), "{written:?}");
     for path in file_lines(data) {
         assert!(!path.is_empty());
+    }
+    for path in backup_paths(data) {
+        assert!(!path.contains(&b'\n'));
     }
     if let Some((name, version)) = split_entry(&text) {
         assert!(!name.is_empty() && !version.is_empty() && text == format!("{name}-{version}"));

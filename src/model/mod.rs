@@ -17,6 +17,8 @@ pub use field::Field;
 pub use package::{
     Available, CatalogueSink, InstallState, Installed, LocalSink, Problem, Reason, Repository, RepositoryId, Source,
 };
-pub use plan::{Archive, Kept, Mark, Marked, Missing, Order, Plan, Resolution, Step, Target, Task, Why};
+pub use plan::{
+    Archive, Kept, Mark, Marked, Missing, Order, Plan, Resolution, Settled, Settling, Step, Target, Task, Why,
+};
 pub use policy::{Authority, Choice, Offer, OrphanRule, Policy, Scope};
 pub use transaction::{Action, Change, Transaction};

@@ -42,6 +42,8 @@ pub enum Task {
     Clean {
         keep: usize,
     },
+    /// No package is changed, only what one left beside a configuration file.
+    Configure,
 }
 
 /// What a package counts as.
@@ -170,6 +172,9 @@ pub struct Plan {
     /// Files of the package manager's cache that are deleted.
     #[serde(default)]
     pub archives: Vec<Archive>,
+    /// Configuration files that are settled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<Settled>,
     pub kept: Vec<Kept>,
     /// Installed packages that would be needed by nothing afterwards, and stay.
     pub orphaned: Vec<String>,
@@ -191,6 +196,41 @@ pub struct Archive {
     pub arch: String,
     pub version: String,
     pub bytes: u64,
+}
+
+/// A configuration file with what was left beside it, both as they were seen, and which of them stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settled {
+    /// The file in use, below the root.
+    pub path: PathBuf,
+    /// Its SHA-256 in hex; empty where it is not there.
+    pub sha256: String,
+    pub leftover: PathBuf,
+    pub leftover_sha256: String,
+    pub by: Settling,
+}
+
+/// What becomes of a configuration file. The leftover is gone afterwards in each case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Settling {
+    /// It stays as it is.
+    Keep,
+    /// The leftover takes its place, and it stays beside under another name.
+    Use,
+    /// It gets this text.
+    Merge { text: Vec<u8> },
+}
+
+impl Settling {
+    pub fn key(&self) -> &'static str {
+        match self {
+            Settling::Keep => "keep",
+            Settling::Use => "use",
+            Settling::Merge { .. } => "merge",
+        }
+    }
 }
 
 /// What is done to one package.
@@ -260,7 +300,7 @@ impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         let is_sync = matches!(self.order.task, Task::Sync { .. });
-        self.steps.is_empty() && self.marks.is_empty() && self.archives.is_empty() && !is_sync
+        self.steps.is_empty() && self.marks.is_empty() && self.archives.is_empty() && self.files.is_empty() && !is_sync
     }
 
     /// One that no engine has to compute.
@@ -273,6 +313,7 @@ impl Plan {
             steps: Vec::new(),
             marks: Vec::new(),
             archives: Vec::new(),
+            files: Vec::new(),
             kept: Vec::new(),
             orphaned: Vec::new(),
             download_bytes: 0,
@@ -311,6 +352,7 @@ mod tests {
             steps: vec![step],
             marks: vec![Marked { name: "vi".into(), arch: String::new(), mark: Mark::Held }],
             archives: Vec::new(),
+            files: Vec::new(),
             kept: Vec::new(),
             orphaned: Vec::new(),
             download_bytes: 9,

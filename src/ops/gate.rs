@@ -3,9 +3,10 @@
 use super::history::FILE_NAME as JOURNAL;
 use crate::audit::log::{AuditLog, Changed, Event, FILE_NAME, latest_of};
 use crate::audit::policy::{Facts, Policy, Refusal, layers};
+use crate::audit::sha256;
 use crate::history::Journal;
 use crate::index::Index;
-use crate::model::{Action, Field, Plan, Step};
+use crate::model::{Action, Field, Plan, Settled, Settling, Step};
 use anyhow::Result;
 use jiff::Timestamp;
 use std::fmt;
@@ -99,7 +100,7 @@ pub fn note_policy(ledger: &Ledger, folder: &Path, policy: &Policy) -> Result<bo
     if before == after { Ok(true) } else { ledger.write(&Event::PolicyChanged { before, after }) }
 }
 
-/// A plan's changes as the audit log has them.
+/// A plan's changes as the audit log has them; of a configuration file the digests stand for the versions.
 pub fn changes(plan: &Plan) -> Vec<Changed> {
     let full = |step: &Step| match step.arch.as_str() {
         "" => step.name.clone(),
@@ -111,5 +112,16 @@ pub fn changes(plan: &Plan) -> Vec<Changed> {
         old: step.old.clone(),
         new: step.new.clone(),
     };
-    if plan.order.fetch_only { Vec::new() } else { plan.steps.iter().map(changed).collect() }
+    let settled = |file: &Settled| {
+        let new = match &file.by {
+            Settling::Keep => file.sha256.clone(),
+            Settling::Use => file.leftover_sha256.clone(),
+            Settling::Merge { text } => sha256(text),
+        };
+        Changed { action: file.by.key(), name: file.path.display().to_string(), old: file.sha256.clone(), new }
+    };
+    if plan.order.fetch_only {
+        return Vec::new();
+    }
+    plan.steps.iter().map(changed).chain(plan.files.iter().map(settled)).collect()
 }

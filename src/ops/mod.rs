@@ -3,6 +3,7 @@
 
 pub mod clean;
 pub mod current;
+pub mod conf;
 pub mod fetch;
 pub mod gate;
 pub mod history;
@@ -11,6 +12,7 @@ mod place;
 pub mod refresh;
 mod relate;
 pub mod restore;
+pub mod settle;
 pub mod transact;
 mod world;
 

@@ -4,7 +4,7 @@
 //! digest, and carries out that plan or nothing: its engine resolves the order again under the package manager's lock and compares.
 
 use super::gate::{self, Ledger, Refused};
-use super::{Place, Request, World, clean, history, refresh};
+use super::{Place, Request, World, clean, history, refresh, settle};
 use crate::audit::log::Event;
 use crate::audit::sha256;
 use crate::backends::Lock;
@@ -110,6 +110,9 @@ fn perform(place: &Place, plan: &Plan, command: &str, report: &mut dyn FnMut(Rep
     wait_for(&backend.locks(), report)?;
     let ask = match plan.order.task {
         Task::Sync { force } => Some(Ask::Sync { force }),
+        Task::Configure => {
+            return settle::settle(backend, &plan.files, &mut || report(Report::Progress(Progress::Changing)));
+        }
         Task::Clean { keep } => return clean::delete(backend, keep, &plan.archives),
         _ if plan.order.fetch_only => Some(Ask::Download(Box::new(plan.clone()))),
         // libalpm's engine sets marks itself.

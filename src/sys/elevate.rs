@@ -40,7 +40,8 @@ impl Elevation {
     }
 }
 
-fn on_path(name: &str, path: Option<&OsStr>) -> Option<PathBuf> {
+/// The file that a program's name means, in folders parted as in `PATH`.
+pub fn on_path(name: &str, path: Option<&OsStr>) -> Option<PathBuf> {
     // An absolute path in the configuration means that file.
     let folders = std::env::split_paths(path?).filter(|folder| folder.is_absolute());
     let mut programs = folders.map(|folder| folder.join(name));

@@ -27,6 +27,7 @@ pub enum Style {
     Version,
     Dim,
     Good,
+    Bad,
     Warning,
 }
 
@@ -37,6 +38,7 @@ impl Style {
             Style::Version => "36",
             Style::Dim => "2",
             Style::Good => "32",
+            Style::Bad => "31",
             Style::Warning => "33",
         }
     }

@@ -8,6 +8,7 @@ mod audit;
 mod aur;
 mod batch;
 mod completions;
+mod conf;
 mod doctor;
 mod history;
 mod machine;

@@ -102,6 +102,7 @@ fn every_setting_is_documented_and_no_other() {
     };
     let mut all = known("[aur]\nno-such-key = 1\n");
     all.extend(known("[privilege]\nno-such-key = 1\n"));
+    all.extend(known("[conf]\nno-such-key = 1\n"));
     all.extend(known("no-such-key = 1\n").iter().map(|table| format!("[{table}]")));
     let page = page("omg-config.5");
     let keys = page.split(".SH ").find(|section| section.starts_with("KEYS")).unwrap();
@@ -254,7 +255,7 @@ fn the_checker_sees_what_is_wrong() {
 }
 
 /// Command lines whose answers are not empty, by the shape they have.
-const ASKED: [(&str, &[&str]); 27] = [
+const ASKED: [(&str, &[&str]); 29] = [
     ("search", &["search", "e"]),
     ("info", &["info"]),
     ("list", &["list"]),
@@ -275,6 +276,8 @@ const ASKED: [(&str, &[&str]); 27] = [
     ("snapshot list", &["snapshot", "list"]),
     ("snapshot show", &["snapshot", "show", "one"]),
     ("snapshot diff", &["snapshot", "diff", "one"]),
+    ("conf list", &["conf", "list"]),
+    ("conf diff", &["conf", "diff"]),
     ("policy", &["policy"]),
     ("audit log", &["audit", "log"]),
     ("audit verify", &["audit", "verify"]),
@@ -285,7 +288,7 @@ const ASKED: [(&str, &[&str]); 27] = [
 ];
 
 /// Commands that may have nothing to tell of a machine; their own tests check their shapes.
-const NOT_EVERYWHERE: [&str; 5] = ["outdated", "history", "blame", "policy", "audit"];
+const NOT_EVERYWHERE: [&str; 6] = ["outdated", "history", "blame", "policy", "audit", "conf"];
 
 /// Commands that show a plan.
 const PLANNING: [&str; 12] = [

@@ -142,15 +142,22 @@ impl LocalDatabase {
 
 /// The lines below `%FILES%`, which are relative to the root; folders without their slash.
 pub(crate) fn file_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    lines_below(text, b"%FILES%").map(|line| line.strip_suffix(b"/").unwrap_or(line)).filter(|line| !line.is_empty())
+}
+
+/// The paths below `%BACKUP%`, relative to the root. Behind each stands its digest.
+pub(crate) fn backup_paths(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    // It is the last list, behind thousands of paths.
+    let from = memchr::memmem::rfind(text, b"%BACKUP%\n").unwrap_or(text.len());
+    lines_below(&text[from..], b"%BACKUP%").filter_map(|line| line.rsplitn(2, |byte| *byte == b'\t').nth(1))
+}
+
+fn lines_below<'t>(text: &'t [u8], heading: &'static [u8]) -> impl Iterator<Item = &'t [u8]> {
     let mut inside = false;
-    text.split(|byte| *byte == b'\n').filter_map(move |line| {
-        if line == b"%FILES%" {
-            inside = true;
-            return None;
-        }
-        inside &= !line.is_empty();
-        let line = line.strip_suffix(b"/").unwrap_or(line);
-        (inside && !line.is_empty()).then_some(line)
+    text.split(|byte| *byte == b'\n').filter(move |line| {
+        let is_heading = *line == heading;
+        inside = is_heading || inside && !line.is_empty();
+        inside && !is_heading
     })
 }
 
@@ -163,6 +170,16 @@ fn read(path: &Path) -> std::io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn backup_files_stand_behind_the_paths() {
+        let text = b"%FILES%\netc/\netc/a b\nusr/%BACKUP%\n\n%BACKUP%\netc/a b\t0cc1\netc/c\t\n\n";
+        assert_eq!(backup_paths(text).collect::<Vec<_>>(), [&b"etc/a b"[..], b"etc/c"]);
+        assert_eq!(file_lines(text).collect::<Vec<_>>(), [&b"etc"[..], b"etc/a b", b"usr/%BACKUP%"]);
+        for bad in [&b""[..], b"%BACKUP%", b"%BACKUP%\n", b"%BACKUP%\n\n%BACKUP%\nno digest"] {
+            assert_eq!(backup_paths(bad).count(), 0);
+        }
+    }
 
     fn database(packages: &[(&str, &str, &str)]) -> (tempfile::TempDir, LocalDatabase) {
         let root = tempfile::tempdir().unwrap();

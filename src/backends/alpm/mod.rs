@@ -32,6 +32,8 @@ use local::LocalDatabase;
 use rules::{Offer, Present};
 use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{self, AtomicUsize};
@@ -360,6 +362,22 @@ impl Backend for Alpm {
     fn archive(&self, _: &str, _: &str, _: &str) -> Option<PathBuf> {
         // libalpm's engine looks in the cache itself.
         None
+    }
+
+    fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn conffiles(&self) -> Result<Vec<(String, PathBuf)>> {
+        let (mut all, mut text) = (Vec::new(), Vec::new());
+        for folder in self.local.folders(&mut |_| {})? {
+            // What is wrong with the list of one package is for the index to say.
+            if self.local.read_files(&folder, &mut text, &mut |_| {}).is_ok() {
+                let paths = local::backup_paths(&text);
+                all.extend(paths.map(|path| (folder.name().to_owned(), Path::new("/").join(OsStr::from_bytes(path)))));
+            }
+        }
+        Ok(all)
     }
 
     fn archives(&self) -> Result<Vec<Archive>> {

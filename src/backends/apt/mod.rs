@@ -251,6 +251,20 @@ impl Backend for Apt {
         archives.into_iter().find(|archive| archive.is_file())
     }
 
+    fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Those that dpkg knows, and those that scripts keep through ucf.
+    fn conffiles(&self) -> Result<Vec<(String, PathBuf)>> {
+        let mut all = status::conffiles(&status::content(&self.places.status)?);
+        // Each line is a package and a path.
+        let registry = std::fs::read_to_string(self.root.join("var/lib/ucf/registry")).unwrap_or_default();
+        let known = registry.lines().filter_map(|line| line.split_once(char::is_whitespace));
+        all.extend(known.map(|(package, path)| (package.to_owned(), PathBuf::from(path.trim()))));
+        Ok(all)
+    }
+
     fn archives(&self) -> Result<Vec<Archive>> {
         let Some(folder) = self.config.path("Dir::Cache::Archives") else { return Ok(Vec::new()) };
         let archive = |(name, path, bytes): (String, PathBuf, u64)| {

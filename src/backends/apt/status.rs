@@ -58,6 +58,26 @@ pub fn content(status: &Path) -> anyhow::Result<String> {
     Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
+/// Each package of a status file with each of its configuration files.
+pub fn conffiles(content: &str) -> Vec<(String, PathBuf)> {
+    let (mut stanzas, mut stanza, mut all) = (Stanzas::new(content), Vec::new(), Vec::new());
+    // Package, Conffiles.
+    while stanzas.skim_into(b"PC", &mut stanza) {
+        let name = value(&stanza, "Package");
+        for line in value(&stanza, "Conffiles").lines() {
+            let mut line = line.trim();
+            for flag in [" obsolete", " remove-on-upgrade"] {
+                line = line.strip_suffix(flag).unwrap_or(line);
+            }
+            // The digest, behind a path that may have blanks.
+            if let Some((path, _)) = line.rsplit_once(' ') {
+                all.push((name.to_owned(), PathBuf::from(path)));
+            }
+        }
+    }
+    all
+}
+
 /// Reads the status file and hands every package to the sink.
 pub fn read(
     places: &Places,
@@ -177,6 +197,15 @@ pub fn list_files(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn conffiles_with_blanks_and_flags() {
+        let text = "Package: a\nConffiles:\n /etc/a b 00aa\n /etc/old 00aa obsolete\n /etc/new newconffile\n\n\
+                    Package: none\nVersion: 1\n\nPackage: gone\nStatus: deinstall ok config-files\nConffiles:\n /etc/gone 00aa remove-on-upgrade\n";
+        let expected = [("a", "/etc/a b"), ("a", "/etc/old"), ("a", "/etc/new"), ("gone", "/etc/gone")];
+        assert_eq!(conffiles(text), expected.map(|(package, path)| (package.to_owned(), PathBuf::from(path))));
+        assert_eq!(conffiles("Conffiles: x\n\nPackage: a\nConffiles:\n"), []);
+    }
 
     #[test]
     fn states_between_installed_and_not() {

@@ -265,14 +265,6 @@ fn told(event: Event<'_>, report: &Report) {
             let _ = report.send(Progress::Changing);
         }
         Event::ScriptletInfo(event) => say(event.line().trim_end()),
-        Event::PacnewCreated(event) => {
-            let text = format!("{} installed as {0}.pacnew", event.file());
-            let _ = report.send(Progress::Warning { text });
-        }
-        Event::PacsaveCreated(event) => {
-            let text = format!("{} saved as {0}.pacsave", event.file());
-            let _ = report.send(Progress::Warning { text });
-        }
         #[cfg(feature = "alpm16")]
         Event::HookRunStart(event) => {
             let what = event.desc().filter(|text| !text.is_empty()).unwrap_or(event.name()).to_owned();

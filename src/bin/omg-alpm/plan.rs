@@ -36,6 +36,7 @@ pub fn of_transaction(handle: &Alpm, request: &Request, order: &Order, ear: &Ear
         steps,
         marks: heard.marks,
         archives: Vec::new(),
+        files: Vec::new(),
         kept: kept(handle, order)?,
         orphaned: orphaned(handle),
         disk_bytes,

@@ -64,7 +64,7 @@ pub fn add(handle: &Alpm, request: &Request, order: &Order, ear: &Ear) -> Result
         Task::Autoremove { .. } => targets.autoremove()?,
         Task::Mark(mark) => targets.mark_only(mark)?,
         // That is no transaction.
-        Task::Sync { .. } | Task::Clean { .. } => {}
+        Task::Sync { .. } | Task::Clean { .. } | Task::Configure => {}
     }
     order.remove.iter().try_for_each(|target| targets.remove(target))?;
     Ok(targets.refusal.resolution())

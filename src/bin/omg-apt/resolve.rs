@@ -238,7 +238,12 @@ impl<'c> Resolver<'c> {
                     package.mark_delete(purge);
                 }
             }
-            Task::Mark(_) | Task::Install | Task::Downgrade | Task::Sync { .. } | Task::Clean { .. } => {}
+            Task::Mark(_)
+            | Task::Install
+            | Task::Downgrade
+            | Task::Sync { .. }
+            | Task::Clean { .. }
+            | Task::Configure => {}
         }
         if self.cache.depcache().broken_count() > 0
             && let Err(errors) = self.cache.resolve(true)
@@ -375,6 +380,7 @@ impl<'c> Resolver<'c> {
             decider: crate::library(),
             marks: self.marks(found, &steps),
             archives: Vec::new(),
+            files: Vec::new(),
             kept: match self.order.task {
                 Task::Upgrade { .. } => self.kept(&steps),
                 _ => Vec::new(),

@@ -76,6 +76,7 @@ pub fn hand_over(ctx: &Ctx, source: Source, plan: &str, digest: &str, command: &
             work.said.iter().for_each(|line| ctx.ui.note(line));
             let (state, hint) = match (changing, source) {
                 (false, _) => ("nothing was changed", ""),
+                _ if work.total == 0 => ("the file may be changed already", "`omg conf` shows what is there now"),
                 (true, Source::Apt) => (
                     "some packages may be changed",
                     "`sudo dpkg --configure -a` finishes what dpkg began; then run this again",

@@ -7,7 +7,7 @@ pub use hand_over::{apply, apply_command, hand_over};
 pub use view::{afterwards, because};
 
 use super::reply::{Remark, Reply};
-use super::{Ctx, unknown};
+use super::{Ctx, conf, unknown};
 use crate::audit::log::Event;
 use crate::error::{Exit, Hinted};
 use crate::index::Index;
@@ -20,14 +20,16 @@ use std::path::Path;
 
 /// The options that all these commands take.
 pub fn with_options(command: Command) -> Command {
+    let help = "Also what is refused otherwise: a partial upgrade on Arch, the removal of an essential package";
+    with_consent(command).arg(Arg::new("force").long("force").action(ArgAction::SetTrue).help(help))
+}
+
+/// Those of a command that changes no packages.
+pub fn with_consent(command: Command) -> Command {
     let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
     command
         .arg(flag("dry-run", "Show all that would be done, and do nothing"))
         .arg(flag("yes", "Do it without asking").short('y'))
-        .arg(flag(
-            "force",
-            "Also what is refused otherwise: a partial upgrade on Arch, the removal of an essential package",
-        ))
 }
 
 /// `NAME...` of a command.
@@ -89,8 +91,11 @@ pub fn carry_plan(ctx: &Ctx, matches: &ArgMatches, plan: Plan) -> Result<Reply> 
             return Err(Hinted::new(Exit::Failed, "nothing was changed", "").into());
         }
     }
+    let changes_packages = !plan.steps.is_empty() && !plan.order.fetch_only;
+    let before = if changes_packages { conf::left(ctx) } else { None };
     hand_over(ctx, source, &text, &digest, &command)?;
-    let remarks = afterwards(&plan);
+    let mut remarks = afterwards(&plan);
+    remarks.extend(before.iter().flat_map(|before| conf::left_since(ctx, before)));
     Ok(Reply::new(view::shown(&plan, &digest, true), |_, _| String::new(), Exit::Found).with(remarks))
 }
 

@@ -3,7 +3,8 @@
 use crate::commands::reply::Remark;
 use crate::commands::size::human;
 use crate::commands::{full_name, versions};
-use crate::model::{Action, Archive, Kept, Mark, Marked, Plan, Reason, Source, Step, Task, Why};
+use crate::model::{Action, Archive, Kept, Mark, Marked, Plan, Reason, Settled, Settling, Source, Step, Task, Why};
+use crate::ops::conf::endings_for_old;
 use crate::ui::{Cell, Style, Ui, clean, table};
 use serde::Serialize;
 
@@ -34,6 +35,22 @@ pub fn text(ui: &Ui, plan: &Plan) -> String {
             plan.archives.len(),
             human(plan.disk_bytes.unsigned_abs())
         ));
+        return out;
+    }
+    for file in &plan.files {
+        let (path, leftover) = (file.path.display(), file.leftover.display());
+        let line = match &file.by {
+            Settling::Keep => format!("{path} stays as it is, and {leftover} is deleted"),
+            Settling::Use if file.sha256.is_empty() => format!("{leftover} becomes {path}"),
+            Settling::Use => {
+                let ending = endings_for_old(&file.leftover).next().unwrap_or_default();
+                format!("{leftover} becomes {path}, and what is there now is kept beside it under {ending}")
+            }
+            Settling::Merge { .. } => format!("{path} becomes what you made of it, and {leftover} is deleted"),
+        };
+        out.push_str(&format!("{}\n", clean(&line).replace('\n', "?")));
+    }
+    if !plan.files.is_empty() {
         return out;
     }
     for marked in &plan.marks {
@@ -162,6 +179,7 @@ pub struct Shown {
     steps: Vec<ShownStep>,
     marks: Vec<ShownMark>,
     archives: Vec<Archive>,
+    files: Vec<ShownFile>,
     kept: Vec<ShownKept>,
     orphaned: Vec<String>,
     download_size: u64,
@@ -193,6 +211,13 @@ struct ShownMark {
 }
 
 #[derive(Serialize)]
+struct ShownFile {
+    path: String,
+    leftover: String,
+    action: &'static str,
+}
+
+#[derive(Serialize)]
 struct ShownKept {
     name: String,
     installed_version: String,
@@ -219,6 +244,11 @@ pub fn shown(plan: &Plan, digest: &str, applied: bool) -> Shown {
         }
     };
     let mark = |marked: &Marked| ShownMark { name: full_name(&marked.name, &marked.arch), mark: marked.mark };
+    let file = |file: &Settled| ShownFile {
+        path: file.path.display().to_string(),
+        leftover: file.leftover.display().to_string(),
+        action: file.by.key(),
+    };
     let kept = |kept: &Kept| ShownKept {
         name: full_name(&kept.name, &kept.arch),
         installed_version: kept.installed.clone(),
@@ -231,6 +261,7 @@ pub fn shown(plan: &Plan, digest: &str, applied: bool) -> Shown {
         steps: plan.steps.iter().map(step).collect(),
         marks: plan.marks.iter().map(mark).collect(),
         archives: plan.archives.clone(),
+        files: plan.files.iter().map(file).collect(),
         kept: plan.kept.iter().map(kept).collect(),
         orphaned: plan.orphaned.clone(),
         download_size: plan.download_bytes,
@@ -263,6 +294,10 @@ pub fn afterwards(plan: &Plan) -> Vec<Remark> {
     match plan.order.task {
         Task::Sync { .. } => return vec![Remark::Note(format!("{}: up to date", plan.source.name()))],
         Task::Clean { .. } => return vec![Remark::Note(format!("{} archives: deleted", plan.archives.len()))],
+        Task::Configure => {
+            let done = |file: &Settled| Remark::Note(format!("{}: done", file.path.display()));
+            return plan.files.iter().map(done).collect();
+        }
         _ if plan.order.fetch_only => {
             return vec![Remark::Note(format!("{}: in the cache", human(plan.download_bytes)))];
         }
