@@ -193,7 +193,13 @@ fn pacman_transaction(tools: &Tools) -> Result<()> {
         fs::write(entry.join("desc"), desc)?;
     }
     let mut tar = Command::new("tar");
-    machine::run(tar.arg("-czf").arg(at("repo/own.db")).arg("-C").arg(database.path()).arg("."))?;
+    machine::run(
+        tar.arg("-czf")
+            .arg(at("repo/own.db"))
+            .arg("-C")
+            .arg(database.path())
+            .args(names().map(|name| format!("{name}-1-1"))),
+    )?;
     let here = folder.path().display();
     let conf = format!(
         "[options]\nArchitecture = auto\nSigLevel = Never\nRootDir = {here}/root\nDBPath = {here}/db\nCacheDir = {here}/cache\n\

@@ -193,7 +193,9 @@ fn only_here(local: &LocalRow) -> bool {
 
 /// The error for a name that nothing bears, with the nearest ones that exist.
 fn unknown(index: &Index, name: &str, what: &str) -> Result<anyhow::Error> {
-    let nearest = nearest(&index.catalogue, name, 3)?;
+    // The index may know what the package manager does not want.
+    let nearest: Vec<String> =
+        nearest(&index.catalogue, name, 4)?.into_iter().filter(|near| near != name).take(3).collect();
     let hint = match nearest.as_slice() {
         [] => format!("`omg search {name}` looks in descriptions too"),
         nearest => format!("did you mean {}?", nearest.join(", ")),

@@ -2,8 +2,8 @@
 //! [`Observer`](crate::model::Observer), what came of it is returned.
 
 pub mod clean;
-pub mod current;
 pub mod conf;
+pub mod current;
 pub mod fetch;
 pub mod gate;
 pub mod history;
