@@ -9,6 +9,7 @@ use anyhow::{Result, anyhow};
 use omg::backends::alpm::{glob, key};
 use omg::backends::engine::Request;
 use omg::model::{Order, Resolution, Task};
+use std::fmt;
 
 pub fn resolve(request: &Request, order: &Order) -> Result<Resolution> {
     let mut handle = handle::open(request)?;
@@ -46,10 +47,22 @@ pub fn prepare(handle: &mut Alpm, request: &Request, order: &Order, flags: Trans
 /// Why there is no lock to be had: somebody has it, or nobody may.
 pub fn locked(file: &str) -> anyhow::Error {
     match std::path::Path::new(file).exists() {
-        true => anyhow!("the package database is locked: {file} exists"),
+        true => Locked(file.to_owned()).into(),
         false => anyhow!("cannot make the lock file {file}"),
     }
 }
+
+/// Somebody else changes packages.
+#[derive(Debug)]
+pub struct Locked(String);
+
+impl fmt::Display for Locked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the package database is locked: {} exists", self.0)
+    }
+}
+
+impl std::error::Error for Locked {}
 
 fn held(handle: &Alpm, request: &Request) -> Vec<String> {
     let patterns: Vec<String> = request.values(key::HOLD_PACKAGE).map(str::to_owned).collect();
