@@ -13,4 +13,9 @@ mod debian;
 #[path = "../support/pacman.rs"]
 mod pacman;
 
+mod pacman_archives;
+mod pacman_crowd;
+mod pacman_killed;
+mod pacman_network;
 mod pacman_repository;
+mod server;

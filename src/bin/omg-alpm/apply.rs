@@ -3,6 +3,7 @@
 
 use crate::handle::{self, Ear};
 use crate::library::{self, Db, Package};
+use crate::names;
 use crate::resolve::{self, invalid};
 use crate::stop::{self, Watch};
 use alpm::{
@@ -109,12 +110,18 @@ fn locked(
         };
         let why = "the key is not trusted here";
         unknown.iter().for_each(|(what, key)| reject(report, what, key, why));
+        for file in unsigned(&ear.borrow().errors) {
+            reject(report, &file, "", "its signature could not be fetched");
+        }
         let mut lines = lines;
         lines.extend(unknown.into_iter().map(|(what, key)| match what.is_empty() {
             true => format!("the key {key} is not trusted here"),
             false => format!("the key {key}, which signed {what}, is not trusted here"),
         }));
         return Err(failure(error, lines, ear));
+    }
+    if let Some(why) = ear.borrow_mut().refusal.take() {
+        bail!("{why}");
     }
     if watch.was_stopped() {
         bail!("stopped by a signal between two packages: what was begun is whole, the rest was not done");
@@ -199,6 +206,12 @@ fn is_of_signature(error: Error) -> bool {
 fn reject(report: &Report, what: &str, key: &str, why: &str) {
     let (what, key, why) = (what.to_owned(), key.to_owned(), why.to_owned());
     let _ = report.send(Progress::Rejected { what, key, why });
+}
+
+/// The files whose signatures the library asked for in vain; it has no other sign of that than its words.
+fn unsigned(errors: &[String]) -> Vec<String> {
+    let quoted = errors.iter().filter(|text| text.contains("failed retrieving")).flat_map(|text| text.split('\''));
+    quoted.filter_map(|word| word.strip_suffix(".sig")).map(str::to_owned).collect()
 }
 
 /// The keys that the library does not know, each with the package that it signed.
@@ -295,7 +308,7 @@ fn attend(handle: &Alpm, request: &Request, report: &Report) -> Ear {
             _ => {}
         }
     });
-    handle.set_event_cb(report.clone(), |event, report| told(event.event(), report));
+    handle.set_event_cb((ear.clone(), report.clone()), |event, (ear, report)| told(event.event(), ear, report));
     handle.set_progress_cb((report.clone(), String::new()), |kind, name, _, total, done, (report, last)| {
         let what = working(kind, name);
         let at = format!("{what} {done}");
@@ -329,9 +342,15 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-fn told(event: Event<'_>, report: &Report) {
+fn told(event: Event<'_>, ear: &Ear, report: &Report) {
     match event {
         Event::TransactionStart => {
+            let library = Watch::handle();
+            let refusal = if library.is_null() { None } else { names::stop_hostile(library) };
+            if refusal.is_some() {
+                ear.borrow_mut().refusal = refusal;
+                return;
+            }
             Watch::changing();
             let _ = report.send(Progress::Changing);
         }

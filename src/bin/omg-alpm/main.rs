@@ -17,6 +17,7 @@ mod apply;
 mod choices;
 mod handle;
 mod library;
+mod names;
 mod plan;
 mod resolve;
 mod stop;

@@ -23,6 +23,11 @@ pub fn prepare(handle: &mut Alpm, request: &Request, order: &Order, flags: Trans
         Error::HandleLock => locked(handle.lockfile()),
         _ => anyhow!("cannot begin a transaction: {error}"),
     })?;
+    // pacman wants all of them to be good before it installs anything, and none of them to remove.
+    let bad = invalid(handle);
+    if !bad.is_empty() && !matches!(order.task, Task::Remove { .. } | Task::Autoremove { .. } | Task::Mark(_)) {
+        return Ok(Resolution::Impossible(bad));
+    }
     if let Some(resolution) = targets::add(handle, request, order, ear)? {
         return Ok(resolution);
     }
