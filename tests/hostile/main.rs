@@ -13,6 +13,9 @@ mod debian;
 #[path = "../support/pacman.rs"]
 mod pacman;
 
+mod apt_machine;
+mod apt_repository;
+mod disk;
 mod pacman_archives;
 mod pacman_crowd;
 mod pacman_killed;

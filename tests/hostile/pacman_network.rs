@@ -60,8 +60,8 @@ fn pacman_networks_that_fail_change_nothing_and_the_same_command_finishes_it() {
         let mut lines = BufReader::new(omg.stdout.take().unwrap()).lines().map(Result::unwrap);
         let far = |line: &String| line.contains("\"fetching\"") && !line.contains("\"done_bytes\":0,");
         let mut fetching = lines.by_ref().filter(far);
-        let (first, second) = (fetching.next().expect("it fetches"), fetching.next().expect("it goes on"));
-        assert_ne!(first, second);
+        let first = fetching.next().expect("it fetches");
+        assert!(fetching.any(|line| line != first), "it goes on");
         assert!(Command::new("kill").args([signal, &omg.id().to_string()]).status().unwrap().success());
         let output = omg.wait_with_output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr);

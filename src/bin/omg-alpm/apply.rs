@@ -3,9 +3,9 @@
 
 use crate::handle::{self, Ear};
 use crate::library::{self, Db, Package};
-use crate::names;
 use crate::resolve::{self, invalid};
 use crate::stop::{self, Watch};
+use crate::{names, remains};
 use alpm::{
     Alpm, AnyDownloadEvent, DownloadEvent, DownloadResult, Error, Event, LogLevel, PackageReason, TransFlag, Usage,
 };
@@ -128,6 +128,10 @@ fn locked(
     }
     if !only_download {
         reasons(handle, plan, report);
+        let half = remains::half_written(handle, plan);
+        if !half.is_empty() {
+            bail!("the local database could not be written, as on a full disk: {}", half.join("; "));
+        }
     }
     Ok(())
 }

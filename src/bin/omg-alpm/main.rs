@@ -19,6 +19,7 @@ mod handle;
 mod library;
 mod names;
 mod plan;
+mod remains;
 mod resolve;
 mod stop;
 mod targets;

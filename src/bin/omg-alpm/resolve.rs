@@ -3,7 +3,7 @@
 
 use crate::handle::{self, Ear};
 use crate::library::{self, Obstacle, Unmet};
-use crate::{plan, targets};
+use crate::{plan, remains, targets};
 use alpm::{Alpm, Error, TransFlag};
 use anyhow::{Result, anyhow};
 use omg::backends::alpm::{glob, key};
@@ -23,8 +23,11 @@ pub fn prepare(handle: &mut Alpm, request: &Request, order: &Order, flags: Trans
         Error::HandleLock => locked(handle.lockfile()),
         _ => anyhow!("cannot begin a transaction: {error}"),
     })?;
-    // pacman wants all of them to be good before it installs anything, and none of them to remove.
-    let bad = invalid(handle);
+    if !flags.contains(TransFlag::NO_LOCK) {
+        remains::discard_whole_parts(handle);
+    }
+    // pacman wants all databases to be good before it installs anything, and none of them to remove.
+    let bad = [invalid(handle), remains::cut_short(handle)].concat();
     if !bad.is_empty() && !matches!(order.task, Task::Remove { .. } | Task::Autoremove { .. } | Task::Mark(_)) {
         return Ok(Resolution::Impossible(bad));
     }

@@ -178,7 +178,7 @@ impl DynAcquireProgress for Fetching<'_> {
         let owner = item.owner();
         // What was there already ends so too.
         if owner.status() != ItemState::StatIdle && owner.status() != ItemState::StatDone {
-            let (what, why) = (item.short_desc(), owner.error_text());
+            let (what, why) = (item.description(), owner.error_text());
             self.failed.borrow_mut().push(format!("{what}: {why}"));
             // The library looks for another kind of signature before it takes one that is bad for an error of its own.
             if owner.status() == ItemState::StatAuthError || why.contains("signature") {
