@@ -83,7 +83,8 @@ pub enum Progress {
     Warning {
         text: String,
     },
-    /// What was fetched is not taken: its signature is missing, bad, or of a key that nobody here trusts.
+    /// What was fetched is not taken: its signature is missing, bad, or of a key that nobody here trusts; or it is not what a signed list
+    /// says.
     Rejected {
         /// A package, a file or a repository.
         what: String,

@@ -153,6 +153,13 @@ pub fn sync<W: Write>(config: &Config, force: bool, answer: &mut Answer<W>) -> R
             if is_of_lock(&error) {
                 answer.event(&Progress::Locked);
             }
+            // Of a signature that is gone the library tells here, and not always with the file.
+            let why = error.to_string();
+            let is_told = failed.iter().any(|line| line.contains("sign"));
+            if !is_told && let Some(at) = why.find(" is no longer signed").or_else(|| why.find(" is not signed")) {
+                let what = why[..at].rsplit('\'').nth(1).unwrap_or_default().to_owned();
+                answer.event(&Progress::Rejected { what, key: String::new(), why });
+            }
             Err(error)
         }
         Ok(()) if failed.is_empty() => Ok(()),
@@ -181,7 +188,7 @@ impl DynAcquireProgress for Fetching<'_> {
             let (what, why) = (item.description(), owner.error_text());
             self.failed.borrow_mut().push(format!("{what}: {why}"));
             // The library looks for another kind of signature before it takes one that is bad for an error of its own.
-            if owner.status() == ItemState::StatAuthError || why.contains("signature") {
+            if owner.status() == ItemState::StatAuthError || why.contains("sign") {
                 let key = key_in(&why).unwrap_or_default().to_owned();
                 (self.tell)(Progress::Rejected { what, key, why });
             }
