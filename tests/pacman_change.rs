@@ -14,7 +14,7 @@ use omg::model::{Action, Mark, Marked, Order, Plan, Reason, Resolution, Step, Ta
 use pacman::{APP, LIB, Made, World, made, output, resync, same, twins};
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 // -------------------------------------------------------------------------------------------------------------------- orders
 
 fn order(task: Task, names: &[&str]) -> Order {

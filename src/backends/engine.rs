@@ -464,6 +464,15 @@ pub fn serve<E: fmt::Display>(
     }
 }
 
+/// Whether the person's process is gone: the other end of this one's standard output is closed.
+pub fn nobody_listens() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdout = rustix::stdio::stdout();
+    let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut ends, Some(&at_once)).is_ok() && ends[0].revents().contains(PollFlags::ERR)
+}
+
 /// Standard output under a number that no child gets; the number everybody prints to leads to standard error from now on.
 fn private_stdout() -> io::Result<File> {
     let own = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?;

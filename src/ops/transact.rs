@@ -8,7 +8,7 @@ use super::{Place, Request, World, clean, history, refresh};
 use crate::audit::log::Event;
 use crate::audit::sha256;
 use crate::backends::Lock;
-use crate::backends::engine::{Ask, Progress};
+use crate::backends::engine::{Ask, Progress, nobody_listens};
 use crate::index::Index;
 use crate::model::{Mark, Marked, Order, Plan, Resolution, Silent, Source, Task};
 use crate::sys::holder::{self, Holder};
@@ -213,15 +213,6 @@ fn wait_for(locks: &[Lock], report: &mut dyn FnMut(Report)) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Whether the person's process is gone: the other end of this one's standard output is closed.
-fn nobody_listens() -> bool {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let stdout = rustix::stdio::stdout();
-    let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
-    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut ends, Some(&at_once)).is_ok() && ends[0].revents().contains(PollFlags::ERR)
 }
 
 /// What apt's packages count as is set by its own small tool, which keeps its files as it wants them.
