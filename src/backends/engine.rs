@@ -18,6 +18,7 @@
 
 use crate::backends::embedded;
 use crate::model::{Choice, Order, Plan, Resolution, Scope};
+use crate::sys::signals;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -82,6 +83,17 @@ pub enum Progress {
     Warning {
         text: String,
     },
+    /// What was fetched is not taken: its signature is missing, bad, or of a key that nobody here trusts; or it is not what a signed list
+    /// says.
+    Rejected {
+        /// A package, a file or a repository.
+        what: String,
+        /// The key, as far as it is known.
+        key: String,
+        why: String,
+    },
+    /// Somebody else has the package manager's lock. An error follows.
+    Locked,
     /// From here on packages are being changed.
     Changing,
 }
@@ -244,6 +256,7 @@ impl EngineCommand {
             .map_err(|e| EngineError::Failed(format!("cannot put the plan to {}: {e}", self.name())))?;
         line.push(b'\n');
         let mut child = self.spawn()?;
+        signals::pass_on_to(Some(child.id()));
         let (stdin, stdout, stderr) = pipes(&mut child);
         thread::spawn(move || send(stdin, &line));
         let listener = thread::spawn(move || {
@@ -254,7 +267,14 @@ impl EngineCommand {
             }
             last
         });
-        let heard = hear(stdout, event);
+        let heard = hear(stdout, &mut |progress| {
+            // Who began to change packages ends by itself: dpkg's children must not be left alone.
+            if progress == Progress::Changing {
+                signals::pass_on_to(None);
+            }
+            event(progress);
+        });
+        signals::pass_on_to(None);
         let status = child.wait().map_or_else(|e| e.to_string(), |status| status.to_string());
         let talk = listener.join().unwrap_or_default();
         heard.map_err(|silence| match silence {
@@ -442,6 +462,15 @@ pub fn serve<E: fmt::Display>(
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// Whether the person's process is gone: the other end of this one's standard output is closed.
+pub fn nobody_listens() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdout = rustix::stdio::stdout();
+    let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut ends, Some(&at_once)).is_ok() && ends[0].revents().contains(PollFlags::ERR)
 }
 
 /// Standard output under a number that no child gets; the number everybody prints to leads to standard error from now on.

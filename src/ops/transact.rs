@@ -8,10 +8,11 @@ use super::{Place, Request, World, clean, history, refresh, settle};
 use crate::audit::log::Event;
 use crate::audit::sha256;
 use crate::backends::Lock;
-use crate::backends::engine::{Ask, Progress};
+use crate::backends::engine::{Ask, Progress, nobody_listens};
 use crate::index::Index;
 use crate::model::{Mark, Marked, Order, Plan, Resolution, Silent, Source, Task};
 use crate::sys::holder::{self, Holder};
+use crate::sys::signals;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -22,6 +23,10 @@ use std::time::{Duration, Instant};
 /// To compute a plan may take a library long where nothing is cached.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(300);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// At a lock that always somebody else gets.
+const ATTEMPTS: u32 = 20;
+/// A lock file without anybody who has it open is looked at this long: libalpm closes it before it deletes it.
+const ABANDONED: Duration = Duration::from_secs(3);
 
 /// What the privileged process tells the person's own, as lines of JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,7 +91,16 @@ pub fn carry_out(place: &Place, text: &str, stated: &str, command: &str, report:
         return Err(refused.into());
     }
     let changes = gate::changes(&plan);
-    let done = perform(place, &plan, command, report);
+    let mut rejected = Vec::new();
+    let done = perform(place, &plan, command, &mut |told| match told {
+        Report::Progress(Progress::Rejected { what, key, why }) => {
+            rejected.push(Event::SignatureRejected { package: what, key, why });
+        }
+        told => report(told),
+    });
+    for event in &rejected {
+        ledger.write(event)?;
+    }
     let is_known = ledger.write(&match &done {
         Ok(()) => Event::PlanApplied { plan: plan_digest, backend, command: command_text, changes },
         Err(error) => {
@@ -107,7 +121,8 @@ pub fn carry_out(place: &Place, text: &str, stated: &str, command: &str, report:
 fn perform(place: &Place, plan: &Plan, command: &str, report: &mut dyn FnMut(Report)) -> Result<()> {
     let world = World::open(place)?;
     let backend = world.backend(plan.source).context("a plan of no family here")?;
-    wait_for(&backend.locks(), report)?;
+    let locks = backend.locks();
+    wait_for(&locks, report)?;
     let ask = match plan.order.task {
         Task::Sync { force } => Some(Ask::Sync { force }),
         Task::Configure => {
@@ -121,14 +136,24 @@ fn perform(place: &Place, plan: &Plan, command: &str, report: &mut dyn FnMut(Rep
     };
     if let Some(ask) = ask {
         let (engine, request) = backend.change(ask, command, None)?;
-        let (said, heard) = std::sync::mpsc::channel();
-        let mut event = |progress| {
+        // Another may be first, whenever the lock becomes free.
+        for attempt in 1.. {
+            let mut was_locked = false;
+            let (said, heard) = std::sync::mpsc::channel();
+            let mut event = |progress| {
+                was_locked |= progress == Progress::Locked;
+                heard.try_iter().for_each(|line| report(Report::Said(line)));
+                report(Report::Progress(progress));
+            };
+            let done = engine.apply(&request, &mut event, move |line: &str| drop(said.send(line.to_owned())));
             heard.try_iter().for_each(|line| report(Report::Said(line)));
-            report(Report::Progress(progress));
-        };
-        let done = engine.apply(&request, &mut event, move |line: &str| drop(said.send(line.to_owned())));
-        heard.try_iter().for_each(|line| report(Report::Said(line)));
-        done?;
+            if done.is_ok() || !was_locked || attempt == ATTEMPTS {
+                done?;
+                break;
+            }
+            thread::sleep(LOOK_AGAIN);
+            wait_for(&locks, report)?;
+        }
     }
     if plan.source == Source::Apt && !plan.order.fetch_only { mark(&plan.marks) } else { Ok(()) }
 }
@@ -158,8 +183,8 @@ pub fn record(place: &Place, text: &str, started: i64, report: &mut dyn FnMut(Re
 /// Waits until nobody else changes packages, and says for whom.
 fn wait_for(locks: &[Lock], report: &mut dyn FnMut(Report)) -> Result<()> {
     let mut told: Option<Option<Holder>> = None;
-    let begun = Instant::now();
     for lock in locks {
+        let mut owned = Instant::now();
         loop {
             let (path, holder) = match lock {
                 Lock::Held(path) => match holder::of(path) {
@@ -170,10 +195,16 @@ fn wait_for(locks: &[Lock], report: &mut dyn FnMut(Report)) -> Result<()> {
                 // Whoever made it has it open as a rule, and otherwise nobody can tell.
                 Lock::Exists(path) => (path, holder::opener(path)),
             };
-            if matches!(lock, Lock::Exists(_)) && holder.is_none() && begun.elapsed() > Duration::from_secs(3) {
-                let path = path.display();
+            let path_shown = path.display();
+            if holder.is_some() {
+                owned = Instant::now();
+            }
+            if signals::was_interrupted() || nobody_listens() {
+                bail!("stopped while {path_shown} was waited for");
+            }
+            if matches!(lock, Lock::Exists(_)) && owned.elapsed() > ABANDONED {
                 bail!(
-                    "{path} is there and no process has it open: whoever made it was killed. Once that is sure, delete it"
+                    "{path_shown} is there and no process has it open: whoever made it was killed. Once that is sure, delete it"
                 );
             }
             let pid = holder.as_ref().map(|holder| holder.pid);

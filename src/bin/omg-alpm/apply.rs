@@ -2,10 +2,13 @@
 //! the same steps.
 
 use crate::handle::{self, Ear};
-use crate::library::{self, Db};
+use crate::library::{self, Db, Package};
 use crate::resolve::{self, invalid};
 use crate::stop::{self, Watch};
-use alpm::{Alpm, AnyDownloadEvent, DownloadEvent, DownloadResult, Event, LogLevel, PackageReason, TransFlag, Usage};
+use crate::{names, remains};
+use alpm::{
+    Alpm, AnyDownloadEvent, DownloadEvent, DownloadResult, Error, Event, LogLevel, PackageReason, TransFlag, Usage,
+};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use omg::backends::alpm::key;
 use omg::backends::engine::{Answer, Progress, Request};
@@ -68,7 +71,11 @@ fn locked(
     report: &Report,
 ) -> Result<()> {
     let only_download = flags.contains(TransFlag::DOWNLOAD_ONLY);
-    let now = match resolve::prepare(handle, request, &plan.order, flags, ear)? {
+    let prepared = resolve::prepare(handle, request, &plan.order, flags, ear);
+    if prepared.as_ref().is_err_and(|error| error.is::<resolve::Locked>()) {
+        let _ = report.send(Progress::Locked);
+    }
+    let now = match prepared? {
         Resolution::Plan(now) => now,
         Resolution::Impossible(why) => bail!("the plan no longer holds: {}", why.join("; ")),
         Resolution::Unknown(missing) => bail!("the plan no longer holds: there is no {}", missing[0].target),
@@ -87,14 +94,44 @@ fn locked(
         heard.discard_damaged = true;
     }
     // The library would not call a transaction of nothing prepared; what is to be marked is marked under its lock all the same.
-    if !plan.steps.is_empty() {
-        library::commit(handle).map_err(|(error, lines)| failure(error.to_string(), lines, ear))?;
+    if !plan.steps.is_empty()
+        && let Err((error, lines)) = library::commit(handle)
+    {
+        let unknown = unknown_signers(handle, ear);
+        let error = match is_of_signature(error) {
+            true => {
+                lines.iter().for_each(|what| reject(report, what, "", &error.to_string()));
+                if lines.is_empty() && unknown.is_empty() {
+                    plan.steps.iter().for_each(|step| reject(report, &step.name, "", &error.to_string()));
+                }
+                error.to_string()
+            }
+            false => error.to_string(),
+        };
+        let why = "the key is not trusted here";
+        unknown.iter().for_each(|(what, key)| reject(report, what, key, why));
+        for file in unsigned(&ear.borrow().errors) {
+            reject(report, &file, "", "its signature could not be fetched");
+        }
+        let mut lines = lines;
+        lines.extend(unknown.into_iter().map(|(what, key)| match what.is_empty() {
+            true => format!("the key {key} is not trusted here"),
+            false => format!("the key {key}, which signed {what}, is not trusted here"),
+        }));
+        return Err(failure(error, lines, ear));
+    }
+    if let Some(why) = ear.borrow_mut().refusal.take() {
+        bail!("{why}");
     }
     if watch.was_stopped() {
         bail!("stopped by a signal between two packages: what was begun is whole, the rest was not done");
     }
     if !only_download {
         reasons(handle, plan, report);
+        let half = remains::half_written(handle, plan);
+        if !half.is_empty() {
+            bail!("the local database could not be written, as on a full disk: {}", half.join("; "));
+        }
     }
     Ok(())
 }
@@ -150,8 +187,7 @@ fn log(handle: &Alpm, request: &Request, everything: bool) {
 
 fn failure(error: String, lines: Vec<String>, ear: &Ear) -> anyhow::Error {
     let heard = ear.borrow();
-    let keys = heard.unknown_keys.iter().map(|key| format!("the key {key} is not trusted here"));
-    let mut details: Vec<String> = lines.into_iter().chain(keys).collect();
+    let mut details = lines;
     for text in &heard.errors {
         let text = text.trim_start_matches("error: ").to_owned();
         if !details.contains(&text) {
@@ -164,6 +200,43 @@ fn failure(error: String, lines: Vec<String>, ear: &Ear) -> anyhow::Error {
         false if error == "unexpected error" => anyhow!("{}", details.join("; ")),
         false => anyhow!("{error}: {}", details.join("; ")),
     }
+}
+
+fn is_of_signature(error: Error) -> bool {
+    use Error::{DbInvalidSig, PkgInvalidSig, PkgMissingSig, SigInvalid, SigMissing};
+    [DbInvalidSig, PkgInvalidSig, PkgMissingSig, SigInvalid, SigMissing].contains(&error)
+}
+
+fn reject(report: &Report, what: &str, key: &str, why: &str) {
+    let (what, key, why) = (what.to_owned(), key.to_owned(), why.to_owned());
+    let _ = report.send(Progress::Rejected { what, key, why });
+}
+
+/// The files whose signatures the library asked for in vain; it has no other sign of that than its words.
+fn unsigned(errors: &[String]) -> Vec<String> {
+    let quoted = errors.iter().filter(|text| text.contains("failed retrieving")).flat_map(|text| text.split('\''));
+    quoted.filter_map(|word| word.strip_suffix(".sig")).map(str::to_owned).collect()
+}
+
+/// The keys that the library does not know, each with the package that it signed.
+fn unknown_signers(handle: &Alpm, ear: &Ear) -> Vec<(String, String)> {
+    let signed_by = |package: &Package<'_>, key: &str| {
+        let Ok(signature) = package.sig() else { return false };
+        let ids = handle.extract_keyid(package.name(), signature.sig());
+        ids.is_ok_and(|ids| ids.iter().any(|id| key.ends_with(id) || id.ends_with(key)))
+    };
+    let signers = |key: &String| {
+        let packages = handle.trans_add();
+        let mut names: Vec<String> = (packages.iter())
+            .filter(|package| signed_by(package, key))
+            .map(|package| package.name().to_owned())
+            .collect();
+        if names.is_empty() {
+            names.push(String::new());
+        }
+        names.into_iter().map(|name| (name, key.clone())).collect::<Vec<_>>()
+    };
+    ear.borrow().unknown_keys.iter().flat_map(signers).collect()
 }
 
 /// The library keeps what a package counted as, and takes what is new for asked for unless something needs it.
@@ -200,10 +273,25 @@ pub fn sync(request: &Request, force: bool, report: Report) -> Result<()> {
         bail!("{name} has no server");
     }
     let outcome = handle.syncdbs_mut().update(force);
-    let bad = invalid(&handle);
+    let mut bad = invalid(&handle);
+    for database in handle.syncdbs().iter() {
+        if let Err(error) = database.is_valid()
+            && is_of_signature(error)
+        {
+            let key = ear.borrow().unknown_keys.join(" ");
+            reject(&report, database.name(), &key, &error.to_string());
+        }
+    }
+    bad.extend(ear.borrow().unknown_keys.iter().map(|key| format!("the key {key} is not trusted here")));
     drop(watch);
     match outcome {
-        Err(alpm::Error::HandleLock) => Err(resolve::locked(&lock)),
+        Err(Error::HandleLock) => {
+            let error = resolve::locked(&lock);
+            if error.is::<resolve::Locked>() {
+                let _ = report.send(Progress::Locked);
+            }
+            Err(error)
+        }
         Err(error) => Err(failure(format!("cannot fetch the databases: {error}"), bad, &ear)),
         Ok(_) if !bad.is_empty() => Err(failure("databases were refused".to_owned(), bad, &ear)),
         Ok(_) => Ok(()),
@@ -224,7 +312,7 @@ fn attend(handle: &Alpm, request: &Request, report: &Report) -> Ear {
             _ => {}
         }
     });
-    handle.set_event_cb(report.clone(), |event, report| told(event.event(), report));
+    handle.set_event_cb((ear.clone(), report.clone()), |event, (ear, report)| told(event.event(), ear, report));
     handle.set_progress_cb((report.clone(), String::new()), |kind, name, _, total, done, (report, last)| {
         let what = working(kind, name);
         let at = format!("{what} {done}");
@@ -258,9 +346,15 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-fn told(event: Event<'_>, report: &Report) {
+fn told(event: Event<'_>, ear: &Ear, report: &Report) {
     match event {
         Event::TransactionStart => {
+            let library = Watch::handle();
+            let refusal = if library.is_null() { None } else { names::stop_hostile(library) };
+            if refusal.is_some() {
+                ear.borrow_mut().refusal = refusal;
+                return;
+            }
             Watch::changing();
             let _ = report.send(Progress::Changing);
         }

@@ -113,6 +113,8 @@ pub struct Heard {
     pub marks: Vec<Marked>,
     pub warnings: Vec<String>,
     pub errors: Vec<String>,
+    /// Why a transaction was stopped that was about to begin.
+    pub refusal: Option<String>,
     /// Whether a damaged archive in the cache is to be thrown away, so that the next attempt fetches it anew.
     pub discard_damaged: bool,
 }

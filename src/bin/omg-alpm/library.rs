@@ -98,6 +98,17 @@ pub fn path_of<'h>(package: Package<'h>) -> Option<&'h str> {
     package.filename().filter(|_| package.origin() == alpm::PackageFrom::File)
 }
 
+/// The name of a package's archive, as its repository has it.
+#[cfg(feature = "alpm13")]
+pub fn archive_of<'p>(package: &'p Package<'_>) -> Option<&'p str> {
+    Some(package.filename())
+}
+
+#[cfg(feature = "alpm16")]
+pub fn archive_of<'p>(package: &'p Package<'_>) -> Option<&'p str> {
+    package.filename()
+}
+
 #[cfg(feature = "alpm13")]
 pub fn conflicting(question: &alpm::ConflictQuestion<'_>) -> (String, String) {
     let conflict = question.conflict();

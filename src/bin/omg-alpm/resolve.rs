@@ -3,12 +3,13 @@
 
 use crate::handle::{self, Ear};
 use crate::library::{self, Obstacle, Unmet};
-use crate::{plan, targets};
+use crate::{plan, remains, targets};
 use alpm::{Alpm, Error, TransFlag};
 use anyhow::{Result, anyhow};
 use omg::backends::alpm::{glob, key};
 use omg::backends::engine::Request;
 use omg::model::{Order, Resolution, Task};
+use std::fmt;
 
 pub fn resolve(request: &Request, order: &Order) -> Result<Resolution> {
     let mut handle = handle::open(request)?;
@@ -22,6 +23,14 @@ pub fn prepare(handle: &mut Alpm, request: &Request, order: &Order, flags: Trans
         Error::HandleLock => locked(handle.lockfile()),
         _ => anyhow!("cannot begin a transaction: {error}"),
     })?;
+    if !flags.contains(TransFlag::NO_LOCK) {
+        remains::discard_whole_parts(handle);
+    }
+    // pacman wants all databases to be good before it installs anything, and none of them to remove.
+    let bad = [invalid(handle), remains::cut_short(handle)].concat();
+    if !bad.is_empty() && !matches!(order.task, Task::Remove { .. } | Task::Autoremove { .. } | Task::Mark(_)) {
+        return Ok(Resolution::Impossible(bad));
+    }
     if let Some(resolution) = targets::add(handle, request, order, ear)? {
         return Ok(resolution);
     }
@@ -46,10 +55,22 @@ pub fn prepare(handle: &mut Alpm, request: &Request, order: &Order, flags: Trans
 /// Why there is no lock to be had: somebody has it, or nobody may.
 pub fn locked(file: &str) -> anyhow::Error {
     match std::path::Path::new(file).exists() {
-        true => anyhow!("the package database is locked: {file} exists"),
+        true => Locked(file.to_owned()).into(),
         false => anyhow!("cannot make the lock file {file}"),
     }
 }
+
+/// Somebody else changes packages.
+#[derive(Debug)]
+pub struct Locked(String);
+
+impl fmt::Display for Locked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the package database is locked: {} exists", self.0)
+    }
+}
+
+impl std::error::Error for Locked {}
 
 fn held(handle: &Alpm, request: &Request) -> Vec<String> {
     let patterns: Vec<String> = request.values(key::HOLD_PACKAGE).map(str::to_owned).collect();

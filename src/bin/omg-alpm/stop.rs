@@ -34,6 +34,11 @@ impl Watch {
         Watch(())
     }
 
+    /// The library's handle, within one of its callbacks; null where no transaction is watched.
+    pub fn handle() -> *mut c_void {
+        HANDLE.load(Ordering::SeqCst)
+    }
+
     /// From here on a signal is no longer one before any change.
     pub fn changing() {
         CHANGING.store(true, Ordering::SeqCst);

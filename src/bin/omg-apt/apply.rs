@@ -17,9 +17,9 @@ use std::rc::Rc;
 /// Fetches the archives of a plan into apt's cache.
 pub fn download<W: Write>(request: &Request, config: &Config, plan: &Plan, answer: &mut Answer<W>) -> Result<()> {
     // Two that fetch into one cache would tread on each other's files.
-    apt_lock().map_err(|errors| told(&errors))?;
+    lock(answer)?;
     let cache = marked(request, config, plan)?;
-    refuse_unsigned(config, plan)?;
+    refuse_unsigned(config, plan, answer)?;
     let done = fetch(&cache, answer);
     apt_unlock();
     done
@@ -30,10 +30,10 @@ pub fn apply<W: Write>(request: &Request, config: &Config, plan: &Plan, answer: 
         config.set("CommandLine::AsString", command);
     }
     prefer_settled_questions(config);
-    apt_lock().map_err(|errors| told(&errors))?;
+    lock(answer)?;
     // From here on nobody else changes what the plan rests on.
     let cache = marked(request, config, plan)?;
-    refuse_unsigned(config, plan)?;
+    refuse_unsigned(config, plan, answer)?;
     fetch(&cache, answer)?;
     answer.event(&Progress::Changing);
     apt_unlock_inner();
@@ -48,6 +48,21 @@ pub fn apply<W: Write>(request: &Request, config: &Config, plan: &Plan, answer: 
         Err(errors) if failures.is_empty() => Err(told(&errors)),
         Err(errors) => bail!("{}; {}", failures.join("; "), told(&errors)),
     }
+}
+
+fn lock<W: Write>(answer: &mut Answer<W>) -> Result<()> {
+    apt_lock().map_err(|errors| {
+        let error = told(&errors);
+        if is_of_lock(&error) {
+            answer.event(&Progress::Locked);
+        }
+        error
+    })
+}
+
+/// The library has no other sign of it.
+fn is_of_lock(error: &anyhow::Error) -> bool {
+    error.to_string().contains("Could not get lock ")
 }
 
 /// The cache, marked anew, where that still gives the plan.
@@ -87,11 +102,15 @@ fn prefer_settled_questions(config: &Config) {
     }
 }
 
-fn refuse_unsigned(config: &Config, plan: &Plan) -> Result<()> {
+fn refuse_unsigned<W: Write>(config: &Config, plan: &Plan, answer: &mut Answer<W>) -> Result<()> {
     let from_repositories = plan.steps.iter().filter(|step| !step.repository.is_empty());
     let unsigned: Vec<&str> =
         from_repositories.filter(|step| step.signed == Some(false)).map(|step| step.name.as_str()).collect();
     if !unsigned.is_empty() && !config.bool("APT::Get::AllowUnauthenticated", false) {
+        for name in &unsigned {
+            let (what, why) = ((*name).to_owned(), "no trusted signature vouches for it".to_owned());
+            answer.event(&Progress::Rejected { what, key: String::new(), why });
+        }
         bail!("no trusted signature vouches for {}", unsigned.join(", "));
     }
     Ok(())
@@ -122,14 +141,27 @@ pub fn sync<W: Write>(config: &Config, force: bool, answer: &mut Answer<W>) -> R
     let failed: Rc<RefCell<Vec<String>>> = Rc::default();
     let cache = Cache::new::<&str>(&[]).map_err(|errors| told(&errors))?;
     let done = {
-        let answer = RefCell::new(answer);
+        let answer = RefCell::new(&mut *answer);
         let tell = |progress: Progress| answer.borrow_mut().event(&progress);
         let mut progress = AcquireProgress::new(Fetching { tell: &tell, failed: failed.clone() });
         cache.update(&mut progress)
     };
     let failed = failed.take();
     match done {
-        Err(errors) => Err(told(&errors)),
+        Err(errors) => {
+            let error = told(&errors);
+            if is_of_lock(&error) {
+                answer.event(&Progress::Locked);
+            }
+            // Of a signature that is gone the library tells here, and not always with the file.
+            let why = error.to_string();
+            let is_told = failed.iter().any(|line| line.contains("sign"));
+            if !is_told && let Some(at) = why.find(" is no longer signed").or_else(|| why.find(" is not signed")) {
+                let what = why[..at].rsplit('\'').nth(1).unwrap_or_default().to_owned();
+                answer.event(&Progress::Rejected { what, key: String::new(), why });
+            }
+            Err(error)
+        }
         Ok(()) if failed.is_empty() => Ok(()),
         Ok(()) => bail!("cannot fetch {}", failed.join("; ")),
     }
@@ -153,7 +185,13 @@ impl DynAcquireProgress for Fetching<'_> {
         let owner = item.owner();
         // What was there already ends so too.
         if owner.status() != ItemState::StatIdle && owner.status() != ItemState::StatDone {
-            self.failed.borrow_mut().push(format!("{}: {}", item.short_desc(), owner.error_text()));
+            let (what, why) = (item.description(), owner.error_text());
+            self.failed.borrow_mut().push(format!("{what}: {why}"));
+            // The library looks for another kind of signature before it takes one that is bad for an error of its own.
+            if owner.status() == ItemState::StatAuthError || why.contains("sign") {
+                let key = key_in(&why).unwrap_or_default().to_owned();
+                (self.tell)(Progress::Rejected { what, key, why });
+            }
         }
     }
 
@@ -170,6 +208,11 @@ impl DynAcquireProgress for Fetching<'_> {
     fn start(&mut self) {}
 
     fn stop(&mut self, _: &AcqTextStatus) {}
+}
+
+/// The key that gpgv's words name.
+fn key_in(words: &str) -> Option<&str> {
+    words.split_whitespace().find(|word| word.len() >= 16 && word.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// What dpkg reports.

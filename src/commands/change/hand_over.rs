@@ -50,6 +50,7 @@ pub fn hand_over(ctx: &Ctx, source: Source, plan: &str, digest: &str, command: &
         .spawn()
         .with_context(|| format!("cannot run {elevation:?}"))?;
     // Ctrl-C reaches all of them; this one stays to tell how it ended.
+    signals::pass_on_to(Some(child.id()));
     signals::outlive_interruption();
     let mut stdin = child.stdin.take().expect("asked for a pipe");
     let sent = stdin.write_all(plan.as_bytes());
@@ -68,6 +69,7 @@ pub fn hand_over(ctx: &Ctx, source: Source, plan: &str, digest: &str, command: &
             ended = Some(report);
         }
     }
+    signals::pass_on_to(None);
     let status = child.wait().context("cannot wait for the privileged omg")?;
     drop(stages);
     match ended {
@@ -168,7 +170,10 @@ fn show(ctx: &Ctx, stages: &Stages, report: &Report, work: &mut Work) {
             let shown = clean(line);
             stages.event(Event::Stage { what: &ctx.ui.fitted(&shown, 24), percent: work.percent() });
         }
-        Report::Progress(Progress::Changing) | Report::Done | Report::Refused(_) | Report::Failed { .. } => {}
+        Report::Progress(Progress::Changing | Progress::Rejected { .. } | Progress::Locked)
+        | Report::Done
+        | Report::Refused(_)
+        | Report::Failed { .. } => {}
     }
 }
 
