@@ -328,6 +328,51 @@ fn two_changes_within_a_second_are_both_seen() {
 }
 
 #[test]
+fn where_no_engine_starts_apt_get_does_it() {
+    let Some([omg, apt]) = Root::twins("where_no_engine_starts_apt_get_does_it") else { return };
+    let without_engine = |words: &str| {
+        let words = ["env", "OMG_ENGINE_DIR=/nowhere", "/opt/omg/omg"].into_iter().chain(words.split(' '));
+        omg.run(&words.collect::<Vec<_>>())
+    };
+    for (ours, theirs) in [
+        ("install --yes alpha=1.0 conf=1.0 held=1.0", "install alpha=1.0 conf=1.0 held=1.0"),
+        ("upgrade --yes alpha", "install --only-upgrade alpha"),
+        ("download --yes conf=2.0", "install --download-only conf=2.0"),
+        ("upgrade --yes", "upgrade"),
+        ("downgrade --yes held=1.0", "install --allow-downgrades held=1.0"),
+        ("remove --yes alpha", "remove alpha"),
+        ("autoremove --yes", "autoremove"),
+        ("remove --yes --purge conf", "purge conf"),
+        ("sync", "update"),
+    ] {
+        let output = without_engine(ours);
+        assert!(output.status.success(), "{ours}: {}", talk(&output));
+        let announced = talk(&output).contains("no omg-apt in /nowhere; so apt-get plans and carries out this");
+        assert!(announced || ours == "sync", "{ours}: {}", talk(&output));
+        let output = apt.apt_get(theirs);
+        assert!(output.status.success(), "{theirs}: {}", talk(&output));
+        assert_alike(&omg, &apt, ours);
+    }
+    let shown = talk(&without_engine("install --dry-run alpha=1.0 --json"));
+    assert!(shown.contains("\"unexplained\"") && shown.contains("\"decider\": \"apt-get\""), "{shown}");
+    let before = omg.state();
+    for (words, code, sentence) in [
+        ("install --yes nothing-such", 1, "no package nothing-such is offered or installed"),
+        ("install --yes alpha=9", 3, "Version '9' for 'alpha' was not found"),
+        ("remove --yes alpha", 1, "alpha is not installed"),
+        ("install --yes needy", 3, "needy : Depends: nowhere"),
+        ("install --yes broken", 3, "some packages may be changed"),
+    ] {
+        let output = without_engine(words);
+        assert_eq!(output.status.code(), Some(code), "{words}: {}", talk(&output));
+        assert!(talk(&output).contains(sentence), "{words}: {}", talk(&output));
+        assert!(words.contains("broken") || omg.state() == before, "{words}");
+    }
+    assert!(omg.omg("audit verify").status.success());
+    assert!(talk(&omg.omg("history --all")).contains("apt-get"), "{}", talk(&omg.omg("history --all")));
+}
+
+#[test]
 fn an_upgrade_without_news_needs_no_library() {
     let Some([omg, _]) = Root::twins("an_upgrade_without_news_needs_no_library") else { return };
     let without_engine = || omg.run(&["env", "OMG_ENGINE_DIR=/nowhere", "/opt/omg/omg", "upgrade", "--dry-run"]);

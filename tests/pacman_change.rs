@@ -553,6 +553,45 @@ fn a_held_lock_is_named_and_stays() {
     }
 }
 
+#[test]
+fn where_no_engine_starts_pacman_does_it() {
+    let Some(world) = World::new("where_no_engine_starts_pacman_does_it") else { return };
+    world.publish(&[APP, LIB]);
+    let (ours, theirs) = twins(&world, "", &[]);
+    let without_engine = |words: &str| {
+        let output = ours.command(words).env("OMG_ENGINE_DIR", "/nowhere").output().unwrap();
+        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        (output.status.code(), text)
+    };
+    let both = |words: &str, pacman: &[&str]| {
+        let (code, text) = without_engine(words);
+        assert_eq!(code, Some(0), "{words}: {text}");
+        assert!(text.contains("so pacman plans and carries out this") || words.starts_with("sync"), "{words}: {text}");
+        theirs.pacman(pacman);
+        same(&ours, &theirs);
+    };
+    both("sync", &["-Sy"]);
+    both("install --yes app", &["-S", "app"]);
+    both("mark auto --yes app", &["-D", "--asdeps", "app"]);
+    world.publish(&[Made { version: "2.0-1", ..APP }, Made { version: "2.0-1", ..LIB }]);
+    both("sync --force", &["-Syy"]);
+    let (_, shown) = without_engine("upgrade --dry-run");
+    assert!(shown.contains("1.0-1 -> 2.0-1") && shown.contains("2 to upgrade"), "{shown}");
+    both("upgrade --yes", &["-Su"]);
+    let before = ours.state();
+    for (words, code, sentence) in [
+        ("install --yes nothing-such", 1, "no package nothing-such is offered or installed"),
+        ("remove --yes lib", 3, "removing lib breaks dependency 'lib"),
+        ("downgrade --yes app=1.0-1", 3, "pacman alone has no older version"),
+    ] {
+        let (found, text) = without_engine(words);
+        assert_eq!(found, Some(code), "{words}: {text}");
+        assert!(text.contains(sentence), "{words}: {text}");
+        assert_eq!(ours.state(), before, "{words}");
+    }
+    both("remove --yes --recursive app", &["-Rs", "app"]);
+}
+
 /// The whole way: the command, its privileged half, journal, audit log, and back.
 #[test]
 fn commands_change_packages_and_take_it_back() {

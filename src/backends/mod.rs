@@ -8,13 +8,18 @@ pub mod apt;
 pub mod aur;
 pub mod embedded;
 pub mod engine;
+mod tool;
 
 use crate::backends::engine::{Ask, EngineCommand, EngineError, Request};
-use crate::model::{Archive, CatalogueSink, LocalSink, Offer, OrphanRule, Policy, Problem, Scope, Source, Transaction};
+use crate::model::{
+    Archive, CatalogueSink, LocalSink, Offer, Order, OrphanRule, Policy, Problem, Resolution, Scope, Source,
+    Transaction,
+};
 use anyhow::{Context, Result};
 use jiff::tz::TimeZone;
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// How a family shows that its packages are being changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +68,12 @@ pub trait Backend: Send + Sync {
     /// The engine that computes and carries out changes, and what it is to be asked. `command` is what the person typed, for the
     /// family's own log, `scratch` a folder where the library may keep what it computed for the next time.
     fn change(&self, ask: Ask, command: &str, scratch: Option<&Path>) -> Result<(EngineCommand, Request), EngineError>;
+
+    /// What the family's own program would do: for where its engine cannot start.
+    fn plan_by_tool(&self, order: &Order) -> Result<Resolution>;
+
+    /// That program, to be run with privilege to do it.
+    fn tool(&self, order: &Order) -> Result<Command>;
 
     /// An archive of just this version that lies on this machine, where the engine would not find it by itself.
     fn archive(&self, name: &str, arch: &str, version: &str) -> Option<PathBuf>;

@@ -15,6 +15,8 @@ use xxhash_rust::xxh3::xxh3_64;
 /// ones alone.
 const STEPS: [&str; 3] = [TABLES, AUDIT_HEAD, PLANS];
 
+const MAPPED_BYTES: i64 = 256 << 20;
+
 /// Never changed: there are journals that were made by it. What is new is a step of its own.
 const TABLES: &str = "
     CREATE TABLE transactions (
@@ -126,6 +128,8 @@ impl Journal {
         db.pragma_update(None, "journal_mode", "WAL")?;
         db.pragma_update(None, "synchronous", "FULL")?;
         db.pragma_update(None, "foreign_keys", true)?;
+        // A package's transactions lie far apart: a mapping spares a copy of each page.
+        db.pragma_update(None, "mmap_size", MAPPED_BYTES)?;
         let current = STEPS.len() as i64;
         if (0..current).contains(&version(&db)?) {
             let begun = db.transaction_with_behavior(TransactionBehavior::Immediate)?;

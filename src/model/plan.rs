@@ -277,6 +277,8 @@ pub enum Why {
     ReplacedBy(String),
     /// Nothing needs it.
     Unneeded,
+    /// The family's own program chose it, which does not tell.
+    Unexplained,
 }
 
 /// An installed package with a newer version that is not taken.

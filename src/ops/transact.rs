@@ -4,11 +4,11 @@
 //! digest, and carries out that plan or nothing: its engine resolves the order again under the package manager's lock and compares.
 
 use super::gate::{self, Ledger, Refused};
-use super::{Place, Request, World, clean, history, refresh, settle};
+use super::{Place, Request, World, by_tool, clean, history, refresh, settle};
 use crate::audit::log::Event;
 use crate::audit::sha256;
-use crate::backends::Lock;
-use crate::backends::engine::{Ask, Progress, nobody_listens};
+use crate::backends::engine::{Ask, EngineError, Progress, nobody_listens};
+use crate::backends::{Backend, Lock};
 use crate::index::Index;
 use crate::model::{Mark, Marked, Order, Plan, Resolution, Silent, Source, Task};
 use crate::sys::holder::{self, Holder};
@@ -62,9 +62,12 @@ pub fn resolve(
     scratch: Option<&Path>,
 ) -> Result<Resolution> {
     let backend = world.backend(source).with_context(|| format!("this machine has no {}", source.name()))?;
-    let (engine, request) = backend.change(Ask::Resolve(order.clone()), command, scratch)?;
-    let reply = engine.timeout(RESOLVE_TIMEOUT).ask(&request)?;
-    reply.resolution.context("the engine gave no plan")
+    let asked = backend.change(Ask::Resolve(order.clone()), command, scratch);
+    match asked.and_then(|(engine, request)| engine.timeout(RESOLVE_TIMEOUT).ask(&request)) {
+        Ok(reply) => reply.resolution.context("the engine gave no plan"),
+        Err(EngineError::CannotStart(reason)) => by_tool::resolve(backend, order, &reason),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The SHA-256 of a plan's text, in hex: what was shown is what is carried out.
@@ -134,28 +137,42 @@ fn perform(place: &Place, plan: &Plan, command: &str, report: &mut dyn FnMut(Rep
         _ if plan.steps.is_empty() && plan.source == Source::Apt => None,
         _ => Some(Ask::Apply(Box::new(plan.clone()))),
     };
-    if let Some(ask) = ask {
-        let (engine, request) = backend.change(ask, command, None)?;
-        // Another may be first, whenever the lock becomes free.
-        for attempt in 1.. {
-            let mut was_locked = false;
-            let (said, heard) = std::sync::mpsc::channel();
-            let mut event = |progress| {
-                was_locked |= progress == Progress::Locked;
-                heard.try_iter().for_each(|line| report(Report::Said(line)));
-                report(Report::Progress(progress));
-            };
-            let done = engine.apply(&request, &mut event, move |line: &str| drop(said.send(line.to_owned())));
-            heard.try_iter().for_each(|line| report(Report::Said(line)));
-            if done.is_ok() || !was_locked || attempt == ATTEMPTS {
-                done?;
-                break;
-            }
-            thread::sleep(LOOK_AGAIN);
-            wait_for(&locks, report)?;
+    match ask.map(|ask| by_engine(backend, ask, command, &locks, report)) {
+        Some(Err(error)) if matches!(error.downcast_ref(), Some(EngineError::CannotStart(_))) => {
+            by_tool::carry_out(backend, plan, report)?;
         }
+        done => done.unwrap_or(Ok(()))?,
     }
     if plan.source == Source::Apt && !plan.order.fetch_only { mark(&plan.marks) } else { Ok(()) }
+}
+
+fn by_engine(
+    backend: &dyn Backend,
+    ask: Ask,
+    command: &str,
+    locks: &[Lock],
+    report: &mut dyn FnMut(Report),
+) -> Result<()> {
+    let (engine, request) = backend.change(ask, command, None)?;
+    // Another may be first, whenever the lock becomes free.
+    for attempt in 1.. {
+        let mut was_locked = false;
+        let (said, heard) = std::sync::mpsc::channel();
+        let mut event = |progress| {
+            was_locked |= progress == Progress::Locked;
+            heard.try_iter().for_each(|line| report(Report::Said(line)));
+            report(Report::Progress(progress));
+        };
+        let done = engine.apply(&request, &mut event, move |line: &str| drop(said.send(line.to_owned())));
+        heard.try_iter().for_each(|line| report(Report::Said(line)));
+        if done.is_ok() || !was_locked || attempt == ATTEMPTS {
+            done?;
+            break;
+        }
+        thread::sleep(LOOK_AGAIN);
+        wait_for(locks, report)?;
+    }
+    Ok(())
 }
 
 /// What the package manager's logs tell now goes into the journal, with the plan, and the index is made again. Neither undoes what is

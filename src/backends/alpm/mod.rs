@@ -10,6 +10,7 @@ pub mod desc;
 pub mod glob;
 pub(crate) mod local;
 pub mod log;
+mod pacman;
 pub mod rules;
 pub mod siglevel;
 pub mod sync;
@@ -19,12 +20,12 @@ pub mod vercmp;
 pub use ask::key;
 
 use crate::backends::engine::{Ask, EngineCommand, EngineError, Reply, Request};
-use crate::backends::{Backend, Lock, files_in};
+use crate::backends::{Backend, Lock, files_in, tool};
 use crate::model::{
-    self, Archive, Authority, Available, CatalogueSink, Field, InstallState, Installed, LocalSink, OrphanRule, Policy,
-    Problem, Reason, Repository, Scope, Source, Transaction,
+    self, Archive, Authority, Available, CatalogueSink, Field, InstallState, Installed, LocalSink, Order, OrphanRule,
+    Policy, Problem, Reason, Repository, Resolution, Scope, Source, Transaction,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use conf::Conf;
 use desc::Desc;
 use jiff::tz::TimeZone;
@@ -35,6 +36,7 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{self, AtomicUsize};
 use sync::SyncDatabase;
@@ -50,6 +52,8 @@ pub struct Alpm {
     root: PathBuf,
     /// What paths in the configuration are below.
     base: PathBuf,
+    /// Another configuration than the root's own.
+    config_file: Option<PathBuf>,
     conf: Conf,
     database_path: PathBuf,
     log_path: PathBuf,
@@ -98,13 +102,20 @@ impl Alpm {
         if !has_conf && !local.path().is_dir() {
             return Ok(None);
         }
-        let base = base.to_owned();
-        Ok(Some(Alpm { root, base, conf, database_path, log_path, local, engine, sync: OnceLock::new() }))
+        let (base, config_file) = (base.to_owned(), config.map(Path::to_owned));
+        Ok(Some(Alpm { root, base, config_file, conf, database_path, log_path, local, engine, sync: OnceLock::new() }))
     }
 
     /// The configuration as it was read.
     pub fn conf(&self) -> &Conf {
         &self.conf
+    }
+
+    /// What pacman itself has to be told.
+    fn places(&self) -> Result<pacman::Places<'_>> {
+        ensure!(self.base == Path::new("/"), "pacman is not run on another machine's configuration");
+        let Alpm { config_file, root, database_path, .. } = self;
+        Ok(pacman::Places { config: config_file.as_deref(), root, database: database_path })
     }
 
     /// Where pacman keeps archives, which its engine is told too.
@@ -357,6 +368,14 @@ impl Backend for Alpm {
             request.set(key::COMMAND, command);
         }
         Ok((engine, request))
+    }
+
+    fn plan_by_tool(&self, order: &Order) -> Result<Resolution> {
+        pacman::plan(&self.places()?, order, &tool::present(self)?)
+    }
+
+    fn tool(&self, order: &Order) -> Result<Command> {
+        pacman::command(&self.places()?, order, &[])
     }
 
     fn archive(&self, _: &str, _: &str, _: &str) -> Option<PathBuf> {

@@ -3,8 +3,10 @@
 //!
 //! `control` is the syntax most of the files share, `config` and `sources` say where to look, `lists` reads what the
 //! archives offer and `status` what is installed. `entries` is what of both decides about candidates, `ask` puts it to
-//! the engine, and where that cannot be had, `pins` reads the preferences and `rules` draws the policy from it all.
+//! the engine, and where that cannot be had, `pins` reads the preferences and `rules` draws the policy from it all, and
+//! `apt_get` plans and makes changes.
 
+mod apt_get;
 mod ask;
 pub(crate) mod config;
 pub(crate) mod control;
@@ -21,9 +23,10 @@ pub(crate) mod status;
 pub mod version;
 
 use crate::backends::engine::{Ask, EngineCommand, EngineError, Reply, Request};
-use crate::backends::{Backend, Lock, files_in};
+use crate::backends::{Backend, Lock, files_in, tool};
 use crate::model::{
-    Archive, Authority, CatalogueSink, LocalSink, Offer, OrphanRule, Policy, Problem, Scope, Source, Transaction,
+    Archive, Authority, CatalogueSink, LocalSink, Offer, Order, OrphanRule, Policy, Problem, Resolution, Scope, Source,
+    Transaction,
 };
 use anyhow::{Context, Result, ensure};
 pub use ask::key;
@@ -34,6 +37,7 @@ pub use lists::plain_list;
 use pins::Pins;
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 
 /// What this crate's engine for apt is called.
@@ -216,7 +220,7 @@ impl Backend for Apt {
     }
 
     fn change(&self, ask: Ask, command: &str, scratch: Option<&Path>) -> Result<(EngineCommand, Request), EngineError> {
-        let refuse = |what: &str| Err(EngineError::CannotStart(what.to_owned()));
+        let refuse = |what: &str| Err(EngineError::Failed(what.to_owned()));
         if self.root != Path::new("/") || !self.config.find("RootDir").is_empty() {
             return refuse("apt's library changes the machine it runs on alone");
         }
@@ -240,6 +244,15 @@ impl Backend for Apt {
             request.set(key::REPOSITORY, world.repositories[usize::from(list.repository)].name.as_str());
         }
         Ok((engine, request))
+    }
+
+    fn plan_by_tool(&self, order: &Order) -> Result<Resolution> {
+        let (config, present) = (self.config_file.as_deref(), tool::present(self)?);
+        apt_get::plan(config, &self.root, &self.native, order, &present)
+    }
+
+    fn tool(&self, order: &Order) -> Result<Command> {
+        apt_get::command(self.config_file.as_deref(), order, &[])
     }
 
     fn archive(&self, name: &str, arch: &str, version: &str) -> Option<PathBuf> {

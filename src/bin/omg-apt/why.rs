@@ -54,7 +54,7 @@ fn fits(why: &Why, package: &Package<'_>) -> bool {
     match why {
         Why::NeededBy(_) | Why::RecommendedBy(_) => !package.marked_delete(),
         Why::Needs(_) | Why::ConflictsWith(_) | Why::ReplacedBy(_) | Why::Unneeded => package.marked_delete(),
-        Why::Asked | Why::Newer => true,
+        Why::Asked | Why::Newer | Why::Unexplained => true,
     }
 }
 

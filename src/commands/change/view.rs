@@ -131,7 +131,7 @@ fn why(step: &Step) -> String {
         Why::Asked if step.reason == Reason::Dependency && step.old.is_empty() => {
             "asked for, as a dependency".to_owned()
         }
-        Why::Asked | Why::Newer => String::new(),
+        Why::Asked | Why::Newer | Why::Unexplained => String::new(),
         why => because(why),
     }
 }
@@ -146,6 +146,7 @@ pub fn because(why: &Why) -> String {
         Why::ConflictsWith(name) => format!("conflicts with {name}"),
         Why::ReplacedBy(name) => format!("replaced by {name}"),
         Why::Unneeded => "nothing needs it".to_owned(),
+        Why::Unexplained => "the package manager chose it".to_owned(),
     }
 }
 
@@ -282,6 +283,7 @@ fn key(why: &Why) -> (&'static str, Option<&str>) {
         Why::ConflictsWith(name) => ("conflicts-with", Some(name)),
         Why::ReplacedBy(name) => ("replaced-by", Some(name)),
         Why::Unneeded => ("unneeded", None),
+        Why::Unexplained => ("unexplained", None),
     }
 }
 
