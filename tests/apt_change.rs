@@ -377,13 +377,14 @@ fn an_upgrade_without_news_needs_no_library() {
     let Some([omg, _]) = Root::twins("an_upgrade_without_news_needs_no_library") else { return };
     let without_engine = || omg.run(&["env", "OMG_ENGINE_DIR=/nowhere", "/opt/omg/omg", "upgrade", "--dry-run"]);
     assert!(omg.omg("refresh").status.success());
+    let asks = |output: &std::process::Output| talk(output).contains("so apt-get plans and carries out this");
     let output = without_engine();
-    assert!(output.status.success() && talk(&output).contains("everything is up to date"), "{}", talk(&output));
+    assert!(talk(&output).contains("everything is up to date") && !asks(&output), "{}", talk(&output));
     for words in ["install --yes held=1.0", "hold --yes held"] {
         assert!(omg.omg(words).status.success(), "{words}");
-        // Held or not: why it is kept back is the library's to say.
+        // Held or not: why it is kept back is not the index's to say.
         let output = without_engine();
-        assert_eq!(output.status.code(), Some(3), "{}", talk(&output));
+        assert!(output.status.success() && asks(&output), "{}", talk(&output));
     }
 }
 

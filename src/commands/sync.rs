@@ -1,7 +1,7 @@
 //! `omg sync`: fetch the repositories' databases.
 
 use super::change::{afterwards, hand_over, typed};
-use super::reply::Reply;
+use super::reply::{Remark, Reply};
 use crate::context::Ctx;
 use crate::error::Exit;
 use crate::model::{Plan, Source, Task};
@@ -24,14 +24,28 @@ struct Synced {
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let world = World::open(&ctx.place)?;
-    let (mut all, mut remarks) = (Vec::new(), Vec::new());
-    for source in world.backends.iter().map(|backend| backend.source()).filter(|source| ctx.shows(*source)) {
+    let sources: Vec<Source> =
+        world.backends.iter().map(|backend| backend.source()).filter(|source| ctx.shows(*source)).collect();
+    let (mut all, mut remarks, mut failures) = (Vec::new(), Vec::new(), Vec::new());
+    for source in sources {
         let task = Task::Sync { force: matches.get_flag("force") };
         let plan = Plan::simple(source, ctx.place.root.clone(), task);
         let text = plan.canonical();
-        hand_over(ctx, source, &text, &transact::digest(&text), &typed())?;
-        all.push(Synced { source });
-        remarks.extend(afterwards(&plan));
+        match hand_over(ctx, source, &text, &transact::digest(&text), &typed()) {
+            Ok(()) => {
+                all.push(Synced { source });
+                remarks.extend(afterwards(&plan));
+            }
+            // One family's trouble is not the other's.
+            Err(error) => failures.push(error.context(source.name())),
+        }
     }
-    Ok(Reply::new(all, |_, _| String::new(), Exit::Found).with(remarks))
+    if all.is_empty()
+        && let Some(error) = failures.pop()
+    {
+        return Err(error);
+    }
+    let exit = if failures.is_empty() { Exit::Found } else { Exit::Partial };
+    remarks.extend(failures.iter().map(Remark::of));
+    Ok(Reply::new(all, |_, _| String::new(), exit).with(remarks))
 }
