@@ -8,6 +8,7 @@ use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::model::Source;
 use crate::ops::Place;
+use crate::sys::signals;
 use crate::ui::Ui;
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -50,14 +51,13 @@ fn run(verb: &Verb, ctx: &Ctx, matches: &ArgMatches) -> Exit {
         }
         Run::Print(print) => print(ctx, matches),
     };
-    match result {
-        Ok(exit) => exit,
-        Err(error) => {
-            Remark::of(&error).say(&ctx.ui);
-            let hinted = error.chain().find_map(|cause| cause.downcast_ref::<Hinted>());
-            hinted.map_or(Exit::Failed, |hinted| hinted.exit)
-        }
-    }
+    let exit = result.unwrap_or_else(|error| {
+        Remark::of(&error).say(&ctx.ui);
+        let hinted = error.chain().find_map(|cause| cause.downcast_ref::<Hinted>());
+        hinted.map_or(Exit::Failed, |hinted| hinted.exit)
+    });
+    // Who outlives Ctrl-C to tell what was left is still one that was interrupted, unless all was done.
+    if exit == Exit::Failed && signals::was_interrupted() { Exit::Interrupted } else { exit }
 }
 
 fn print(ctx: &Ctx, reply: &Reply) -> Result<Exit> {

@@ -15,6 +15,8 @@ pub enum Exit {
     Partial = 4,
     /// The policy forbids it; nothing was changed.
     Refused = 5,
+    /// A signal ended it before it was done: what a shell gives a program that Ctrl-C ended.
+    Interrupted = 130,
 }
 
 impl From<Exit> for u8 {

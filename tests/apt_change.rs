@@ -372,6 +372,125 @@ fn where_no_engine_starts_apt_get_does_it() {
     assert!(talk(&omg.omg("history --all")).contains("apt-get"), "{}", talk(&omg.omg("history --all")));
 }
 
+/// The engine is linked to the library of another release, and cannot start there: apt-get does all of it, and says so.
+#[test]
+fn debian_13_is_changed_by_its_own_apt_get() {
+    let Some([omg, apt]) = Root::twins_of("debian_13_is_changed_by_its_own_apt_get", "trixie") else { return };
+    if omg.run(&["/opt/omg/omg-apt"]).status.success() {
+        println!("skipped debian_13_is_changed_by_its_own_apt_get: this engine is one for Debian 13");
+        return;
+    }
+    let is_announced = |output: &std::process::Output| {
+        let text = talk(output);
+        text.contains("omg-apt cannot start: ")
+            && text.contains("libapt-pkg.so.")
+            && text.contains("; so apt-get plans and carries out this, which tells less of the why")
+    };
+    for (ours, theirs) in [
+        ("install --yes alpha=1.0", "install alpha=1.0"),
+        ("install --yes delta --as-dependency", "install --mark-auto delta"),
+        ("install --yes held=1.0 conf=1.0", "install held=1.0 conf=1.0"),
+        ("upgrade --yes alpha", "install --only-upgrade alpha"),
+        ("downgrade --yes beta=1.0 alpha=1.0", "install --allow-downgrades beta=1.0 alpha=1.0"),
+        ("reinstall --yes beta", "install --reinstall beta=1.0"),
+        ("hold --yes held", ""),
+        ("upgrade --yes", "upgrade"),
+        ("upgrade --full --yes", "dist-upgrade"),
+        ("unhold --yes held", ""),
+        ("upgrade --yes", "upgrade"),
+        ("install --yes epsilon", "install epsilon"),
+        ("remove --yes epsilon", "remove epsilon"),
+        ("autoremove --yes", "autoremove"),
+        ("mark auto --yes rho", ""),
+        ("mark explicit --yes rho", ""),
+        ("install --yes /srv/repo/delta_1.0_all.deb", "install /srv/repo/delta_1.0_all.deb"),
+        ("remove --yes --purge conf", "purge conf"),
+        ("download --yes gamma", "install --download-only gamma"),
+        ("install --yes alpha", "install alpha"),
+        ("remove --yes --recursive alpha", "remove --auto-remove alpha"),
+        ("sync", "update"),
+    ] {
+        if ours == "upgrade --full --yes" {
+            for root in [&omg, &apt] {
+                fs::write(root.path.join("etc/conf.conf"), "mine").unwrap();
+            }
+        }
+        let output = omg.omg(ours);
+        assert!(output.status.success(), "{ours}: {}", talk(&output));
+        // What is marked, apt-mark marks in any case.
+        let marks = ["hold", "unhold", "mark"].iter().any(|verb| ours.starts_with(verb));
+        assert!(is_announced(&output) || marks || ours == "sync", "{ours}: {}", talk(&output));
+        let words: Vec<&str> = match ours.split(' ').collect::<Vec<_>>()[..] {
+            [verb @ ("hold" | "unhold"), _, name] => vec!["apt-mark", verb, name],
+            ["mark", "explicit", _, name] => vec!["apt-mark", "manual", name],
+            ["mark", verb, _, name] => vec!["apt-mark", verb, name],
+            _ => Vec::new(),
+        };
+        let output = if words.is_empty() { apt.apt_get(theirs) } else { apt.run(&words) };
+        assert!(output.status.success(), "{theirs}: {}", talk(&output));
+        assert_alike(&omg, &apt, ours);
+    }
+    // Taken back, each and all.
+    let state = || {
+        let mut state = omg.state();
+        state.retain(|key, _| !key.starts_with("var/lib/apt/extended_states"));
+        state
+    };
+    assert!(omg.omg("snapshot create before").status.success());
+    let whole = state();
+    for words in ["install --yes gamma conf=1.0", "upgrade --yes", "downgrade --yes held=1.0", "remove --yes gamma"] {
+        let before = state();
+        let done = omg.omg(words);
+        assert!(done.status.success(), "{words}: {}", talk(&done));
+        assert_ne!(state(), before, "{words}");
+        let back = omg.omg("rollback --yes");
+        assert!(back.status.success() && is_announced(&back), "{words}: {}", talk(&back));
+        let now = state();
+        for key in now.keys().chain(before.keys()) {
+            assert_eq!(now.get(key), before.get(key), "{key} after {words} and its rollback: {}", talk(&back));
+        }
+        assert!(omg.omg(words).status.success());
+    }
+    let back = omg.omg("snapshot restore --yes before");
+    assert!(back.status.success(), "{}", talk(&back));
+    let now = state();
+    for key in now.keys().chain(whole.keys()) {
+        assert_eq!(now.get(key), whole.get(key), "{key} of the snapshot: {}", talk(&back));
+    }
+    for (words, code, sentence) in [
+        ("install --yes nothing-such", 1, "no package nothing-such is offered or installed"),
+        ("install --yes needy", 3, "nowhere"),
+        ("install --yes broken", 3, "some packages may be changed"),
+    ] {
+        let output = omg.omg(words);
+        assert_eq!(output.status.code(), Some(code), "{words}: {}", talk(&output));
+        assert!(talk(&output).contains(sentence), "{words}: {}", talk(&output));
+    }
+    assert!(omg.omg("audit verify").status.success());
+    assert!(omg.omg("doctor").status.success(), "{}", talk(&omg.omg("doctor")));
+}
+
+/// What apt-get could not fetch was told as packages that may be changed, since it was told to do it all in one.
+#[test]
+fn what_apt_get_cannot_fetch_changes_nothing() {
+    let Some([omg, _]) = Root::twins("what_apt_get_cannot_fetch_changes_nothing") else { return };
+    let (archive, before) = (omg.path.join("srv/repo/gamma_1.0_all.deb"), omg.state());
+    let whole = fs::read(&archive).unwrap();
+    let mut bytes = whole.clone();
+    bytes[whole.len() / 2] ^= 1;
+    fs::write(&archive, bytes).unwrap();
+    let install = || omg.run(&["env", "OMG_ENGINE_DIR=/nowhere", "/opt/omg/omg", "install", "--yes", "gamma"]);
+    let output = install();
+    assert_eq!(output.status.code(), Some(3), "{}", talk(&output));
+    let said = ["gamma", "Hash Sum mismatch", "nothing was changed"].iter().all(|words| talk(&output).contains(words));
+    assert!(said, "{}", talk(&output));
+    assert_eq!(omg.state(), before);
+    fs::write(&archive, whole).unwrap();
+    let output = install();
+    assert!(output.status.success(), "{}", talk(&output));
+    assert!(omg.read("usr/share/gamma/file").contains("gamma 1.0"));
+}
+
 #[test]
 fn an_upgrade_without_news_needs_no_library() {
     let Some([omg, _]) = Root::twins("an_upgrade_without_news_needs_no_library") else { return };

@@ -22,6 +22,7 @@ use crate::sys::signals;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::sync::mpsc;
@@ -275,13 +276,20 @@ impl EngineCommand {
             event(progress);
         });
         signals::pass_on_to(None);
-        let status = child.wait().map_or_else(|e| e.to_string(), |status| status.to_string());
+        let status = child.wait();
+        let signal = status.as_ref().ok().and_then(ExitStatusExt::signal);
+        let status = status.map_or_else(|e| e.to_string(), |status| status.to_string());
         let talk = listener.join().unwrap_or_default();
         heard.map_err(|silence| match silence {
             Silence::NoGreeting(what) => {
                 EngineError::CannotStart(format!("{} cannot start: {}", self.name(), or(&talk, &what, &status)))
             }
             Silence::Refused(message) => EngineError::Failed(message),
+            Silence::Broken(_) if signal.is_some() && signals::was_interrupted() => {
+                EngineError::Failed("stopped by a signal".to_owned())
+            }
+            // What was said last is not why.
+            Silence::Broken(_) if signal.is_some() => EngineError::Failed(format!("{} was killed ({status})", self.name())),
             Silence::Broken(what) => {
                 EngineError::Failed(format!("{} broke off: {}", self.name(), or(&talk, &what, &status)))
             }

@@ -1,5 +1,7 @@
 //! What the process does about signals.
 
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -40,6 +42,18 @@ pub fn outlive_interruption() {
 fn errno() -> libc::c_int {
     // SAFETY: the address is this thread's own, and always valid.
     unsafe { *libc::__errno_location() }
+}
+
+/// Starts this command where no signal of the terminal reaches it, and where it can ask nothing there.
+#[allow(unsafe_code)]
+pub fn away_from_the_terminal(command: &mut Command) {
+    let leave = || {
+        // A new child is nobody's leader, so that this cannot fail; and if it did, nothing would be worse than without.
+        let _ = rustix::process::setsid();
+        Ok(())
+    };
+    // SAFETY: between fork and exec this makes one call of the kernel, and takes no memory and no lock.
+    unsafe { command.pre_exec(leave) };
 }
 
 /// The process that is to hear of a signal which only this one gets, as by `kill`; from the keyboard it comes to all of them.

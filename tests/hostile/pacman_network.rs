@@ -65,7 +65,7 @@ fn pacman_networks_that_fail_change_nothing_and_the_same_command_finishes_it() {
         assert!(Command::new("kill").args([signal, &omg.id().to_string()]).status().unwrap().success());
         let output = omg.wait_with_output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(3), "{signal}: {text}");
+        assert_eq!(output.status.code(), Some(130), "{signal}: {text}");
         assert!(text.contains("stopped by a signal") && text.contains("nothing was changed"), "{signal}: {text}");
         assert_eq!(ours.state(), state, "{signal}");
         assert!(!ours.lock().exists(), "{signal}");

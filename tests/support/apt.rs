@@ -18,8 +18,14 @@ pub struct Made {
     pub version: &'static str,
     pub control: &'static str,
     pub conffile: &'static str,
+    pub preinst: &'static str,
     pub postinst: &'static str,
+    /// This many bytes that no packer makes fewer.
+    pub bulk: usize,
 }
+
+/// Tells that it runs, and goes on when it is told to, where somebody made the two pipes for that.
+const WAITS: &str = "#!/bin/sh\n[ -p /srv/runs ] || exit 0\necho $0 $1 >/srv/runs\nread x </srv/goes\n";
 
 pub fn made() -> Vec<Made> {
     let package = |name, version, control| Made { name, version, control, ..Made::default() };
@@ -37,6 +43,8 @@ pub fn made() -> Vec<Made> {
         package("held", "2.0", ""),
         Made { name: "conf", version: "1.0", conffile: "one", ..Made::default() },
         Made { name: "conf", version: "2.0", conffile: "two", ..Made::default() },
+        Made { name: "big", version: "1.0", bulk: 300_000, ..Made::default() },
+        Made { name: "waits", version: "1.0", preinst: WAITS, postinst: WAITS, ..Made::default() },
         Made { name: "broken", version: "1.0", postinst: "#!/bin/sh\necho sorry >&2\nexit 1\n", ..Made::default() },
     ]
 }
@@ -50,7 +58,7 @@ pub fn ok(command: &mut Command) -> String {
 /// The archives, `Packages`, `Release` and its signature; and the key that is to be trusted.
 pub fn make_repository(folder: &Path, key: &Path) {
     fs::create_dir_all(folder).unwrap();
-    for Made { name, version, control, conffile, postinst } in made() {
+    for Made { name, version, control, conffile, preinst, postinst, bulk } in made() {
         let tree = tempfile::tempdir().unwrap();
         let at = |below: &str| tree.path().join(below);
         fs::create_dir_all(at("DEBIAN")).unwrap();
@@ -64,9 +72,20 @@ pub fn make_repository(folder: &Path, key: &Path) {
             fs::write(at(&format!("etc/{name}.conf")), conffile).unwrap();
             fs::write(at("DEBIAN/conffiles"), format!("/etc/{name}.conf\n")).unwrap();
         }
-        if !postinst.is_empty() {
-            fs::write(at("DEBIAN/postinst"), postinst).unwrap();
-            ok(Command::new("chmod").arg("755").arg(at("DEBIAN/postinst")));
+        if bulk > 0 {
+            let mut state = 1u64;
+            let mut byte = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 33) as u8
+            };
+            let noise: Vec<u8> = (0..bulk).map(|_| byte()).collect();
+            fs::write(at(&format!("usr/share/{name}/bulk")), noise).unwrap();
+        }
+        for (script, text) in [("preinst", preinst), ("postinst", postinst)].into_iter().filter(|(_, t)| !t.is_empty())
+        {
+            let path = at(&format!("DEBIAN/{script}"));
+            fs::write(&path, text).unwrap();
+            ok(Command::new("chmod").arg("755").arg(path));
         }
         let archive = folder.join(format!("{name}_{version}_all.deb"));
         ok(Command::new("dpkg-deb").args(["--root-owner-group", "-Zgzip", "-b"]).arg(tree.path()).arg(archive));
@@ -101,6 +120,11 @@ pub struct Root {
 impl Root {
     /// Two that are alike; none where something is missing, which is said.
     pub fn twins(test: &str) -> Option<[Root; 2]> {
+        Root::twins_of(test, "bookworm")
+    }
+
+    /// The same of another release of Debian.
+    pub fn twins_of(test: &str, suite: &str) -> Option<[Root; 2]> {
         let skip = |why: String| {
             println!("skipped {test}: {why}");
             None
@@ -118,7 +142,7 @@ impl Root {
                 return skip(format!("no {program}"));
             }
         }
-        let base = match debian_root("bookworm") {
+        let base = match debian_root(suite) {
             Ok(base) => base,
             Err(why) => return skip(why),
         };
@@ -155,6 +179,12 @@ impl Root {
         command.arg(root).args(words).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         command.env("LC_ALL", "C").env("DEBIAN_FRONTEND", "noninteractive").env("HOME", "/root").stdin(Stdio::null());
         command
+    }
+
+    /// The same below a process that outlives it and waits for all that it left, as an ordinary machine's does; for what is killed.
+    pub fn command_with_survivors(&self, words: &[&str]) -> Command {
+        let wait = "\"$@\"; code=$?; while set -- /proc/[0-9]* && [ $# -gt 1 ]; do /bin/true; done; exit $code";
+        self.command(&[&["/bin/sh", "-c", wait, "sh"], words].concat())
     }
 
     pub fn omg(&self, words: &str) -> Output {

@@ -36,6 +36,8 @@ pub fn apply<W: Write>(request: &Request, config: &Config, plan: &Plan, answer: 
     refuse_unsigned(config, plan, answer)?;
     fetch(&cache, answer)?;
     answer.event(&Progress::Changing);
+    // The library shields dpkg from the terminal's signals only where it gets it a terminal of its own.
+    let _ = rustix::process::setsid();
     apt_unlock_inner();
     let (told_by_dpkg, heard) = listener();
     let mut progress = InstallProgress::new(told_by_dpkg);
@@ -187,8 +189,10 @@ impl DynAcquireProgress for Fetching<'_> {
         if owner.status() != ItemState::StatIdle && owner.status() != ItemState::StatDone {
             let (what, why) = (item.description(), owner.error_text());
             self.failed.borrow_mut().push(format!("{what}: {why}"));
-            // The library looks for another kind of signature before it takes one that is bad for an error of its own.
-            if owner.status() == ItemState::StatAuthError || why.contains("sign") {
+            // The library looks for another kind of signature before it takes one that is bad for an error of its own. Of the rest only
+            // its words tell what was not what a signed list says from what did not come.
+            let is_other = ["Hash Sum mismatch", "unexpected size"].iter().any(|words| why.contains(words));
+            if owner.status() == ItemState::StatAuthError || why.contains("sign") || is_other {
                 let key = key_in(&why).unwrap_or_default().to_owned();
                 (self.tell)(Progress::Rejected { what, key, why });
             }
