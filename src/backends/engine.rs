@@ -289,7 +289,9 @@ impl EngineCommand {
                 EngineError::Failed("stopped by a signal".to_owned())
             }
             // What was said last is not why.
-            Silence::Broken(_) if signal.is_some() => EngineError::Failed(format!("{} was killed ({status})", self.name())),
+            Silence::Broken(_) if signal.is_some() => {
+                EngineError::Failed(format!("{} was killed ({status})", self.name()))
+            }
             Silence::Broken(what) => {
                 EngineError::Failed(format!("{} broke off: {}", self.name(), or(&talk, &what, &status)))
             }

@@ -6,6 +6,7 @@
 
 use super::transact::Report;
 use crate::backends::Backend;
+use crate::backends::apt::apt_get;
 use crate::backends::engine::Progress;
 use crate::model::{Order, Plan, Resolution, Source, Step, Task};
 use crate::sys::signals;
@@ -74,6 +75,10 @@ fn run(mut command: Command, is_kept: bool, report: &mut dyn FnMut(Report)) -> R
     for line in BufReader::new(talk).split(b'\n') {
         let line = String::from_utf8_lossy(&line.context("cannot hear it")?).into_owned();
         errors.extend(line.strip_prefix("E: ").map(str::to_owned));
+        if let Some((what, why)) = apt_get::rejected(&line) {
+            let (what, why) = (what.to_owned(), why.to_owned());
+            report(Report::Progress(Progress::Rejected { what, key: String::new(), why }));
+        }
         report(Report::Said(line));
     }
     signals::pass_on_to(None);

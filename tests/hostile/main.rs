@@ -13,7 +13,10 @@ mod debian;
 #[path = "../support/pacman.rs"]
 mod pacman;
 
+mod apt_interrupted;
+mod apt_killed;
 mod apt_machine;
+mod apt_network;
 mod apt_repository;
 mod disk;
 mod pacman_archives;

@@ -183,7 +183,7 @@ impl Root {
 
     /// The same below a process that outlives it and waits for all that it left, as an ordinary machine's does; for what is killed.
     pub fn command_with_survivors(&self, words: &[&str]) -> Command {
-        let wait = "\"$@\"; code=$?; while set -- /proc/[0-9]* && [ $# -gt 1 ]; do /bin/true; done; exit $code";
+        let wait = "trap : INT HUP TERM; \"$@\"; code=$?; while set -- /proc/[0-9]* && [ $# -gt 1 ]; do /bin/true; done; exit $code";
         self.command(&[&["/bin/sh", "-c", wait, "sh"], words].concat())
     }
 

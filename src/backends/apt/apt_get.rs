@@ -12,6 +12,18 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::process::Command;
 
+/// The order in words that mean the same to apt-get: to install something again is for it to install the newest.
+pub fn exact(order: &Order, present: &Present) -> Order {
+    let mut order = order.clone();
+    for target in order.targets.iter_mut().filter(|_| order.task == Task::Reinstall) {
+        let version = present.iter().find(|((name, arch), _)| *name == target.name && is_arch(target, arch));
+        if let (None, None, Some((_, (version, _)))) = (&target.version, &target.file, version) {
+            target.version = Some(version.clone());
+        }
+    }
+    order
+}
+
 /// apt-get as this order wants it; `more` may make it a simulation.
 pub fn command(config: Option<&Path>, order: &Order, more: &[&str]) -> Result<Command> {
     let mut command = Command::new("apt-get");
@@ -25,6 +37,14 @@ pub fn command(config: Option<&Path>, order: &Order, more: &[&str]) -> Result<Co
     }
     if order.fetch_only {
         command.arg("--download-only");
+    }
+    // It says so of all that is new or of none; what differs is marked afterwards.
+    if !order.targets.is_empty() && order.targets.iter().all(|target| target.reason == Some(Reason::Dependency)) {
+        command.arg("--mark-auto");
+    }
+    // What cannot be fetched is a warning for it otherwise.
+    if let Task::Sync { .. } = order.task {
+        command.args(["-o", "APT::Update::Error-Mode=any"]);
     }
     let verb: &[&str] = match order.task {
         Task::Install | Task::Downgrade => &["--allow-downgrades", "install"],
@@ -47,6 +67,13 @@ pub fn command(config: Option<&Path>, order: &Order, more: &[&str]) -> Result<Co
     }
     command.args(order.remove.iter().map(|target| format!("{}-", full_name(target))));
     Ok(command)
+}
+
+/// What a line says of an archive that is not what the signed list says: what it is, and why it is not taken.
+pub fn rejected(line: &str) -> Option<(&str, &str)> {
+    let (what, why) = line.strip_prefix("E: Failed to fetch ")?.split_once(' ')?;
+    let is_other = ["Hash Sum mismatch", "unexpected size"].iter().any(|words| why.contains(words));
+    is_other.then_some((what, why.trim()))
 }
 
 /// A target in apt-get's words.
@@ -89,6 +116,7 @@ pub fn plan(config: Option<&Path>, root: &Path, native: &str, order: &Order, pre
         plan.marks = order.targets.iter().map(|target| marked(target, mark)).collect();
         return Ok(Resolution::Plan(Box::new(plan)));
     }
+    let order = &exact(order, present);
     let said = run(&mut command(config, order, &["--simulate"])?)?;
     if !said.is_done {
         return Ok(refusal(order, &said));
@@ -200,6 +228,14 @@ fn refusal(order: &Order, said: &Said) -> Resolution {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_as_the_list_says_is_told_from_what_did_not_come() {
+        let line = "E: Failed to fetch http://127.0.0.1/./a_1_all.deb  Hash Sum mismatch";
+        assert_eq!(rejected(line), Some(("http://127.0.0.1/./a_1_all.deb", "Hash Sum mismatch")));
+        assert_eq!(rejected("E: Failed to fetch http://127.0.0.1/./a_1_all.deb  404  Not Found"), None);
+        assert_eq!(rejected("Hash Sum mismatch"), None);
+    }
 
     #[test]
     fn steps_are_what_a_simulation_says() {

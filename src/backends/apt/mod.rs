@@ -6,7 +6,7 @@
 //! the engine, and where that cannot be had, `pins` reads the preferences and `rules` draws the policy from it all, and
 //! `apt_get` plans and makes changes.
 
-mod apt_get;
+pub mod apt_get;
 mod ask;
 pub(crate) mod config;
 pub(crate) mod control;
@@ -252,7 +252,7 @@ impl Backend for Apt {
     }
 
     fn tool(&self, order: &Order) -> Result<Command> {
-        apt_get::command(self.config_file.as_deref(), order, &[])
+        apt_get::command(self.config_file.as_deref(), &apt_get::exact(order, &tool::present(self)?), &[])
     }
 
     fn archive(&self, name: &str, arch: &str, version: &str) -> Option<PathBuf> {

@@ -1,9 +1,9 @@
 //! Carries out a plan with apt's library: its locks, its downloads and checks, its logs, its hooks, dpkg.
 
 use crate::{resolve, told};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use omg::backends::apt::key;
-use omg::backends::engine::{Answer, Progress, Request};
+use omg::backends::engine::{Answer, Progress, Request, nobody_listens};
 use omg::model::{Plan, Resolution, Step};
 use rust_apt::cache::Cache;
 use rust_apt::config::Config;
@@ -35,6 +35,8 @@ pub fn apply<W: Write>(request: &Request, config: &Config, plan: &Plan, answer: 
     let cache = marked(request, config, plan)?;
     refuse_unsigned(config, plan, answer)?;
     fetch(&cache, answer)?;
+    // Who started this was killed: what was said of it then is that nothing is done.
+    ensure!(!nobody_listens(), "nobody listens any more");
     answer.event(&Progress::Changing);
     // The library shields dpkg from the terminal's signals only where it gets it a terminal of its own.
     let _ = rustix::process::setsid();
@@ -187,13 +189,15 @@ impl DynAcquireProgress for Fetching<'_> {
         let owner = item.owner();
         // What was there already ends so too.
         if owner.status() != ItemState::StatIdle && owner.status() != ItemState::StatDone {
-            let (what, why) = (item.description(), owner.error_text());
+            let (what, all) = (item.description(), owner.error_text());
+            // Below that it lists every digest.
+            let why = all.lines().next().unwrap_or_default().to_owned();
             self.failed.borrow_mut().push(format!("{what}: {why}"));
             // The library looks for another kind of signature before it takes one that is bad for an error of its own. Of the rest only
             // its words tell what was not what a signed list says from what did not come.
             let is_other = ["Hash Sum mismatch", "unexpected size"].iter().any(|words| why.contains(words));
             if owner.status() == ItemState::StatAuthError || why.contains("sign") || is_other {
-                let key = key_in(&why).unwrap_or_default().to_owned();
+                let key = key_in(&all).unwrap_or_default().to_owned();
                 (self.tell)(Progress::Rejected { what, key, why });
             }
         }

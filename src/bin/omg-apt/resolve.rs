@@ -183,9 +183,16 @@ impl<'c> Resolver<'c> {
 
     /// What dpkg was killed over is half on the machine, in a version that no archive may be known for: a repository's own of that
     /// version is installed once more, or else its candidate. What goes, goes as it is.
-    fn mend(&self, going: &HashSet<usize>) {
+    fn mend(&self) {
         let all = self.cache.packages(&PackageSort::default().installed());
-        for package in all.filter(|package| is_half_there(package) && !going.contains(&package.index())) {
+        let is_marked = |package: &Package<'_>| {
+            package.marked_delete()
+                || package.marked_install()
+                || package.marked_upgrade()
+                || package.marked_downgrade()
+                || package.marked_reinstall()
+        };
+        for package in all.filter(|package| is_half_there(package) && !is_marked(package)) {
             let Some(installed) = package.installed() else { continue };
             let mut offered: Vec<_> = package.versions().filter(|version| version.is_downloadable()).collect();
             offered.sort_by_key(|version| version.version() != installed.version());
@@ -200,10 +207,6 @@ impl<'c> Resolver<'c> {
 
     /// Marks what was asked for, and what follows; gives what stands against it.
     fn mark(&self, found: &[Found<'c>], removed: &[Found<'c>]) -> Result<Vec<String>> {
-        if !matches!(self.order.task, Task::Mark(_)) {
-            let going = if matches!(self.order.task, Task::Remove { .. }) { found } else { &[] };
-            self.mend(&going.iter().chain(removed).map(|one| one.package.index()).collect());
-        }
         for one in removed {
             one.package.mark_delete(false);
             one.package.protect();
@@ -244,6 +247,10 @@ impl<'c> Resolver<'c> {
             | Task::Sync { .. }
             | Task::Clean { .. }
             | Task::Configure => {}
+        }
+        // Last, since what was asked for may need another version of what is half there.
+        if !matches!(self.order.task, Task::Mark(_)) {
+            self.mend();
         }
         if self.cache.depcache().broken_count() > 0
             && let Err(errors) = self.cache.resolve(true)

@@ -56,7 +56,7 @@ pub fn hand_over(ctx: &Ctx, source: Source, plan: &str, digest: &str, command: &
     let sent = stdin.write_all(plan.as_bytes());
     drop(stdin);
     let stages = Stages::new(&ctx.ui);
-    let (mut ended, mut work) = (None, Work::of(plan));
+    let (mut ended, mut changing, mut work) = (None, false, Work::of(plan));
     for line in BufReader::new(child.stdout.take().expect("asked for a pipe")).lines() {
         let Ok(report) = serde_json::from_str::<Report>(&line.context("cannot hear the privileged omg")?) else {
             continue;
@@ -64,6 +64,7 @@ pub fn hand_over(ctx: &Ctx, source: Source, plan: &str, digest: &str, command: &
         if ctx.json {
             ctx.ui.print(&format!("{}\n", serde_json::to_string(&report)?))?;
         }
+        changing |= report == Report::Progress(Progress::Changing);
         show(ctx, &stages, &report, &mut work);
         if matches!(report, Report::Done | Report::Refused(_) | Report::Failed { .. }) {
             ended = Some(report);
@@ -72,7 +73,9 @@ pub fn hand_over(ctx: &Ctx, source: Source, plan: &str, digest: &str, command: &
     signals::pass_on_to(None);
     let status = child.wait().context("cannot wait for the privileged omg")?;
     drop(stages);
-    match ended {
+    // One that was killed had begun, or not.
+    let killed = || Report::Failed { message: format!("the privileged omg ended without a word ({status})"), changing };
+    match ended.or_else(|| changing.then(killed)) {
         Some(Report::Done) => Ok(()),
         Some(Report::Refused(why)) => Err(refused(&why)),
         Some(Report::Failed { message, changing }) => {
