@@ -372,6 +372,26 @@ fn where_no_engine_starts_apt_get_does_it() {
     assert!(talk(&omg.omg("history --all")).contains("apt-get"), "{}", talk(&omg.omg("history --all")));
 }
 
+/// A kill of dpkg over an upgrade leaves the old version as one to be installed again. omg wanted just that version back, and then
+/// nothing that needs the new one could be installed.
+#[test]
+fn what_is_half_there_is_upgraded_where_that_is_needed() {
+    let Some([omg, apt]) = Root::twins("what_is_half_there_is_upgraded_where_that_is_needed") else { return };
+    for root in [&omg, &apt] {
+        assert!(root.apt_get("install beta=1.0").status.success());
+        let status = root.path.join("var/lib/dpkg/status");
+        let (whole, half) =
+            ("Package: beta\nStatus: install ok installed", "Package: beta\nStatus: install reinstreq half-installed");
+        let text = fs::read_to_string(&status).unwrap();
+        assert!(text.contains(whole));
+        fs::write(&status, text.replace(whole, half)).unwrap();
+    }
+    let output = omg.omg("install --yes alpha=2.0");
+    assert!(output.status.success(), "{}", talk(&output));
+    assert!(apt.apt_get("install alpha=2.0").status.success());
+    assert_alike(&omg, &apt, "a half upgraded package");
+}
+
 /// The engine is linked to the library of another release, and cannot start there: apt-get does all of it, and says so.
 #[test]
 fn debian_13_is_changed_by_its_own_apt_get() {
@@ -451,6 +471,8 @@ fn debian_13_is_changed_by_its_own_apt_get() {
         }
         assert!(omg.omg(words).status.success());
     }
+    assert!(omg.omg("remove --yes delta").status.success());
+    assert!(state() != whole);
     let back = omg.omg("snapshot restore --yes before");
     assert!(back.status.success(), "{}", talk(&back));
     let now = state();

@@ -140,6 +140,33 @@ fn apt_a_signal_while_it_is_fetched_changes_nothing() {
     }
 }
 
+/// What the person was told then was that nothing is done; and the engine, left alone, went on to install.
+#[test]
+fn apt_engine_whose_omg_was_killed_changes_nothing() {
+    let Some([root, _]) = Root::twins("apt_engine_whose_omg_was_killed_changes_nothing") else { return };
+    let server = Server::of(&root.path.join("srv/repo"));
+    served(&root, &server.address);
+    server.has(Fault { of: ARCHIVE, slow: Some(20_000), ..Fault::default() });
+    let before = root.state();
+    let mut omg = Signalled::start(&root, "/opt/omg", "install --yes --json big");
+    let lines = BufReader::new(omg.child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    lines.filter(|line| line.contains("\"fetching\"")).take(1).for_each(drop);
+    let person = below(&below(&omg.child.id().to_string()));
+    assert!(Command::new("kill").args(["-KILL", &below(&person)]).status().unwrap().success());
+    let output = omg.child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", talk(&output));
+    assert!(talk(&output).contains("the privileged omg did nothing"), "{}", talk(&output));
+    assert_eq!(root.state(), before);
+    assert!(root.omg("install --yes big").status.success());
+    assert!(root.omg("audit verify").status.success());
+}
+
+/// The first child of a process.
+fn below(pid: &str) -> String {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    children.split_whitespace().next().expect("a child").to_owned()
+}
+
 /// omg in a group of processes of its own, as a shell starts what is typed.
 pub struct Signalled {
     pub child: std::process::Child,
@@ -156,10 +183,6 @@ impl Signalled {
 
     /// To all in the group, as Ctrl-C at a terminal, or to the person's omg alone, as by `kill`.
     pub fn signal(&self, signal: &str, to_all: bool) {
-        let below = |pid: &str| -> String {
-            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-            children.split_whitespace().next().expect("a child").to_owned()
-        };
         let group = self.child.id().to_string();
         let to = if to_all { format!("-{group}") } else { below(&below(&group)) };
         assert!(Command::new("kill").args([signal, "--", &to]).status().unwrap().success());
