@@ -53,6 +53,9 @@ fn each_change_leaves_what_apt_get_leaves() {
         }
         let (by_omg, by_apt) = (omg.omg(ours), apt.apt_get(theirs));
         assert!(by_omg.status.success(), "{ours}: {}", talk(&by_omg));
+        // One package of that upgrade changes hands.
+        let told = "these have another maintainer: conf (U <u@example.org>, before T <t@example.org>)";
+        assert_eq!(talk(&by_omg).contains(told), ours.starts_with("upgrade --full"), "{ours}: {}", talk(&by_omg));
         assert!(by_apt.status.success(), "{theirs}: {}", talk(&by_apt));
         assert_alike(&omg, &apt, ours);
     }

@@ -1,6 +1,6 @@
 //! From an order to a plan: marks what is asked for as apt-get does, and lets apt's library find the rest.
 
-use crate::{Repositories, told, why};
+use crate::{Repositories, strangers, told, why};
 use anyhow::{Context, Result, bail};
 use omg::backends::apt::version::compare;
 use omg::backends::engine::Request;
@@ -354,6 +354,7 @@ impl<'c> Resolver<'c> {
         found: &[Found<'c>],
         mut warnings: Vec<String>,
     ) -> Plan {
+        warnings.extend(strangers::warnings(steps.iter().map(|(_, package)| package)));
         let steps: Vec<Step> = steps.into_iter().map(|(step, _)| step).collect();
         let unsigned: Vec<&str> =
             steps.iter().filter(|step| step.signed == Some(false)).map(|step| step.name.as_str()).collect();
