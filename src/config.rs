@@ -20,6 +20,7 @@ pub struct Config {
     pub aur: AurSettings,
     pub privilege: PrivilegeSettings,
     pub conf: ConfSettings,
+    pub archives: ArchiveSettings,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -45,16 +46,31 @@ pub struct ConfSettings {
     pub tool: Option<Vec<String>>,
 }
 
+/// Where versions are looked for that no repository offers any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ArchiveSettings {
+    /// Folders of archives that somebody keeps.
+    pub folders: Option<Vec<PathBuf>>,
+    /// The address of an archive of pacman's packages, with `{name}`, `{letter}` and `{file}` in it; empty for none.
+    pub pacman: Option<String>,
+    /// The address of a repository as it was at a `{time}`, with the `{archive}` that it is one of; empty for none.
+    pub apt: Option<String>,
+}
+
 impl Config {
     /// The settings for a root: its own, and for this machine the user's over them.
     pub fn read(root: &Path) -> Result<Config> {
         let mut all = Config::default();
         for file in files(root) {
-            if let Some(Config { aur, privilege, conf }) = read_file(&file)? {
+            if let Some(Config { aur, privilege, conf, archives }) = read_file(&file)? {
                 all.aur.enabled = aur.enabled.or(all.aur.enabled);
                 all.aur.url = aur.url.or(all.aur.url);
                 all.privilege.with = privilege.with.or(all.privilege.with);
                 all.conf.tool = conf.tool.or(all.conf.tool);
+                all.archives.folders = archives.folders.or(all.archives.folders);
+                all.archives.pacman = archives.pacman.or(all.archives.pacman);
+                all.archives.apt = archives.apt.or(all.archives.apt);
             }
         }
         Ok(all)

@@ -22,6 +22,8 @@ pub struct Made {
     pub postinst: &'static str,
     /// This many bytes that no packer makes fewer.
     pub bulk: usize,
+    /// T where it is empty.
+    pub maintainer: &'static str,
 }
 
 /// Tells that it runs, and goes on when it is told to, where somebody made the two pipes for that.
@@ -42,7 +44,7 @@ pub fn made() -> Vec<Made> {
         package("held", "1.0", ""),
         package("held", "2.0", ""),
         Made { name: "conf", version: "1.0", conffile: "one", ..Made::default() },
-        Made { name: "conf", version: "2.0", conffile: "two", ..Made::default() },
+        Made { name: "conf", version: "2.0", conffile: "two", maintainer: "U <u@example.org>", ..Made::default() },
         Made { name: "big", version: "1.0", bulk: 300_000, ..Made::default() },
         Made { name: "waits", version: "1.0", preinst: WAITS, postinst: WAITS, ..Made::default() },
         Made { name: "broken", version: "1.0", postinst: "#!/bin/sh\necho sorry >&2\nexit 1\n", ..Made::default() },
@@ -58,13 +60,14 @@ pub fn ok(command: &mut Command) -> String {
 /// The archives, `Packages`, `Release` and its signature; and the key that is to be trusted.
 pub fn make_repository(folder: &Path, key: &Path) {
     fs::create_dir_all(folder).unwrap();
-    for Made { name, version, control, conffile, preinst, postinst, bulk } in made() {
+    for Made { name, version, control, conffile, preinst, postinst, bulk, maintainer } in made() {
         let tree = tempfile::tempdir().unwrap();
         let at = |below: &str| tree.path().join(below);
         fs::create_dir_all(at("DEBIAN")).unwrap();
         fs::create_dir_all(at(&format!("usr/share/{name}"))).unwrap();
         fs::write(at(&format!("usr/share/{name}/file")), format!("{name} {version}\n")).unwrap();
-        let head = format!("Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: T <t@example.org>\n");
+        let maintainer = if maintainer.is_empty() { "T <t@example.org>" } else { maintainer };
+        let head = format!("Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: {maintainer}\n");
         let text = format!("{head}{control}Installed-Size: 10\nDescription: made for a test\n");
         fs::write(at("DEBIAN/control"), text).unwrap();
         if !conffile.is_empty() {

@@ -35,7 +35,7 @@ pub fn apply<W: Write>(request: &Request, config: &Config, plan: &Plan, answer: 
     let cache = marked(request, config, plan)?;
     refuse_unsigned(config, plan, answer)?;
     fetch(&cache, answer)?;
-    // Who started this was killed: what was said of it then is that nothing is done.
+    // Who started this was killed, and nobody knows that it goes on.
     ensure!(!nobody_listens(), "nobody listens any more");
     answer.event(&Progress::Changing);
     // The library shields dpkg from the terminal's signals only where it gets it a terminal of its own.

@@ -17,6 +17,7 @@ use clap::{Arg, ArgMatches, Command};
 use jiff::Timestamp;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -32,7 +33,8 @@ pub fn apply_command() -> Command {
 }
 
 /// Has a plan carried out with privilege, and shows what is told meanwhile.
-pub fn hand_over(ctx: &Ctx, source: Source, plan: &str, digest: &str, command: &str) -> Result<()> {
+/// `text` is the plan's own, and `digest` that of it.
+pub fn hand_over(ctx: &Ctx, plan: &Plan, text: &str, digest: &str, command: &str) -> Result<()> {
     // Of the machine that runs this: another root may be anybody's.
     let config = Config::read(Path::new("/"))?;
     let programs = config.privilege.with.unwrap_or_else(|| PROGRAMS.map(str::to_owned).to_vec());
@@ -53,7 +55,7 @@ pub fn hand_over(ctx: &Ctx, source: Source, plan: &str, digest: &str, command: &
     signals::pass_on_to(Some(child.id()));
     signals::outlive_interruption();
     let mut stdin = child.stdin.take().expect("asked for a pipe");
-    let sent = stdin.write_all(plan.as_bytes());
+    let sent = stdin.write_all(text.as_bytes());
     drop(stdin);
     let stages = Stages::new(&ctx.ui);
     let (mut ended, mut changing, mut work) = (None, false, Work::of(plan));
@@ -73,16 +75,20 @@ pub fn hand_over(ctx: &Ctx, source: Source, plan: &str, digest: &str, command: &
     signals::pass_on_to(None);
     let status = child.wait().context("cannot wait for the privileged omg")?;
     drop(stages);
-    // One that was killed had begun, or not.
-    let killed = || Report::Failed { message: format!("the privileged omg ended without a word ({status})"), changing };
-    match ended.or_else(|| changing.then(killed)) {
+    // One that was killed may have begun, and have been about to say so.
+    let may_change = changing || status.signal().is_some();
+    let message = format!("the privileged omg ended without a word ({status})");
+    let killed = || Report::Failed { message, changing: true };
+    match ended.or_else(|| may_change.then(killed)) {
         Some(Report::Done) => Ok(()),
         Some(Report::Refused(why)) => Err(refused(&why)),
         Some(Report::Failed { message, changing }) => {
             work.said.iter().for_each(|line| ctx.ui.note(line));
-            let (state, hint) = match (changing, source) {
+            let (state, hint) = match (changing, plan.source) {
                 (false, _) => ("nothing was changed", ""),
-                _ if work.total == 0 => ("the file may be changed already", "`omg conf` shows what is there now"),
+                _ if !plan.files.is_empty() => {
+                    ("the file may be changed already", "`omg conf` shows what is there now")
+                }
                 (true, Source::Apt) => (
                     "some packages may be changed",
                     "`sudo dpkg --configure -a` finishes what dpkg began; then run this again",
@@ -132,12 +138,10 @@ struct Work {
 }
 
 impl Work {
-    fn of(plan: &str) -> Work {
-        let plan: Option<Plan> = serde_json::from_str(plan).ok();
+    fn of(plan: &Plan) -> Work {
         // What is installed is unpacked and then set up.
         let parts = |step: &Step| if step.new.is_empty() { 1 } else { 2 };
-        let total = plan.map_or(0, |plan| plan.steps.iter().map(parts).sum());
-        Work { said: Vec::new(), done: 0, total }
+        Work { said: Vec::new(), done: 0, total: plan.steps.iter().map(parts).sum() }
     }
 
     fn hear(&mut self, line: &str) {
