@@ -28,6 +28,8 @@ const CALLS: [&str; 15] = [
 ];
 /// Kills of each test.
 const KILLS: usize = 18;
+/// The MD5 digest of conf's file.
+const CONFFILE: &str = "f97c5d29941bfb1b2fdab0874906ab82";
 const CHANGE: &str = "install --yes alpha=2.0 conf=1.0";
 
 #[test]
@@ -102,8 +104,13 @@ fn killed_at(root: &Root, victim: &str, point: &Point, whole: &BTreeMap<String, 
     assert!(again.status.success(), "{at}: again: {}", talk(&again));
     assert!(!talk(&again).contains("waiting"), "a lock is left: {at}: {}", talk(&again));
     let now = root.state();
+    // dpkg itself never learns the digest of a configuration file that it was killed behind.
+    let known = |state: &BTreeMap<String, String>, key: &str| {
+        let without = |text: &String| text.replace("newconffile", CONFFILE);
+        state.get(key).map(without)
+    };
     for key in now.keys().chain(whole.keys()) {
-        assert_eq!(now.get(key), whole.get(key), "{key}: {at}");
+        assert_eq!(known(&now, key), known(whole, key), "{key}: {at}");
     }
     for words in ["audit verify", "history --all", "list", "doctor"] {
         let output = root.omg(words);
