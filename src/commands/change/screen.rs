@@ -62,6 +62,10 @@ impl<'c> Screen<'c> {
                 self.stages.clear();
                 ui.warn(text);
             }
+            Report::Snapshot { by, id } => {
+                self.stages.clear();
+                ui.note(&format!("{} made the snapshot {id}", by.program()));
+            }
             Report::Progress(Progress::Fetching { what, done_bytes, total_bytes }) => {
                 self.downloads.fetching(what, *done_bytes, *total_bytes);
                 self.stages.show(&mut self.downloads);
