@@ -21,6 +21,7 @@ pub struct Config {
     pub privilege: PrivilegeSettings,
     pub conf: ConfSettings,
     pub snapshot: SnapshotSettings,
+    pub archives: ArchiveSettings,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -89,6 +90,18 @@ pub enum Occasion {
     Rollback,
 }
 
+/// Where versions are looked for that no repository offers any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ArchiveSettings {
+    /// Folders of archives that somebody keeps.
+    pub folders: Option<Vec<PathBuf>>,
+    /// The address of an archive of pacman's packages, with `{name}`, `{letter}` and `{file}` in it; empty for none.
+    pub pacman: Option<String>,
+    /// The address of a repository as it was at a `{time}`, with the `{archive}` that it is one of; empty for none.
+    pub apt: Option<String>,
+}
+
 impl Config {
     /// The machine's own settings, for what is done with privilege: no user's file is looked at, and no other root's.
     pub fn of_machine() -> Result<Config> {
@@ -99,7 +112,7 @@ impl Config {
     pub fn read(root: &Path) -> Result<Config> {
         let mut all = Config::default();
         for (at, file) in files(root).into_iter().enumerate() {
-            if let Some(Config { aur, privilege, conf, snapshot }) = read_file(&file)? {
+            if let Some(Config { aur, privilege, conf, archives, snapshot }) = read_file(&file)? {
                 if at > 0 && snapshot != SnapshotSettings::default() {
                     let text = std::fs::read_to_string(&file).unwrap_or_default();
                     let line = 1 + text.lines().position(|line| line.contains("snapshot")).unwrap_or(0);
@@ -112,6 +125,9 @@ impl Config {
                 all.aur.url = aur.url.or(all.aur.url);
                 all.privilege.with = privilege.with.or(all.privilege.with);
                 all.conf.tool = conf.tool.or(all.conf.tool);
+                all.archives.folders = archives.folders.or(all.archives.folders);
+                all.archives.pacman = archives.pacman.or(all.archives.pacman);
+                all.archives.apt = archives.apt.or(all.archives.apt);
             }
         }
         Ok(all)
@@ -148,7 +164,10 @@ fn read_file(path: &Path) -> Result<Option<Config>> {
         return Err(fault(path, line, "`url` is no address that begins with https://, http:// or file:///"));
     }
     if config.snapshot.folder.as_ref().is_some_and(|folder| !folder.is_absolute()) {
-        let line = 1 + text.lines().position(|line| line.trim_start().starts_with("folder")).unwrap_or(0);
+        let line = 1 + text
+            .lines()
+            .position(|line| line.split('=').next().is_some_and(|key| key.trim() == "folder"))
+            .unwrap_or(0);
         return Err(fault(path, line, "`folder` is no path that begins with a slash"));
     }
     Ok(Some(config))

@@ -15,6 +15,7 @@ mod debian;
 mod apt;
 
 use apt::{Root, assert_alike, ok, talk};
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -52,6 +53,9 @@ fn each_change_leaves_what_apt_get_leaves() {
         }
         let (by_omg, by_apt) = (omg.omg(ours), apt.apt_get(theirs));
         assert!(by_omg.status.success(), "{ours}: {}", talk(&by_omg));
+        // One package of that upgrade changes hands.
+        let told = "these have another maintainer: conf (U <u@example.org>, before T <t@example.org>)";
+        assert_eq!(talk(&by_omg).contains(told), ours.starts_with("upgrade --full"), "{ours}: {}", talk(&by_omg));
         assert!(by_apt.status.success(), "{theirs}: {}", talk(&by_apt));
         assert_alike(&omg, &apt, ours);
     }
@@ -227,6 +231,15 @@ fn each_transaction_is_taken_back_and_the_root_is_as_before() {
         }
         assert_eq!(auto, then.1, "{name}: {}", talk(&output));
     }
+    // What was held is held again, and the other way round.
+    let held = || talk(&omg.run(&["apt-mark", "showhold"]));
+    done("snapshot create free");
+    done("hold --yes tzdata");
+    done("snapshot create held");
+    for (name, names) in [("free", ""), ("held", "tzdata\n"), ("free", "")] {
+        done(&format!("snapshot restore --yes {name}"));
+        assert_eq!(held(), names, "{name}");
+    }
     // All at once, to before the first of them.
     let first = talk(&omg.omg("history --all --json"));
     let all: serde_json::Value = serde_json::from_str(&first).unwrap();
@@ -254,8 +267,52 @@ fn each_transaction_is_taken_back_and_the_root_is_as_before() {
     }
     let output = omg.omg("rollback --yes");
     assert_eq!(output.status.code(), Some(3), "{}", talk(&output));
-    assert!(talk(&output).contains("in no repository and not in the cache"), "{}", talk(&output));
+    assert!(talk(&output).contains("not where old versions are kept"), "{}", talk(&output));
     assert_eq!(state(&omg), before);
+    // One that is kept for everybody, in the repository as it was when the version came.
+    let packages = || -> BTreeMap<String, String> {
+        omg.state().into_iter().filter(|(key, _)| !key.starts_with("etc/")).collect()
+    };
+    let before = packages();
+    let keep = |address: &str| {
+        fs::create_dir_all(omg.path.join("etc/omg")).unwrap();
+        fs::write(omg.path.join("etc/omg/config.toml"), format!("[archives]\napt = \"{address}\"\n")).unwrap();
+    };
+    let sources = "deb [signed-by=/etc/apt/keyrings/t.gpg] copy:/srv/empty ./\n";
+    fs::write(omg.path.join("etc/apt/sources.list"), sources).unwrap();
+    keep("copy:/srv/then/{archive}/{time}/");
+    let output = omg.omg("rollback --yes");
+    assert_eq!(output.status.code(), Some(3), "{}", talk(&output));
+    assert!(talk(&output).contains("the repositories of 20") && talk(&output).contains("empty"), "{}", talk(&output));
+    let history = talk(&omg.omg("history gamma --json"));
+    let history: serde_json::Value = serde_json::from_str(&history).unwrap();
+    let came = history.as_array().unwrap().iter().find(|one| one["command"].as_str().unwrap().contains("rollback"));
+    let came = came.unwrap()["started"].as_i64().unwrap();
+    let time = ok(Command::new("date").args(["-u", &format!("-d@{came}"), "+%Y%m%dT%H%M%SZ"]));
+    let then = omg.path.join("srv/then/empty").join(time.trim());
+    fs::create_dir_all(then.parent().unwrap()).unwrap();
+    fs::rename(omg.path.join("srv/repo"), &then).unwrap();
+    // Not where its archive is another than the signed lists say.
+    let archive = then.join("gamma_1.0_all.deb");
+    let good = fs::read(&archive).unwrap();
+    let mut bad = good.clone();
+    bad[good.len() - 9] ^= 1;
+    fs::write(&archive, bad).unwrap();
+    let output = omg.omg("rollback --yes");
+    assert_eq!(output.status.code(), Some(3), "{}", talk(&output));
+    assert!(packages() == before, "{}", talk(&output));
+    fs::write(&archive, good).unwrap();
+    done("rollback --yes");
+    assert!(omg.read("usr/share/gamma/file").contains("gamma 1.0"));
+    // Or in a folder that somebody keeps.
+    done("remove --yes gamma");
+    fs::create_dir_all(omg.path.join("srv/pool")).unwrap();
+    fs::rename(&archive, omg.path.join("srv/pool/gamma_1.0_all.deb")).unwrap();
+    fs::remove_dir_all(&then).unwrap();
+    fs::remove_dir_all(omg.path.join("var/lib/omg/archives")).unwrap();
+    fs::write(omg.path.join("etc/omg/config.toml"), "[archives]\nfolders = [\"/srv/pool\"]\napt = \"\"\n").unwrap();
+    done("rollback --yes");
+    assert!(omg.read("usr/share/gamma/file").contains("gamma 1.0"));
 }
 
 /// A person who takes the package's file afterwards has what dpkg leaves to one who takes it at once.

@@ -637,6 +637,73 @@ fn commands_change_packages_and_take_it_back() {
 }
 
 #[test]
+fn what_no_cache_has_comes_from_where_old_versions_are_kept_with_its_signature() {
+    let Some(world) = World::new("what_no_cache_has_comes_from_where_old_versions_are_kept_with_its_signature") else {
+        return;
+    };
+    let root = world.root("ours", "");
+    world.publish(&[APP, LIB]);
+    root.done("sync");
+    root.done("install --yes app");
+    let installed = root.state();
+    let kept = world.at("kept");
+    for (name, file) in [("app", APP.file()), ("lib", LIB.file())] {
+        fs::create_dir_all(kept.join(&name[..1]).join(name)).unwrap();
+        for file in [file.clone(), format!("{file}.sig")] {
+            fs::copy(world.at("repo").join(&file), kept.join(&name[..1]).join(name).join(&file)).unwrap();
+        }
+    }
+    world.publish(&[Made { version: "2.0-1", ..APP }, Made { version: "2.0-1", ..LIB }]);
+    root.done("sync --force");
+    root.done("upgrade --yes");
+    let upgraded = root.state();
+    fs::remove_dir_all(root.path().join("cache")).unwrap();
+    fs::create_dir(root.path().join("cache")).unwrap();
+    let keep = |address: &str| {
+        fs::create_dir_all(root.home().join(".config/omg")).unwrap();
+        let text = format!("[archives]\npacman = \"{address}\"\n");
+        fs::write(root.home().join(".config/omg/config.toml"), text).unwrap();
+    };
+    let refused = |why: &str| {
+        let (code, text) = root.run("rollback --yes");
+        assert!(code != Some(0) && text.contains(why), "{why}: {code:?} {text}");
+        assert_eq!(root.state(), upgraded, "{why}");
+    };
+    keep("");
+    refused("not where old versions are kept");
+    keep("file:///nowhere/{name}/{file}");
+    refused("not where old versions are kept");
+    keep(&format!("file://{}/{{letter}}/{{name}}/{{file}}", kept.display()));
+    let archive = kept.join("l/lib").join(LIB.file());
+    let signature = kept.join("l/lib").join(format!("{}.sig", LIB.file()));
+    let (good, signed) = (fs::read(&archive).unwrap(), fs::read(&signature).unwrap());
+    fs::write(&archive, [&good[..], b" "].concat()).unwrap();
+    refused("lib");
+    fs::write(&archive, &good).unwrap();
+    world.sign("stranger", &archive);
+    refused("lib");
+    fs::remove_file(&signature).unwrap();
+    refused("lib");
+    fs::write(&signature, signed).unwrap();
+    // Where signatures of files are not looked at, none vouches for it.
+    root.configure("LocalFileSigLevel = Never");
+    refused("no trusted signature vouches for");
+    root.configure("");
+    root.done("rollback --yes");
+    assert_eq!(root.state(), installed);
+    // An administrator's own folder is taken for what any other file is.
+    root.done("upgrade --yes");
+    fs::remove_dir_all(root.home().join("index/archives")).unwrap();
+    fs::write(
+        root.home().join(".config/omg/config.toml"),
+        format!("[archives]\nfolders = [{:?}, {:?}]\npacman = \"\"\n", kept.join("a/app"), kept.join("l/lib")),
+    )
+    .unwrap();
+    root.done("downgrade --yes app=1.0-1 lib=1.0-1");
+    assert_eq!(root.installed(), ["app 1.0-1", "lib 1.0-1"]);
+}
+
+#[test]
 fn scriptlets_and_hooks() {
     let Some(world) = World::new("scriptlets_and_hooks") else { return };
     let script = "post_install() { echo said by $1; echo $1 >/installed; }\npre_remove() { echo $1 >/removed; }\n";

@@ -36,12 +36,12 @@ pub fn run(tools: &Tools, options: &Options) -> Result<()> {
 /// Runs them in turns and prints each; the first is omg. `before` puts things back, and is not timed.
 fn compare(what: &str, asked: f64, programs: &[Program], before: Option<&Program>) -> Result<()> {
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); programs.len()];
-    if let Some(before) = before {
-        before.time()?;
-    }
     // A program that fails is fast.
-    let first = programs[0].command().stderr(Stdio::piped()).spawn()?.wait_with_output()?;
-    ensure!(first.status.success(), "{} failed: {}", programs[0].label, String::from_utf8_lossy(&first.stderr));
+    for program in programs {
+        before.map_or(Ok(Duration::ZERO), Program::time)?;
+        let first = program.command().stderr(Stdio::piped()).spawn()?.wait_with_output()?;
+        ensure!(first.status.success(), "{} failed: {}", program.label, String::from_utf8_lossy(&first.stderr));
+    }
     for round in 0..=ROUNDS {
         for (times, program) in times.iter_mut().zip(programs) {
             before.map_or(Ok(Duration::ZERO), Program::time)?;

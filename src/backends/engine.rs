@@ -169,7 +169,8 @@ impl std::error::Error for EngineError {}
 pub struct EngineCommand {
     /// For messages: the program of an engine inside omg is a number below /proc.
     name: String,
-    program: PathBuf,
+    /// None for the one inside omg, which is put into a file when it is started.
+    program: Option<PathBuf>,
     timeout: Duration,
 }
 
@@ -178,7 +179,7 @@ impl EngineCommand {
     pub fn at(program: impl Into<PathBuf>) -> EngineCommand {
         let program = program.into();
         let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        EngineCommand { name, program, timeout: TIMEOUT }
+        EngineCommand { name, program: Some(program), timeout: TIMEOUT }
     }
 
     /// Looks for `name` (`omg-alpm`) in the folder `OMG_ENGINE_DIR` names and nowhere else if that is set; otherwise
@@ -197,14 +198,11 @@ impl EngineCommand {
             return Ok(EngineCommand::at(program));
         }
         // Last, so that a file on disk can replace it.
-        match embedded::program(name).filter(|_| named.is_none()) {
-            Some(Ok(program)) => Ok(EngineCommand { name: name.to_owned(), program, timeout: TIMEOUT }),
-            Some(Err(error)) => Err(EngineError::CannotStart(format!("{error:#}"))),
-            None => {
-                let places: Vec<_> = folders.iter().map(|f| f.display().to_string()).collect();
-                Err(EngineError::CannotStart(format!("no {name} in {}", places.join(" or "))))
-            }
+        if named.is_none() && embedded::engine(name).is_some() {
+            return Ok(EngineCommand { name: name.to_owned(), program: None, timeout: TIMEOUT });
         }
+        let places: Vec<_> = folders.iter().map(|f| f.display().to_string()).collect();
+        Err(EngineError::CannotStart(format!("no {name} in {}", places.join(" or "))))
     }
 
     /// Waits no longer than this for the whole answer (30 s unless told).
@@ -299,12 +297,20 @@ impl EngineCommand {
     }
 
     fn spawn(&self) -> Result<Child, EngineError> {
-        Command::new(&self.program)
+        let program = match &self.program {
+            Some(program) => program.clone(),
+            None => match embedded::program(&self.name) {
+                Some(Ok(program)) => program,
+                Some(Err(error)) => return Err(EngineError::CannotStart(format!("{error:#}"))),
+                None => return Err(EngineError::CannotStart(format!("{} is not in this omg", self.name))),
+            },
+        };
+        Command::new(&program)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|e| EngineError::CannotStart(format!("cannot run {}: {e}", self.program.display())))
+            .map_err(|e| EngineError::CannotStart(format!("cannot run {}: {e}", program.display())))
     }
 
     fn name(&self) -> &str {

@@ -30,6 +30,16 @@ pub enum Lock {
     Exists(PathBuf),
 }
 
+/// Where versions that no repository offers any more are kept for everybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// An archive by itself: its name, the addresses that it may have, the likeliest first; its signature lies beside it.
+    File(Vec<(String, String)>),
+    /// Repositories as they were: stanzas of a file of sources, with `{time}` for when.
+    Repositories(Vec<String>),
+    Nowhere,
+}
+
 /// One package family on one root.
 pub trait Backend: Send + Sync {
     fn source(&self) -> Source;
@@ -77,6 +87,12 @@ pub trait Backend: Send + Sync {
 
     /// An archive of just this version that lies on this machine, where the engine would not find it by itself.
     fn archive(&self, name: &str, arch: &str, version: &str) -> Option<PathBuf>;
+
+    /// The names that an archive of just this version may have in a folder.
+    fn archive_names(&self, name: &str, arch: &str, version: &str) -> Vec<String>;
+
+    /// Where an old version can be had, by the address that the settings give or else the family's own.
+    fn kept(&self, address: Option<&str>, name: &str, arch: &str, version: &str) -> Kept;
 
     /// Where its files lie: what its paths are below.
     fn root(&self) -> &Path;

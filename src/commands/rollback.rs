@@ -1,6 +1,6 @@
 //! `omg rollback`: what transactions did is taken back, in one transaction.
 
-use super::change::{carry, with_options};
+use super::change::{carry_back, with_options};
 use super::reply::Reply;
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
@@ -46,7 +46,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
         let message = "there is nothing to take back: all is as it was before";
         return Err(Hinted::new(Exit::NothingFound, message, "`omg history` shows what was done").into());
     }
-    carry(ctx, matches, &world, source, order)
+    carry_back(ctx, matches, &world, source, order)
 }
 
 /// The transactions to take back, newest first; at least one.

@@ -1,13 +1,13 @@
 //! `omg snapshot`: which packages are there, in which version and as what, kept under a name and brought back.
 
-use super::change::{carry, family, with_options};
+use super::change::{carry_back, family, with_options};
 use super::reply::{Remark, Reply};
 use super::{clock, full_name};
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::history::Journal;
 use crate::history::inverse::{Key, State};
-use crate::model::{Reason, Source};
+use crate::model::{Mark, Marked, Reason, Source};
 use crate::ops::{World, history, restore};
 use crate::ui::{Style, Ui, clean};
 use anyhow::{Context, Result};
@@ -201,10 +201,26 @@ fn difference(ui: &Ui, one: &Difference) -> String {
     }
 }
 
+/// What was held and is not, and the other way round. One that is gone is installed again as one that is not held.
+fn holds(then: &[Package], now: &[Package]) -> Vec<Marked> {
+    let of_apt = |packages: &[Package]| -> BTreeMap<Key, bool> {
+        let packages = packages.iter().filter(|package| package.source == Source::Apt);
+        packages.map(|package| ((package.name.clone(), package.arch.clone()), package.held)).collect()
+    };
+    let now = of_apt(now);
+    let differs = |((name, arch), held): (Key, bool)| {
+        let is_held = now.get(&(name.clone(), arch.clone())).copied().unwrap_or(false);
+        let mark = if held { Mark::Held } else { Mark::Unheld };
+        (held != is_held).then_some(Marked { name, arch, mark })
+    };
+    of_apt(then).into_iter().filter_map(differs).collect()
+}
+
 fn bring_back(ctx: &Ctx, matches: &ArgMatches, world: &World, then: Vec<Package>) -> Result<Reply> {
     let source = family(ctx, world, &[])?;
     let backend = world.backend(source).with_context(|| format!("this machine has no {}", source.name()))?;
     let now = restore::now(&*ctx.index()?, source)?;
+    let holds = if source == Source::Apt { holds(&then, &state(ctx)?) } else { Vec::new() };
     // What came since goes.
     let mut wanted: BTreeMap<Key, State> = now.keys().map(|key| (key.clone(), State::default())).collect();
     for package in then.into_iter().filter(|package| package.source == source) {
@@ -213,9 +229,10 @@ fn bring_back(ctx: &Ctx, matches: &ArgMatches, world: &World, then: Vec<Package>
     }
     let mut order = restore::order(backend, &now, &wanted, None);
     order.force = matches.get_flag("force");
-    if order.targets.is_empty() && order.remove.is_empty() {
+    order.holds = holds;
+    if order.targets.is_empty() && order.remove.is_empty() && order.holds.is_empty() {
         let message = "there is nothing to bring back: all is as it was";
         return Err(Hinted::new(Exit::NothingFound, message, "").into());
     }
-    carry(ctx, matches, world, source, order)
+    carry_back(ctx, matches, world, source, order)
 }

@@ -1,9 +1,9 @@
 //! `omg upgrade`: the newer versions of what is installed.
 
-use super::change::{carry_plan, family, run as change, targets, with_options};
+use super::change::{carry, carry_plan, family, targets, with_options};
 use super::reply::Reply;
 use crate::context::Ctx;
-use crate::model::Task;
+use crate::model::{Order, Task};
 use crate::ops::{World, current};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -22,11 +22,13 @@ pub fn command() -> Command {
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let (full, targets) = (matches.get_flag("full"), targets(matches)?);
-    if targets.is_empty() {
-        let source = family(ctx, &World::open(&ctx.place)?, &[])?;
-        if let Some(plan) = current::upgrade(&ctx.place, source, full)? {
-            return carry_plan(ctx, matches, plan);
-        }
+    let world = World::open(&ctx.place)?;
+    let source = family(ctx, &world, &targets)?;
+    if targets.is_empty()
+        && let Some(plan) = current::upgrade(&ctx.place, source, full)?
+    {
+        return carry_plan(ctx, matches, plan);
     }
-    change(ctx, matches, Task::Upgrade { full }, targets)
+    let order = Order { force: matches.get_flag("force"), ..Order::new(Task::Upgrade { full }, targets) };
+    carry(ctx, matches, &world, source, order)
 }

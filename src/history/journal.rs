@@ -248,6 +248,15 @@ impl Journal {
         rows.map(|row| self.whole(row?)).collect()
     }
 
+    /// When this version of a package came last, in seconds since 1970.
+    pub fn came(&self, source: Source, name: &str, arch: &str, version: &str) -> Result<Option<i64>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT max(started) FROM changes JOIN transactions ON id = transaction_id
+             WHERE name = ?1 AND arch = ?2 AND new = ?3 AND source = ?4",
+        )?;
+        Ok(query.query_row(params![name, arch, version, source as i64], |row| row.get(0))?)
+    }
+
     /// The transaction of that number.
     pub fn transaction(&self, id: i64) -> Result<Option<Recorded>> {
         let mut query = self.db.prepare_cached(
@@ -481,6 +490,9 @@ mod tests {
         assert_eq!(journal.latest(None, Some(Source::Pacman), 10).unwrap(), []);
         assert_eq!(journal.transaction(1).unwrap().map(|recorded| recorded.transaction), Some(old));
         assert_eq!(journal.transaction(3).unwrap(), None);
+        assert_eq!(journal.came(Source::Apt, "b", "", "1").unwrap(), Some(200));
+        assert_eq!(journal.came(Source::Apt, "b", "", "2").unwrap(), None);
+        assert_eq!(journal.came(Source::Pacman, "b", "", "1").unwrap(), None);
     }
 
     #[test]

@@ -46,6 +46,16 @@ pub enum Task {
     Configure,
 }
 
+impl Task {
+    /// Whether its targets must be installed already. One that is not can be held all the same.
+    pub fn needs_installed(&self) -> bool {
+        matches!(
+            self,
+            Task::Remove { .. } | Task::Reinstall | Task::Upgrade { .. } | Task::Mark(Mark::Explicit | Mark::Auto)
+        )
+    }
+}
+
 /// What a package counts as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -119,6 +129,9 @@ pub struct Order {
     /// Nothing is changed, and what it takes is only fetched.
     #[serde(default)]
     pub fetch_only: bool,
+    /// What packages are to be held, or no longer, once all is done; on apt alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<Marked>,
     /// The number of the oldest transaction that it takes back, where it is a rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takes_back: Option<i64>,
@@ -126,7 +139,8 @@ pub struct Order {
 
 impl Order {
     pub fn new(task: Task, targets: Vec<Target>) -> Order {
-        Order { task, targets, remove: Vec::new(), force: false, fetch_only: false, takes_back: None }
+        let (remove, holds) = (Vec::new(), Vec::new());
+        Order { task, targets, remove, force: false, fetch_only: false, holds, takes_back: None }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What package managers did, as their logs tell it.
 
 use super::{Reason, Source};
+use std::cmp::Ordering;
 
 /// One run of a package manager that changed something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +52,15 @@ pub enum Action {
 impl Action {
     pub const ALL: [Action; 6] =
         [Action::Install, Action::Upgrade, Action::Downgrade, Action::Reinstall, Action::Remove, Action::Purge];
+
+    /// What it is to install a version that compares so with the installed one.
+    pub fn by_order(new_with_old: Ordering) -> Action {
+        match new_with_old {
+            Ordering::Greater => Action::Upgrade,
+            Ordering::Less => Action::Downgrade,
+            Ordering::Equal => Action::Reinstall,
+        }
+    }
 
     /// The name in `--json`, and the verb for people.
     pub fn key(self) -> &'static str {

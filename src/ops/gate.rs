@@ -111,6 +111,7 @@ pub fn changes(plan: &Plan) -> Vec<Changed> {
         name: full(step),
         old: step.old.clone(),
         new: step.new.clone(),
+        signed: step.signed,
     };
     let settled = |file: &Settled| {
         let new = match &file.by {
@@ -118,7 +119,8 @@ pub fn changes(plan: &Plan) -> Vec<Changed> {
             Settling::Use => file.leftover_sha256.clone(),
             Settling::Merge { text } => sha256(text),
         };
-        Changed { action: file.by.key(), name: file.path.display().to_string(), old: file.sha256.clone(), new }
+        let (name, old) = (file.path.display().to_string(), file.sha256.clone());
+        Changed { action: file.by.key(), name, old, new, signed: None }
     };
     if plan.order.fetch_only {
         return Vec::new();

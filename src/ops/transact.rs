@@ -187,7 +187,7 @@ fn by_engine(
 /// What the package manager's logs tell now goes into the journal, with the plan, and the index is made again. Neither undoes what is
 /// done. `started` is when it was begun, in seconds since 1970.
 pub fn record(place: &Place, text: &str, started: i64, report: &mut dyn FnMut(Report)) {
-    let recorded = || -> Result<()> {
+    let in_journal = || -> Result<()> {
         let world = World::open(place)?;
         let folder = place.state_folders().into_iter().next().context("there is no folder for the journal")?;
         let (mut journal, _) = history::journal(&world, &place.root, &folder)?;
@@ -197,11 +197,19 @@ pub fn record(place: &Place, text: &str, started: i64, report: &mut dyn FnMut(Re
         {
             journal.attach(plan.source, started, &plan, &digest(text))?;
         }
+        Ok(())
+    };
+    let in_index = || -> Result<()> {
         let folder = place.folders().into_iter().next().context("there is no folder for the index")?;
         refresh(place, &folder, Request::default(), &Silent)?;
         Ok(())
     };
-    if let Err(error) = recorded() {
+    // Both wait for the disk most of the time.
+    let (journal, index) = thread::scope(|scope| {
+        let index = scope.spawn(in_index);
+        (in_journal(), index.join().expect("a refresh does not panic"))
+    });
+    for error in [journal, index].into_iter().filter_map(Result::err) {
         report(Report::Warning(format!("the packages are changed, and what was done is not recorded: {error:#}")));
     }
 }

@@ -27,7 +27,8 @@ fn add(place: &Place, events: &[Event]) {
 }
 
 fn some() -> Vec<Event> {
-    let changed = |name: String| Changed { action: "install", name, old: String::new(), new: "1".to_owned() };
+    let changed =
+        |name: String| Changed { action: "install", name, old: String::new(), new: "1".to_owned(), signed: None };
     let refusal = Refusal {
         package: "nano".to_owned(),
         rule: "banned",

@@ -104,6 +104,7 @@ fn every_setting_is_documented_and_no_other() {
     all.extend(known("[privilege]\nno-such-key = 1\n"));
     all.extend(known("[conf]\nno-such-key = 1\n"));
     all.extend(known("[snapshot]\nno-such-key = 1\n"));
+    all.extend(known("[archives]\nno-such-key = 1\n"));
     all.extend(known("no-such-key = 1\n").iter().map(|table| format!("[{table}]")));
     let page = page("omg-config.5");
     let keys = page.split(".SH ").find(|section| section.starts_with("KEYS")).unwrap();

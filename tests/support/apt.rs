@@ -19,6 +19,8 @@ pub struct Made {
     pub control: &'static str,
     pub conffile: &'static str,
     pub postinst: &'static str,
+    /// T where it is empty.
+    pub maintainer: &'static str,
 }
 
 pub fn made() -> Vec<Made> {
@@ -36,7 +38,7 @@ pub fn made() -> Vec<Made> {
         package("held", "1.0", ""),
         package("held", "2.0", ""),
         Made { name: "conf", version: "1.0", conffile: "one", ..Made::default() },
-        Made { name: "conf", version: "2.0", conffile: "two", ..Made::default() },
+        Made { name: "conf", version: "2.0", conffile: "two", maintainer: "U <u@example.org>", ..Made::default() },
         Made { name: "broken", version: "1.0", postinst: "#!/bin/sh\necho sorry >&2\nexit 1\n", ..Made::default() },
     ]
 }
@@ -50,13 +52,14 @@ pub fn ok(command: &mut Command) -> String {
 /// The archives, `Packages`, `Release` and its signature; and the key that is to be trusted.
 pub fn make_repository(folder: &Path, key: &Path) {
     fs::create_dir_all(folder).unwrap();
-    for Made { name, version, control, conffile, postinst } in made() {
+    for Made { name, version, control, conffile, postinst, maintainer } in made() {
         let tree = tempfile::tempdir().unwrap();
         let at = |below: &str| tree.path().join(below);
         fs::create_dir_all(at("DEBIAN")).unwrap();
         fs::create_dir_all(at(&format!("usr/share/{name}"))).unwrap();
         fs::write(at(&format!("usr/share/{name}/file")), format!("{name} {version}\n")).unwrap();
-        let head = format!("Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: T <t@example.org>\n");
+        let maintainer = if maintainer.is_empty() { "T <t@example.org>" } else { maintainer };
+        let head = format!("Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: {maintainer}\n");
         let text = format!("{head}{control}Installed-Size: 10\nDescription: made for a test\n");
         fs::write(at("DEBIAN/control"), text).unwrap();
         if !conffile.is_empty() {

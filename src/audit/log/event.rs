@@ -1,7 +1,7 @@
 //! What is worth an entry.
 
 use crate::audit::policy::Refusal;
-use crate::model::{Change, Source};
+use crate::model::Source;
 use serde::{Serialize, Serializer};
 
 /// A decision, or what became of one. Its fields stand in the entry under their names.
@@ -33,13 +33,6 @@ pub enum Event {
         #[serde(serialize_with = "clipped")]
         command: String,
         refusals: Vec<Refusal>,
-    },
-    SignatureAccepted {
-        package: String,
-        /// Its fingerprint.
-        key: String,
-        #[serde(serialize_with = "clipped")]
-        why: String,
     },
     SignatureRejected {
         package: String,
@@ -75,13 +68,9 @@ pub struct Changed {
     pub old: String,
     /// Empty where there is none any more.
     pub new: String,
-}
-
-impl From<&Change> for Changed {
-    fn from(Change { name, arch, action, old, new, .. }: &Change) -> Changed {
-        let name = if arch.is_empty() { name.clone() } else { format!("{name}:{arch}") };
-        Changed { action: action.key(), name, old: old.clone(), new: new.clone() }
-    }
+    /// Whether a signature was accepted that vouches for the new one's archive; nothing where that is not known, or nothing new came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed: Option<bool>,
 }
 
 /// So much of a text that may be of any length is kept: an entry that does not fit its line would be none at all.

@@ -2,21 +2,15 @@
 
 use super::*;
 use crate::audit::sha256;
-use crate::model::{Action, AuditHead, Change, Source};
+use crate::model::{AuditHead, Source};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 fn change() -> Changed {
-    Changed::from(&Change {
-        name: "libc6".to_owned(),
-        arch: "i386".to_owned(),
-        action: Action::Upgrade,
-        old: "1".to_owned(),
-        new: "2 \"ü\"\n".to_owned(),
-        reason: None,
-    })
+    let (old, new) = ("1".to_owned(), "2 \"ü\"\n".to_owned());
+    Changed { action: "upgrade", name: "libc6:i386".to_owned(), old, new, signed: Some(true) }
 }
 
 fn events() -> Vec<Event> {
@@ -38,7 +32,7 @@ fn events() -> Vec<Event> {
             error: "no space".into(),
         },
         Event::PlanRefused { plan: plan.clone(), backend, command, refusals: vec![refusal] },
-        Event::SignatureAccepted { package: "nano".into(), key: "AB12".into(), why: "trusted".into() },
+        Event::SignatureRejected { package: "nano".into(), key: "AB12".into(), why: "expired".into() },
         Event::SignatureRejected { package: "nano".into(), key: String::new(), why: "unknown key".into() },
         Event::PolicyChanged { before: "1".into(), after: "2".into() },
         Event::Rollback { transaction: 7, plan },
@@ -117,9 +111,10 @@ fn what_is_appended_stands_there_in_the_documented_form() {
         assert_eq!(value["uid"], crate::audit::Who::of_process().uid);
         prev = hash;
     }
-    let names = ["plan-applied", "plan-failed", "plan-refused", "signature-accepted", "signature-rejected"];
+    let names = ["plan-applied", "plan-failed", "plan-refused", "signature-rejected", "signature-rejected"];
     assert_eq!(folder.said(), [&names[..], &["policy-changed", "rollback"]].concat());
-    let changes = r#""changes":[{"action":"upgrade","name":"libc6:i386","old":"1","new":"2 \"ü\"\n"}],"prev""#;
+    let changes =
+        r#""changes":[{"action":"upgrade","name":"libc6:i386","old":"1","new":"2 \"ü\"\n","signed":true}],"prev""#;
     assert!(text.lines().next().unwrap().contains(changes), "{text}");
     let verdict = verify(&folder.path(), &heads).unwrap();
     assert_eq!(verdict, Verdict { entries: 7, head: heads.last().cloned(), recovered: 0, fault: None });

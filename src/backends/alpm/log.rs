@@ -30,7 +30,6 @@ use super::vercmp;
 use crate::model::{Action, Change, Source, Transaction};
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
-use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -376,11 +375,7 @@ fn change(message: &[u8]) -> Option<Change> {
         "reinstalled" => Action::Reinstall,
         "removed" => Action::Remove,
         // Old pacmans called all three an upgrade. The later ones compare, as here.
-        _ => match vercmp::compare(old, new) {
-            Ordering::Less => Action::Upgrade,
-            Ordering::Equal => Action::Reinstall,
-            Ordering::Greater => Action::Downgrade,
-        },
+        _ => Action::by_order(vercmp::compare(new, old)),
     };
     let is_word = |word: &str| !word.contains(|c: char| c.is_whitespace() || c.is_control());
     let is_whole = !name.is_empty() && !versions.is_empty() && (word == "installed" || !old.is_empty());

@@ -20,7 +20,7 @@ pub mod vercmp;
 pub use ask::key;
 
 use crate::backends::engine::{Ask, EngineCommand, EngineError, Reply, Request};
-use crate::backends::{Backend, Lock, files_in, tool};
+use crate::backends::{Backend, Kept, Lock, files_in, tool};
 use crate::model::{
     self, Archive, Authority, Available, CatalogueSink, Field, InstallState, Installed, LocalSink, Order, OrphanRule,
     Policy, Problem, Reason, Repository, Resolution, Scope, Source, Transaction,
@@ -43,6 +43,8 @@ use sync::SyncDatabase;
 
 /// What this crate's engine for pacman is called.
 pub const ENGINE: &str = "omg-alpm";
+/// The Arch Linux Archive: every package that was ever in a repository of Arch.
+const OLD_PACKAGES: &str = "https://archive.archlinux.org/packages/{letter}/{name}/{file}";
 /// Unpacking is nearly all of the work; more readers than this only compete with the other families'.
 const READERS: usize = 2;
 
@@ -381,6 +383,30 @@ impl Backend for Alpm {
     fn archive(&self, _: &str, _: &str, _: &str) -> Option<PathBuf> {
         // libalpm's engine looks in the cache itself.
         None
+    }
+
+    fn archive_names(&self, name: &str, arch: &str, version: &str) -> Vec<String> {
+        let own = self.conf.architectures.iter().map(String::as_str).filter(|known| *known != "auto");
+        let native = if arch.is_empty() { std::env::consts::ARCH } else { arch };
+        let mut architectures: Vec<&str> = own.chain([native, "any"]).collect();
+        architectures.dedup();
+        // The first since 2020, the second before that.
+        let names = ["zst", "xz", "gz"].into_iter().flat_map(|ending| {
+            architectures.iter().map(move |arch| format!("{name}-{version}-{arch}.pkg.tar.{ending}"))
+        });
+        names.collect()
+    }
+
+    fn kept(&self, address: Option<&str>, name: &str, arch: &str, version: &str) -> Kept {
+        let address = address.unwrap_or(OLD_PACKAGES);
+        let Some(letter) = name.get(..1).filter(|_| !address.is_empty()) else { return Kept::Nowhere };
+        let of_file = |file: String| {
+            let quoted = |text: &str| text.replace('+', "%2B").replace(':', "%3A");
+            let address = address.replace("{letter}", letter).replace("{name}", &quoted(name));
+            let address = address.replace("{file}", &quoted(&file));
+            (file, address)
+        };
+        Kept::File(self.archive_names(name, arch, version).into_iter().map(of_file).collect())
     }
 
     fn root(&self) -> &Path {

@@ -7,7 +7,6 @@ use super::vercmp;
 use crate::backends::tool::{Present, run};
 use crate::model::{Action, Mark, Missing, Order, Plan, Reason, Resolution, Source, Step, Target, Task, Why};
 use anyhow::{Context, Result, bail};
-use std::cmp::Ordering;
 use std::path::Path;
 use std::process::Command;
 
@@ -76,9 +75,10 @@ pub fn plan(places: &Places<'_>, order: &Order, present: &Present) -> Result<Res
     let mut plan = Plan::simple(Source::Pacman, places.root.to_owned(), order.task);
     (plan.order, plan.decider) = (order.clone(), "pacman".to_owned());
     let installed = |name: &str| present.get(&(name.to_owned(), String::new()));
-    let needs_it = matches!(order.task, Task::Remove { .. } | Task::Reinstall | Task::Upgrade { .. } | Task::Mark(_));
-    let absent =
-        order.targets.iter().filter(|target| needs_it && target.file.is_none() && installed(&target.name).is_none());
+    // What it cannot do at all is said before anything else.
+    let mut printing = command(places, order, &["--print", "--print-format", FORMAT])?;
+    let is_absent = |target: &&Target| target.file.is_none() && installed(&target.name).is_none();
+    let absent = order.targets.iter().filter(|target| order.task.needs_installed() && is_absent(target));
     let absent: Vec<Missing> = absent.map(|target| missing(target, true)).collect();
     if !absent.is_empty() {
         return Ok(Resolution::Unknown(absent));
@@ -88,7 +88,7 @@ pub fn plan(places: &Places<'_>, order: &Order, present: &Present) -> Result<Res
         plan.marks = order.targets.iter().map(marked).collect();
         return Ok(Resolution::Plan(Box::new(plan)));
     }
-    let said = run(&mut command(places, order, &["--print", "--print-format", FORMAT])?)?;
+    let said = run(&mut printing)?;
     if !said.is_done {
         let errors: Vec<&str> = said.err.lines().filter_map(|line| line.strip_prefix("error: ")).collect();
         let unknown = |target: &&Target| {
@@ -147,11 +147,7 @@ fn step(line: &str, order: &Order, present: &Present) -> Option<Step> {
     let (action, old, reason) = match known {
         None => (Action::Install, String::new(), asked.unwrap_or(explicit)),
         Some((old, reason)) => {
-            let action = match vercmp::compare(version, &old) {
-                Ordering::Greater => Action::Upgrade,
-                Ordering::Less => Action::Downgrade,
-                Ordering::Equal => Action::Reinstall,
-            };
+            let action = Action::by_order(vercmp::compare(version, &old));
             (action, old, asked.unwrap_or(if why == Why::Asked && !is_upgrade { Reason::Explicit } else { reason }))
         }
     };

@@ -7,7 +7,6 @@ use super::version;
 use crate::backends::tool::{Present, Said, run};
 use crate::model::{Action, Mark, Marked, Missing, Order, Plan, Reason, Resolution, Source, Step, Target, Task, Why};
 use anyhow::{Context, Result, bail};
-use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::path::Path;
 use std::process::Command;
@@ -77,8 +76,7 @@ pub fn plan(config: Option<&Path>, root: &Path, native: &str, order: &Order, pre
     let is_there = |target: &&Target| {
         target.file.is_some() || present.keys().any(|(name, arch)| *name == target.name && is_arch(target, arch))
     };
-    let needs_it = matches!(order.task, Task::Remove { .. } | Task::Reinstall | Task::Upgrade { .. } | Task::Mark(_));
-    let wanted = order.remove.iter().chain(order.targets.iter().filter(|_| needs_it));
+    let wanted = order.remove.iter().chain(order.targets.iter().filter(|_| order.task.needs_installed()));
     let absent: Vec<Missing> = (wanted.filter(|target| !is_there(target)))
         .map(|target| Missing { target: target.to_string(), versions: Vec::new(), not_installed: true })
         .collect();
@@ -103,7 +101,7 @@ pub fn plan(config: Option<&Path>, root: &Path, native: &str, order: &Order, pre
         Reason::Explicit => Some(marked(target, Mark::Explicit)),
         Reason::Dependency => Some(marked(target, Mark::Auto)),
     };
-    plan.marks = order.targets.iter().filter_map(counts).collect();
+    plan.marks = order.targets.iter().filter_map(counts).chain(order.holds.iter().cloned()).collect();
     Ok(Resolution::Plan(Box::new(plan)))
 }
 
@@ -142,11 +140,7 @@ fn step(line: &str, native: &str, order: &Order, present: &Present, sizes: &Hash
             }
         }
         (true, "") => Action::Install,
-        (true, old) => match version::compare(new, old) {
-            Ordering::Greater => Action::Upgrade,
-            Ordering::Less => Action::Downgrade,
-            Ordering::Equal => Action::Reinstall,
-        },
+        (true, old) => Action::by_order(version::compare(new, old)),
     };
     let why = match (target, action, order.task) {
         (Some(_), ..) => Why::Asked,

@@ -46,9 +46,7 @@ pub fn describe(
         // Nothing of this is to be kept.
         ("Dir::Cache::pkgcache", String::new()),
         ("Dir::Cache::srcpkgcache", String::new()),
-        // Spares it a `dpkg --print-foreign-architectures`, which reads the file that omg has read.
         ("APT::Architecture", architectures[0].clone()),
-        ("APT::Architectures", architectures.join(",")),
         ("Acquire::Languages", "none".into()),
         // Its table of names is walked and checksummed whole.
         ("APT::Cache-HashTableSize", (packages | 1023).to_string()),
@@ -56,11 +54,17 @@ pub fn describe(
     for (name, value) in options {
         request.set(key::OPTION, format!("{name} {value}"));
     }
+    request.set(key::OPTION, told_architectures(architectures));
     for list in &world.lists {
         request.set(key::LIST, format!("{folder}/lists/{}", name_of(&list.path)?));
         request.set(key::REPOSITORY, world.repositories[usize::from(list.repository)].name.as_str());
     }
     Ok(())
+}
+
+/// Spares apt's library a `dpkg --print-foreign-architectures` each time it wants to know, which reads the file that omg has read.
+pub fn told_architectures(architectures: &[String]) -> String {
+    format!("APT::Architectures {}", architectures.join(","))
 }
 
 /// Makes in `folder` what apt would find of `world` and dpkg's database if there were no packages but these. A list is

@@ -7,7 +7,6 @@ use super::version;
 use crate::model::{Action, Change, Reason, Source, Transaction};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use std::cmp::Ordering;
 
 /// What the readers need to know of the machine.
 pub struct Machine<'a> {
@@ -211,11 +210,7 @@ fn step(verb: &str, full_name: &str, old: &str, new: &str, native: &str) -> Opti
     let (name, arch) = full_name.split_once(':').unwrap_or((full_name, ""));
     let action = match verb {
         "install" => Action::Install,
-        "upgrade" => match version::compare(new, old) {
-            Ordering::Greater => Action::Upgrade,
-            Ordering::Equal => Action::Reinstall,
-            Ordering::Less => Action::Downgrade,
-        },
+        "upgrade" => Action::by_order(version::compare(new, old)),
         "remove" => Action::Remove,
         "purge" => Action::Purge,
         _ => return None,

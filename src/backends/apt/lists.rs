@@ -469,7 +469,7 @@ mod tests {
             languages: Vec::new(),
         };
         let sections = ["a", "b", "c"].map(section).to_vec();
-        let archives = [Archive { uri: "http://h/".into(), suite: "s".into(), sections }];
+        let archives = [Archive { uri: "http://h/".into(), suite: "s".into(), sections, signed_by: String::new() }];
         let mut told = Told(Vec::new(), Vec::new());
         Lists::read(World::find(folder.path(), &archives)).read_catalogue("amd64", &Weights::default(), &mut told);
         assert_eq!(told.0.iter().filter(|name| *name == "c").count(), 3);

@@ -23,7 +23,7 @@ pub(crate) mod status;
 pub mod version;
 
 use crate::backends::engine::{Ask, EngineCommand, EngineError, Reply, Request};
-use crate::backends::{Backend, Lock, files_in, tool};
+use crate::backends::{Backend, Kept, Lock, files_in, tool};
 use crate::model::{
     Archive, Authority, CatalogueSink, LocalSink, Offer, Order, OrphanRule, Policy, Problem, Resolution, Scope, Source,
     Transaction,
@@ -42,6 +42,9 @@ use std::sync::OnceLock;
 
 /// What this crate's engine for apt is called.
 pub const ENGINE: &str = "omg-apt";
+
+/// Debian's repositories as they were at any time since 2005.
+const OLD_REPOSITORIES: &str = "https://snapshot.debian.org/archive/{archive}/{time}/";
 
 /// One root that dpkg keeps.
 pub struct Apt {
@@ -82,14 +85,18 @@ impl Apt {
         (option("RecommendsImportant"), option("SuggestsImportant"))
     }
 
-    fn world(&self) -> lists::World {
-        let defaults = sources::Defaults {
+    /// What a source has where it says nothing.
+    fn defaults(&self) -> sources::Defaults {
+        sources::Defaults {
             native: self.native.clone(),
             architectures: self.architectures.clone(),
             languages: languages(&self.config),
-        };
+        }
+    }
+
+    fn world(&self) -> lists::World {
         let mut problems = self.config.problems().to_vec();
-        let archives = sources::read(&self.config, &defaults, &mut problems);
+        let archives = sources::read(&self.config, &self.defaults(), &mut problems);
         let folder = self.config.path("Dir::State::lists").unwrap_or_default();
         let mut world = lists::World::find(&folder, &archives);
         problems.append(&mut world.problems);
@@ -231,8 +238,11 @@ impl Backend for Apt {
             let Some(file) = file.to_str() else { return refuse("the configuration's path is not UTF-8") };
             request.set(key::CONFIG, file);
         }
+        request.set(key::OPTION, ask::told_architectures(&self.architectures));
         // Else every plan would cost a reading of all lists, where the machine keeps no such file or one that a person may not renew.
-        if let Some(folder) = scratch.and_then(Path::to_str) {
+        // What root plans finds its cache again when it is carried out.
+        let renews_own = rustix::process::geteuid().is_root() && self.config.path("Dir::Cache::pkgcache").is_some();
+        if let Some(folder) = scratch.filter(|_| !renews_own).and_then(Path::to_str) {
             for name in ["pkgcache", "srcpkgcache"] {
                 request.set(key::OPTION, format!("Dir::Cache::{name} {folder}/apt-{name}.bin"));
             }
@@ -257,11 +267,43 @@ impl Backend for Apt {
 
     fn archive(&self, name: &str, arch: &str, version: &str) -> Option<PathBuf> {
         let folder = self.config.path("Dir::Cache::Archives")?;
+        let names = self.archive_names(name, arch, version).into_iter();
+        names.map(|name| folder.join(name)).find(|archive| archive.is_file())
+    }
+
+    fn archive_names(&self, name: &str, arch: &str, version: &str) -> Vec<String> {
         let version = version.replace(':', "%3a");
         let own = [self.native.as_str(), "all"];
-        let of_arch = |arch: &str| folder.join(format!("{name}_{version}_{arch}.deb"));
-        let archives = if arch.is_empty() { own.map(of_arch).to_vec() } else { vec![of_arch(arch)] };
-        archives.into_iter().find(|archive| archive.is_file())
+        let architectures = if arch.is_empty() { &own[..] } else { &[arch] };
+        architectures.iter().map(|arch| format!("{name}_{version}_{arch}.deb")).collect()
+    }
+
+    fn kept(&self, address: Option<&str>, _: &str, _: &str, _: &str) -> Kept {
+        let (address, of_debian) = (address.unwrap_or(OLD_REPOSITORIES), address.is_none());
+        if address.is_empty() {
+            return Kept::Nowhere;
+        }
+        // What is wrong with the sources is for the index to say.
+        let archives = sources::read(&self.config, &self.defaults(), &mut Vec::new());
+        let stanzas = archives.iter().filter_map(|archive| {
+            // Of the archives that have their own history: `debian`, `debian-security`.
+            let name = archive.uri.trim_end_matches('/').rsplit('/').next()?;
+            if of_debian && !name.starts_with("debian") {
+                return None;
+            }
+            let components: Vec<&str> = archive.sections.iter().map(|section| section.component.as_str()).collect();
+            let (components, address) = (components.join(" "), address.replace("{archive}", name));
+            let fields = [
+                ("Types", "deb"),
+                ("URIs", &address),
+                ("Suites", &archive.suite),
+                ("Components", components.trim()),
+                ("Signed-By", &archive.signed_by),
+            ];
+            let there = fields.iter().filter(|(_, value)| !value.is_empty());
+            Some(there.map(|(name, value)| format!("{name}: {value}\n")).collect())
+        });
+        Kept::Repositories(stanzas.collect())
     }
 
     fn root(&self) -> &Path {

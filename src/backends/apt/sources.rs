@@ -15,6 +15,8 @@ pub struct Archive {
     /// As written: `bookworm`, `stable`, or ending in `/` for an archive without components.
     pub suite: String,
     pub sections: Vec<Section>,
+    /// The keys that may sign it, as the field `Signed-By` has them; empty for all that the machine trusts.
+    pub signed_by: String,
 }
 
 /// One component of an archive; empty for an archive without components.
@@ -161,6 +163,10 @@ fn read_stanza(
             }
         }
     }
+    let lines: Vec<&str> = value(stanza, "Signed-By").lines().map(str::trim).collect();
+    if !lines.is_empty() {
+        options.list.push(("signed-by".to_owned(), lines.join("\n ")));
+    }
     for kind in words("Types") {
         match kind.as_str() {
             "deb" => {}
@@ -223,7 +229,10 @@ fn add(
     };
     match archives.iter_mut().find(same) {
         Some(archive) => archive.sections.push(section),
-        None => archives.push(Archive { uri, suite, sections: vec![section] }),
+        None => {
+            let signed_by = options.value("signed-by").unwrap_or_default().to_owned();
+            archives.push(Archive { uri, suite, sections: vec![section], signed_by });
+        }
     }
     Ok(())
 }

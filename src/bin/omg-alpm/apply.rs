@@ -99,16 +99,13 @@ fn locked(
         && let Err((error, lines)) = library::commit(handle)
     {
         let unknown = unknown_signers(handle, ear);
-        let error = match is_of_signature(error) {
-            true => {
-                lines.iter().for_each(|what| reject(report, what, "", &error.to_string()));
-                if lines.is_empty() && unknown.is_empty() {
-                    plan.steps.iter().for_each(|step| reject(report, &step.name, "", &error.to_string()));
-                }
-                error.to_string()
+        let error_text = error.to_string();
+        if is_of_signature(error) {
+            lines.iter().for_each(|what| reject(report, what, "", &error_text));
+            if lines.is_empty() && unknown.is_empty() {
+                plan.steps.iter().for_each(|step| reject(report, &step.name, "", &error_text));
             }
-            false => error.to_string(),
-        };
+        }
         let why = "the key is not trusted here";
         unknown.iter().for_each(|(what, key)| reject(report, what, key, why));
         for file in unsigned(&ear.borrow().errors) {
@@ -119,7 +116,7 @@ fn locked(
             true => format!("the key {key} is not trusted here"),
             false => format!("the key {key}, which signed {what}, is not trusted here"),
         }));
-        return Err(failure(error, lines, ear));
+        return Err(failure(error_text, lines, ear));
     }
     if let Some(why) = ear.borrow_mut().refusal.take() {
         bail!("{why}");
@@ -237,7 +234,9 @@ fn unknown_signers(handle: &Alpm, ear: &Ear) -> Vec<(String, String)> {
         }
         names.into_iter().map(|name| (name, key.clone())).collect::<Vec<_>>()
     };
-    ear.borrow().unknown_keys.iter().flat_map(signers).collect()
+    // Asked, the library may talk, and then the ear is written to.
+    let keys = ear.borrow().unknown_keys.clone();
+    keys.iter().flat_map(signers).collect()
 }
 
 /// The library keeps what a package counted as, and takes what is new for asked for unless something needs it.

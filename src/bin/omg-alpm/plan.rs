@@ -79,12 +79,8 @@ fn added(
         (None, None) => reason(package.reason()),
     };
     let why = if target.is_some() && !matches!(why, Why::Newer) { Why::Asked } else { why };
-    let action = match installed.map(|installed| package.version().vercmp(installed.version())) {
-        None => Action::Install,
-        Some(Ordering::Greater) => Action::Upgrade,
-        Some(Ordering::Less) => Action::Downgrade,
-        Some(Ordering::Equal) => Action::Reinstall,
-    };
+    let action =
+        installed.map_or(Action::Install, |installed| Action::by_order(package.version().vercmp(installed.version())));
     Ok(Step {
         action,
         name: package.name().to_owned(),

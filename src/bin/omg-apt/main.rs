@@ -5,6 +5,7 @@
 mod apply;
 mod choices;
 mod resolve;
+mod strangers;
 mod why;
 
 use anyhow::Context;

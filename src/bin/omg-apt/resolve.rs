@@ -1,6 +1,6 @@
 //! From an order to a plan: marks what is asked for as apt-get does, and lets apt's library find the rest.
 
-use crate::{Repositories, told, why};
+use crate::{Repositories, strangers, told, why};
 use anyhow::{Context, Result, bail};
 use omg::backends::apt::version::compare;
 use omg::backends::engine::Request;
@@ -12,7 +12,6 @@ use rust_apt::config::Config;
 use rust_apt::raw::PkgDepCache;
 use rust_apt::util::show_broken_pkg;
 use rust_apt::{Package, PkgCurrentState, PkgInstState, PkgSelectedState, Version};
-use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -70,10 +69,8 @@ impl<'c> Resolver<'c> {
                 Err(Lost::Choice { name, packages }) => return Ok(Resolution::Choice { name, packages }),
             }
         }
-        let needs_installed =
-            matches!(self.order.task, Task::Remove { .. } | Task::Reinstall | Task::Upgrade { .. } | Task::Mark(_));
-        let asked = if needs_installed { found.iter().chain(&removed) } else { removed.iter().chain(&[]) };
-        for one in asked.filter(|one| !one.package.is_installed() && !self.marks_hold()) {
+        let asked = if self.order.task.needs_installed() { found.as_slice() } else { &[] };
+        for one in asked.iter().chain(&removed).filter(|one| !one.package.is_installed()) {
             missing.push(Missing { target: self.name(&one.package), versions: Vec::new(), not_installed: true });
         }
         if !missing.is_empty() {
@@ -199,7 +196,11 @@ impl<'c> Resolver<'c> {
     }
 
     /// Marks what was asked for, and what follows; gives what stands against it.
+    #[allow(unsafe_code)]
     fn mark(&self, found: &[Found<'c>], removed: &[Found<'c>]) -> Result<Vec<String>> {
+        // Else the library looks at all packages after each mark, for what nobody needs any more.
+        // SAFETY: it is a part of the cache, which outlives it here.
+        let _group = unsafe { self.cache.depcache().action_group() };
         if !matches!(self.order.task, Task::Mark(_)) {
             let going = if matches!(self.order.task, Task::Remove { .. }) { found } else { &[] };
             self.mend(&going.iter().chain(removed).map(|one| one.package.index()).collect());
@@ -313,11 +314,7 @@ impl<'c> Resolver<'c> {
                 (None, _) => Action::Remove,
                 (Some(_), true) => Action::Install,
                 // Not the crate's own comparison: it reads beyond the end of a text that no zero follows.
-                (Some(_), false) => match compare(&old, &new) {
-                    Ordering::Less => Action::Upgrade,
-                    Ordering::Equal => Action::Reinstall,
-                    Ordering::Greater => Action::Downgrade,
-                },
+                (Some(_), false) => Action::by_order(compare(&new, &old)),
             };
             let downloadable = install.as_ref().filter(|version| version.is_downloadable());
             let step = Step {
@@ -357,6 +354,7 @@ impl<'c> Resolver<'c> {
         found: &[Found<'c>],
         mut warnings: Vec<String>,
     ) -> Plan {
+        warnings.extend(strangers::warnings(steps.iter().map(|(_, package)| package)));
         let steps: Vec<Step> = steps.into_iter().map(|(step, _)| step).collect();
         let unsigned: Vec<&str> =
             steps.iter().filter(|step| step.signed == Some(false)).map(|step| step.name.as_str()).collect();
@@ -422,6 +420,7 @@ impl<'c> Resolver<'c> {
                 marks.push(Marked { name: package.name().to_owned(), arch: arch.to_owned(), mark });
             }
         }
+        marks.extend_from_slice(&self.order.holds);
         marks
     }
 
@@ -436,10 +435,6 @@ impl<'c> Resolver<'c> {
                 && field("Auto-Installed:") == Some("1")
         });
         package.is_installed() && auto == (mark == Mark::Explicit)
-    }
-
-    fn marks_hold(&self) -> bool {
-        matches!(self.order.task, Task::Mark(Mark::Held | Mark::Unheld))
     }
 
     /// Upgradable packages that stay, and why.

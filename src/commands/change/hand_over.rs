@@ -6,7 +6,7 @@ use crate::commands::reply::Reply;
 use crate::config::Config;
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
-use crate::model::Source;
+use crate::model::{Plan, Source};
 use crate::ops::Place;
 use crate::ops::gate::Refused;
 use crate::ops::transact::{self, Report};
@@ -34,7 +34,8 @@ pub fn apply_command() -> Command {
 }
 
 /// Has a plan carried out with privilege, and shows what is told meanwhile.
-pub fn hand_over(ctx: &Ctx, source: Source, plan: &str, digest: &str, command: &str) -> Result<()> {
+/// `text` is the plan's own, and `digest` that of it.
+pub fn hand_over(ctx: &Ctx, plan: &Plan, text: &str, digest: &str, command: &str) -> Result<()> {
     // Of the machine that runs this: another root may be anybody's.
     let config = Config::read(Path::new("/"))?;
     let programs = config.privilege.with.unwrap_or_else(|| PROGRAMS.map(str::to_owned).to_vec());
@@ -55,7 +56,7 @@ pub fn hand_over(ctx: &Ctx, source: Source, plan: &str, digest: &str, command: &
     signals::pass_on_to(Some(child.id()));
     signals::outlive_interruption();
     let mut stdin = child.stdin.take().expect("asked for a pipe");
-    let sent = stdin.write_all(plan.as_bytes());
+    let sent = stdin.write_all(text.as_bytes());
     drop(stdin);
     let mut screen = Screen::new(ctx, plan);
     let lines = lines(child.stdout.take().expect("asked for a pipe"));
@@ -80,9 +81,11 @@ pub fn hand_over(ctx: &Ctx, source: Source, plan: &str, digest: &str, command: &
         Some(Report::Refused(why)) => Err(refused(&why)),
         Some(Report::Failed { message, changing }) => {
             work.said.iter().for_each(|line| ctx.ui.note(line));
-            let (state, hint) = match (changing, source) {
+            let (state, hint) = match (changing, plan.source) {
                 (false, _) => ("nothing was changed", ""),
-                _ if work.total == 0 => ("the file may be changed already", "`omg conf` shows what is there now"),
+                _ if !plan.files.is_empty() => {
+                    ("the file may be changed already", "`omg conf` shows what is there now")
+                }
                 (true, Source::Apt) => (
                     "some packages may be changed",
                     "`sudo dpkg --configure -a` finishes what dpkg began; then run this again",

@@ -10,12 +10,14 @@ pub use view::{afterwards, because};
 use super::reply::{Remark, Reply};
 use super::{Ctx, conf, unknown};
 use crate::audit::log::Event;
+use crate::config::Config;
 use crate::error::{Exit, Hinted};
 use crate::index::Index;
-use crate::model::{Missing, Order, Plan, Reason, Resolution, Source, Target, Task};
+use crate::model::{Missing, Order, Plan, Reason, Resolution, Source, Step, Target, Task};
 use crate::ops::gate::{self, Ledger, Refused};
-use crate::ops::{World, transact};
-use anyhow::Result;
+use crate::ops::{World, archives, history, transact};
+use crate::ui::Stages;
+use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::path::Path;
 
@@ -48,26 +50,81 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches, task: Task, targets: Vec<Target>) ->
 pub fn plan(ctx: &Ctx, matches: &ArgMatches, order: Order) -> Result<Reply> {
     let world = World::open(&ctx.place)?;
     let source = family(ctx, &world, &order.targets)?;
-    carry(ctx, matches, &world, source, order)
+    match order.task {
+        Task::Downgrade => carry_back(ctx, matches, &world, source, order),
+        _ => carry(ctx, matches, &world, source, order),
+    }
 }
 
 /// The same where the order and its family are known.
-pub fn carry(ctx: &Ctx, matches: &ArgMatches, world: &World, source: Source, mut order: Order) -> Result<Reply> {
+pub fn carry(ctx: &Ctx, matches: &ArgMatches, world: &World, source: Source, order: Order) -> Result<Reply> {
+    carry_plan(ctx, matches, planned(ctx, world, source, order, &mut |_, _| Ok(false))?)
+}
+
+/// The same of an order that goes back in time: what no repository offers any more is looked for where old versions are kept.
+pub fn carry_back(ctx: &Ctx, matches: &ArgMatches, world: &World, source: Source, order: Order) -> Result<Reply> {
+    let mut found: Option<archives::Found> = None;
+    let planned = planned(ctx, world, source, order, &mut |order, missing| {
+        let is_first = found.is_none();
+        if is_first {
+            found = Some(bring_archives(ctx, world, source, order, missing)?);
+        }
+        Ok(is_first)
+    });
+    let found = found.unwrap_or_default();
+    let plan = planned.map_err(|error| match found.failure {
+        Some(failure) => error.context(failure),
+        None => error,
+    })?;
+    let is_doubtful = |step: &&Step| found.unproven.contains(&step.name) && step.signed != Some(true);
+    if let Some(step) = plan.steps.iter().find(is_doubtful) {
+        let message = format!("no trusted signature vouches for the archive of {} {}", step.name, step.new);
+        let hint = "nothing was changed; `LocalFileSigLevel` in pacman.conf says whether signatures are looked at";
+        return Err(Hinted::new(Exit::Refused, message, hint).into());
+    }
+    carry_plan(ctx, matches, plan)
+}
+
+/// What an order comes to. `complete` may give targets that are missing something else to be found by, and says whether to try again.
+fn planned(
+    ctx: &Ctx,
+    world: &World,
+    source: Source,
+    mut order: Order,
+    complete: &mut dyn FnMut(&mut Order, &[Missing]) -> Result<bool>,
+) -> Result<Plan> {
     let (command, scratch) = (typed(), ctx.scratch_folder());
-    let plan = loop {
+    loop {
         match transact::resolve(world, source, &order, &command, scratch.as_deref())? {
-            Resolution::Plan(plan) => break *plan,
+            Resolution::Plan(plan) => return Ok(*plan),
             Resolution::Choice { name, packages } => choose(ctx, &mut order, &name, packages)?,
+            Resolution::Unknown(missing) if complete(&mut order, &missing)? => {}
             Resolution::Unknown(missing) => return Err(not_found(ctx, source, &order, &missing)?),
             Resolution::Impossible(reasons) => return Err(impossible(&order, &reasons)),
         }
-    };
-    carry_plan(ctx, matches, plan)
+    }
+}
+
+/// Brings archives of what no repository offers any more.
+fn bring_archives(
+    ctx: &Ctx,
+    world: &World,
+    source: Source,
+    order: &mut Order,
+    missing: &[Missing],
+) -> Result<archives::Found> {
+    let settings = Config::read(&ctx.place.root)?.archives;
+    let (journal, _) = history::journal(world, &ctx.place.root, &ctx.state_folder()?)?;
+    let folder = ctx.scratch_folder().context("there is no folder to put archives into")?.join("archives");
+    let stages = Stages::new(&ctx.ui);
+    let keeper = archives::Keeper { settings: &settings, folder: &folder, journal: &journal, observer: &stages };
+    let backend = world.backend(source).with_context(|| format!("this machine has no {}", source.name()))?;
+    keeper.complete(backend, order, missing)
 }
 
 /// Shows a plan, and has it done if that is wanted.
 pub fn carry_plan(ctx: &Ctx, matches: &ArgMatches, plan: Plan) -> Result<Reply> {
-    let (command, source) = (typed(), plan.source);
+    let command = typed();
     let text = plan.canonical();
     let digest = transact::digest(&text);
     judge(ctx, &plan, &digest, &command)?;
@@ -94,7 +151,7 @@ pub fn carry_plan(ctx: &Ctx, matches: &ArgMatches, plan: Plan) -> Result<Reply> 
     }
     let changes_packages = !plan.steps.is_empty() && !plan.order.fetch_only;
     let before = if changes_packages { conf::left(ctx) } else { None };
-    hand_over(ctx, source, &text, &digest, &command)?;
+    hand_over(ctx, &plan, &text, &digest, &command)?;
     let mut remarks = afterwards(&plan);
     remarks.extend(before.iter().flat_map(|before| conf::left_since(ctx, before)));
     Ok(Reply::new(view::shown(&plan, &digest, true), |_, _| String::new(), Exit::Found).with(remarks))
@@ -207,7 +264,8 @@ fn not_found(ctx: &Ctx, source: Source, order: &Order, missing: &[Missing]) -> R
     let first = &missing[0];
     if order.takes_back.is_some() {
         let names: Vec<&str> = missing.iter().map(|missing| missing.target.as_str()).collect();
-        let message = format!("{} is in no repository and not in the cache", names.join(", "));
+        let message =
+            format!("{} is in no repository, in no cache, and not where old versions are kept", names.join(", "));
         let hint = "it is taken back whole or not at all, so nothing was changed; other versions: `omg info NAME`";
         return Ok(Hinted::new(Exit::Failed, message, hint).into());
     }

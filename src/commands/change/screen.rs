@@ -26,14 +26,12 @@ pub struct Work {
 }
 
 impl<'c> Screen<'c> {
-    pub fn new(ctx: &'c Ctx, plan: &str) -> Screen<'c> {
-        let plan: Option<Plan> = serde_json::from_str(plan).ok();
-        let steps = plan.as_ref().map_or(&[][..], |plan| &plan.steps);
-        let files = steps.iter().filter(|step| step.download_bytes > 0).count() as u64;
-        let downloads = Downloads::of(files, plan.as_ref().map_or(0, |plan| plan.download_bytes));
+    pub fn new(ctx: &'c Ctx, plan: &Plan) -> Screen<'c> {
+        let files = plan.steps.iter().filter(|step| step.download_bytes > 0).count() as u64;
+        let downloads = Downloads::of(files, plan.download_bytes);
         // JSON on a terminal needs all of it.
         let stages = if ctx.json && ctx.ui.is_terminal() { Stages::for_nobody() } else { Stages::new(&ctx.ui) };
-        Screen { ctx, stages, downloads, work: Work::of(steps) }
+        Screen { ctx, stages, downloads, work: Work::of(&plan.steps) }
     }
 
     /// The next line, and meanwhile what is drawn is kept true. `None` at the end.

@@ -249,9 +249,22 @@ fn refused(address: &Address, response: &Response<Body>) -> anyhow::Error {
         (429 | 503, Some(seconds)) => {
             anyhow::anyhow!("{address}: the server answered {}, try again in {seconds} seconds", text.trim_end())
         }
+        (404 | 410, _) => Absent(format!("{address}: the server answered {}", text.trim_end())).into(),
         _ => anyhow::anyhow!("{address}: the server answered {}", text.trim_end()),
     }
 }
+
+/// The server answers, and has no such file.
+#[derive(Debug)]
+pub struct Absent(String);
+
+impl std::fmt::Display for Absent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Absent {}
 
 /// Appends the body of an answer to the `have` bytes there are.
 fn collect(
@@ -316,7 +329,10 @@ fn copy(url: &str, encoded: &str, part: &mut Part, dest: &Path, options: &Option
     if !path.is_absolute() {
         bail!("not an absolute path: {url}");
     }
-    let source = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+    let source = match File::open(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(Absent(format!("there is no {url}")).into()),
+        opened => opened.with_context(|| format!("cannot open {}", path.display()))?,
+    };
     let metadata = source.metadata()?;
     if !metadata.is_file() {
         bail!("{} is not a file", path.display());

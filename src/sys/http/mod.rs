@@ -9,7 +9,7 @@ pub(crate) mod download;
 pub(crate) mod kept;
 mod proxy;
 
-pub use download::{Options, Outcome, Progress, download};
+pub use download::{Absent, Options, Outcome, Progress, download};
 pub use proxy::Proxies;
 
 use super::resolve::Names;
