@@ -5,7 +5,7 @@
 
 use crate::error::{Exit, Hinted};
 use anyhow::{Context, Result, bail};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,7 @@ pub struct Config {
     pub aur: AurSettings,
     pub privilege: PrivilegeSettings,
     pub conf: ConfSettings,
+    pub snapshot: SnapshotSettings,
     pub archives: ArchiveSettings,
 }
 
@@ -46,6 +47,49 @@ pub struct ConfSettings {
     pub tool: Option<Vec<String>>,
 }
 
+/// What is kept of the file system before packages are changed. It is the machine's: a user's file has no say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SnapshotSettings {
+    /// None are made without it.
+    pub with: Option<Maker>,
+    pub before: Option<Vec<Occasion>>,
+    /// Where btrfs puts them.
+    pub folder: Option<PathBuf>,
+    /// Whether nothing is changed without one.
+    pub required: Option<bool>,
+}
+
+/// A program that makes snapshots of the file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Maker {
+    Snapper,
+    Btrfs,
+    Timeshift,
+}
+
+impl Maker {
+    pub fn program(self) -> &'static str {
+        match self {
+            Maker::Snapper => "snapper",
+            Maker::Btrfs => "btrfs",
+            Maker::Timeshift => "timeshift",
+        }
+    }
+}
+
+/// A kind of change that a snapshot is made before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Occasion {
+    Install,
+    Upgrade,
+    Downgrade,
+    Remove,
+    Rollback,
+}
+
 /// Where versions are looked for that no repository offers any more.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -59,11 +103,24 @@ pub struct ArchiveSettings {
 }
 
 impl Config {
+    /// The machine's own settings, for what is done with privilege: no user's file is looked at, and no other root's.
+    pub fn of_machine() -> Result<Config> {
+        Ok(read_file(&Path::new("/etc").join(NAME))?.unwrap_or_default())
+    }
+
     /// The settings for a root: its own, and for this machine the user's over them.
     pub fn read(root: &Path) -> Result<Config> {
         let mut all = Config::default();
-        for file in files(root) {
-            if let Some(Config { aur, privilege, conf, archives }) = read_file(&file)? {
+        for (at, file) in files(root).into_iter().enumerate() {
+            if let Some(Config { aur, privilege, conf, archives, snapshot }) = read_file(&file)? {
+                if at > 0 && snapshot != SnapshotSettings::default() {
+                    let text = std::fs::read_to_string(&file).unwrap_or_default();
+                    let line = 1 + text.lines().position(|line| line.contains("snapshot")).unwrap_or(0);
+                    return Err(fault(&file, line, "`snapshot` is the machine's, and stands in /etc/omg/config.toml"));
+                }
+                if at == 0 {
+                    all.snapshot = snapshot;
+                }
                 all.aur.enabled = aur.enabled.or(all.aur.enabled);
                 all.aur.url = aur.url.or(all.aur.url);
                 all.privilege.with = privilege.with.or(all.privilege.with);
@@ -106,6 +163,13 @@ fn read_file(path: &Path) -> Result<Option<Config>> {
         let line = 1 + text.lines().position(|line| line.contains(url.as_str())).unwrap_or(0);
         return Err(fault(path, line, "`url` is no address that begins with https://, http:// or file:///"));
     }
+    if config.snapshot.folder.as_ref().is_some_and(|folder| !folder.is_absolute()) {
+        let line = 1 + text
+            .lines()
+            .position(|line| line.split('=').next().is_some_and(|key| key.trim() == "folder"))
+            .unwrap_or(0);
+        return Err(fault(path, line, "`folder` is no path that begins with a slash"));
+    }
     Ok(Some(config))
 }
 
@@ -144,6 +208,9 @@ mod tests {
             ("[aur\n", 1, ""),
             ("[aur]\n\nurl = \"ftp://x\"\n", 3, "no address"),
             ("[aur]\nenabled = true\nenabled = false\n", 3, "duplicate key"),
+            ("[snapshot]\nwith = \"zfs\"\n", 2, "expected one of `snapper`, `btrfs`, `timeshift`"),
+            ("[snapshot]\nbefore = [\"sync\"]\n", 2, "expected one of `install`, `upgrade`"),
+            ("[snapshot]\nwith = \"btrfs\"\nfolder = \"x\"\n", 3, "begins with a slash"),
         ] {
             let error = read(text).unwrap_err();
             assert!(

@@ -136,7 +136,7 @@ fn deep_and_long_inputs() {
     for (name, target) in omg::fuzz::TARGETS {
         for piece in PIECES {
             let front = match *name {
-                "engine-reply" => "omg-engine 2 lib 1\n",
+                "engine-reply" => "omg-engine 3 lib 1\n",
                 "aur-metadata" => "[\n",
                 "srcinfo" => "pkgbase = a\n",
                 _ => "",

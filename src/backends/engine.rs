@@ -6,7 +6,7 @@
 //!
 //! | from | line | meaning |
 //! |---|---|---|
-//! | engine | `omg-engine 2 libalpm 13.0.2` | written before anything else: protocol, library. Not seen: the engine cannot start |
+//! | engine | `omg-engine 3 libalpm 13.0.2` | written before anything else: protocol, library. Not seen: the engine cannot start |
 //! | omg | a [`Request`] as JSON | then end of file |
 //! | engine | `choice` TAB name TAB arch TAB candidate TAB repository TAB replaced by | any number; empty for none |
 //! | engine | `event` TAB a [`Progress`] as JSON | any number, while a plan is carried out |
@@ -29,7 +29,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-const PROTOCOL: u32 = 2;
+const PROTOCOL: u32 = 3;
 const GREETING: &str = "omg-engine";
 /// A library that waits for a lock or a dead network disk must not hang `omg refresh`.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -70,10 +70,20 @@ pub enum Ask {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "progress")]
 pub enum Progress {
+    /// So much of one file has come. Its size is 0 where it is not known.
     Fetching {
         what: String,
         done_bytes: u64,
         total_bytes: u64,
+    },
+    /// That file has come whole.
+    Fetched {
+        what: String,
+        bytes: u64,
+    },
+    /// No more of that file comes from where it was asked for. There may be another place.
+    NotFetched {
+        what: String,
     },
     /// One of the steps of the library's own count.
     Working {
@@ -598,7 +608,7 @@ mod tests {
     #[test]
     fn a_process_answers() {
         let (_folder, engine) =
-            script("echo omg-engine 2 libtest 3; read q; printf 'choice\\tzlib\\t\\t1\\tcore\\t\\nend\\t1\\n'");
+            script("echo omg-engine 3 libtest 3; read q; printf 'choice\\tzlib\\t\\t1\\tcore\\t\\nend\\t1\\n'");
         let reply = engine.ask(&request()).unwrap();
         assert_eq!((reply.decider.as_str(), reply.choices.len()), ("libtest 3", 1));
     }
@@ -617,9 +627,9 @@ mod tests {
 
     #[test]
     fn a_refusal_and_a_death_are_failures_with_a_reason() {
-        let (_folder, engine) = script("echo omg-engine 2 libtest 3; printf 'error\\tno database\\n'");
+        let (_folder, engine) = script("echo omg-engine 3 libtest 3; printf 'error\\tno database\\n'");
         assert_eq!(engine.ask(&request()), Err(EngineError::Failed("omg-test: no database".to_owned())));
-        let (_folder, engine) = script("echo omg-engine 2 libtest 3; exit 3");
+        let (_folder, engine) = script("echo omg-engine 3 libtest 3; exit 3");
         let Err(EngineError::Failed(reason)) = engine.ask(&request()) else { panic!("answered") };
         assert!(reason.contains("exit status: 3"), "{reason}");
     }
@@ -634,7 +644,7 @@ mod tests {
 
     #[test]
     fn a_hung_engine_is_killed() {
-        let (_folder, engine) = script("echo omg-engine 2 libtest 3; exec sleep 600");
+        let (_folder, engine) = script("echo omg-engine 3 libtest 3; exec sleep 600");
         let outcome = engine.timeout(Duration::from_millis(100)).ask(&request());
         let Err(EngineError::Failed(reason)) = outcome else { panic!("{outcome:?}") };
         assert!(reason.contains("was killed"), "{reason}");
@@ -642,7 +652,7 @@ mod tests {
 
     #[test]
     fn a_large_question_to_an_engine_that_does_not_read_it() {
-        let (_folder, engine) = script("echo omg-engine 2 libtest 3; printf 'end\\t0\\n'");
+        let (_folder, engine) = script("echo omg-engine 3 libtest 3; printf 'end\\t0\\n'");
         let mut request = request();
         request.set("filler", "x".repeat(4 << 20));
         assert_eq!(engine.ask(&request).unwrap().choices, []);

@@ -6,7 +6,7 @@ use crate::context::Ctx;
 use crate::index::details::VersionDetails;
 use crate::index::{Index, LocalRow, Row, build::RELATIONS};
 use crate::model::{Field, InstallState, Reason, Source};
-use crate::ui::{Style, Ui, clean};
+use crate::ui::{Style, Ui, clean, human};
 use anyhow::Result;
 use clap::{Arg, ArgMatches, Command};
 use serde::Serialize;
@@ -303,7 +303,7 @@ fn installed(page: &Page) -> String {
 fn shown(field: Field, value: &str) -> String {
     let number = value.parse::<u64>().ok();
     match (field, number) {
-        (Field::DownloadSize | Field::InstalledSize, Some(bytes)) => super::size::human(bytes),
+        (Field::DownloadSize | Field::InstalledSize, Some(bytes)) => human(bytes),
         (
             Field::BuildDate | Field::InstallDate | Field::FirstSubmitted | Field::LastModified | Field::OutOfDate,
             Some(secs),

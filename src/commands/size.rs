@@ -5,7 +5,7 @@ use super::{full_name, installed, unknown};
 use crate::context::Ctx;
 use crate::index::{Index, build::RELATIONS};
 use crate::model::Field;
-use crate::ui::{Style, Ui};
+use crate::ui::{Style, Ui, human};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde::Serialize;
@@ -102,14 +102,4 @@ fn closure(index: &Index, start: Vec<u32>) -> Result<Vec<u32>> {
         }
     }
     Ok(seen.into_iter().collect())
-}
-
-/// Bytes as a person reads them: `1.4 MiB`.
-pub fn human(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let power = (0..UNITS.len() - 1).find(|power| bytes >> (10 * (power + 1)) == 0).unwrap_or(UNITS.len() - 1);
-    match power {
-        0 => format!("{bytes} B"),
-        _ => format!("{:.1} {}", bytes as f64 / (1u64 << (10 * power)) as f64, UNITS[power]),
-    }
 }

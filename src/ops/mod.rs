@@ -7,6 +7,7 @@ pub mod clean;
 pub mod conf;
 pub mod current;
 pub mod fetch;
+mod fs_snapshot;
 pub mod gate;
 pub mod history;
 mod local;

@@ -4,11 +4,12 @@
 //! digest, and carries out that plan or nothing: its engine resolves the order again under the package manager's lock and compares.
 
 use super::gate::{self, Ledger, Refused};
-use super::{Place, Request, World, by_tool, clean, history, refresh, settle};
+use super::{Place, Request, World, by_tool, clean, fs_snapshot, history, refresh, settle};
 use crate::audit::log::Event;
 use crate::audit::sha256;
 use crate::backends::engine::{Ask, EngineError, Progress, nobody_listens};
 use crate::backends::{Backend, Lock};
+use crate::config::Maker;
 use crate::index::Index;
 use crate::model::{Mark, Marked, Order, Plan, Resolution, Silent, Source, Task};
 use crate::sys::holder::{self, Holder};
@@ -42,6 +43,11 @@ pub enum Report {
     Said(String),
     /// Worth telling, and no failure.
     Warning(String),
+    /// The file system is kept as it is now, under this number, name or path.
+    Snapshot {
+        by: Maker,
+        id: String,
+    },
     Done,
     /// The policy forbids it; nothing was changed.
     Refused(String),
@@ -137,12 +143,15 @@ fn perform(place: &Place, plan: &Plan, command: &str, report: &mut dyn FnMut(Rep
         _ if plan.steps.is_empty() && plan.source == Source::Apt => None,
         _ => Some(Ask::Apply(Box::new(plan.clone()))),
     };
-    match ask.map(|ask| by_engine(backend, ask, command, &locks, report)) {
+    let taken = fs_snapshot::before(plan, command, report)?;
+    let done = match ask.map(|ask| by_engine(backend, ask, command, &locks, report)) {
         Some(Err(error)) if matches!(error.downcast_ref(), Some(EngineError::CannotStart(_))) => {
-            by_tool::carry_out(backend, plan, report)?;
+            by_tool::carry_out(backend, plan, report)
         }
-        done => done.unwrap_or(Ok(()))?,
-    }
+        done => done.unwrap_or(Ok(())),
+    };
+    fs_snapshot::after(taken, report);
+    done?;
     if plan.source == Source::Apt && !plan.order.fetch_only { mark(&plan.marks) } else { Ok(()) }
 }
 

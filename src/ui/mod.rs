@@ -1,9 +1,12 @@
 //! The only place that prints: data to stdout, talk to stderr. Colour and width only where a person looks.
 
 mod ask;
+mod downloads;
 mod progress;
+mod region;
 mod table;
 
+pub use downloads::Downloads;
 pub use progress::Stages;
 pub use table::{Cell, table};
 
@@ -134,9 +137,20 @@ impl Ui {
         io::stdout().is_terminal()
     }
 
-    /// Whether somebody looks at stderr.
+    /// Whether somebody looks at stderr, and sees lines there that change.
     pub fn watched(&self) -> bool {
-        !self.quiet && io::stderr().is_terminal()
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        !self.quiet && !is_dumb && io::stderr().is_terminal()
+    }
+}
+
+/// Bytes as a person reads them: `1.4 MiB`.
+pub fn human(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let power = (0..UNITS.len() - 1).find(|power| bytes >> (10 * (power + 1)) == 0).unwrap_or(UNITS.len() - 1);
+    match power {
+        0 => format!("{bytes} B"),
+        _ => format!("{:.1} {}", bytes as f64 / (1u64 << (10 * power)) as f64, UNITS[power]),
     }
 }
 

@@ -103,6 +103,7 @@ fn every_setting_is_documented_and_no_other() {
     let mut all = known("[aur]\nno-such-key = 1\n");
     all.extend(known("[privilege]\nno-such-key = 1\n"));
     all.extend(known("[conf]\nno-such-key = 1\n"));
+    all.extend(known("[snapshot]\nno-such-key = 1\n"));
     all.extend(known("[archives]\nno-such-key = 1\n"));
     all.extend(known("no-such-key = 1\n").iter().map(|table| format!("[{table}]")));
     let page = page("omg-config.5");

@@ -15,6 +15,7 @@ use omg::backends::engine::{Answer, Progress, Request};
 use omg::model::{Action, Mark, Plan, Reason, Resolution, Step, Task};
 use std::collections::HashMap;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
@@ -325,9 +326,17 @@ fn attend(handle: &Alpm, request: &Request, report: &Report) -> Ear {
     });
     if let Some(command) = request.values(key::XFER_COMMAND).next() {
         handle.set_fetch_cb(
-            (command.to_owned(), ear.clone()),
-            |address, folder, force, (command, ear)| match transfer(command, address, folder, force) {
-                Ok(()) => alpm::FetchResult::Ok,
+            (command.to_owned(), ear.clone(), report.clone()),
+            |address, folder, force, (command, ear, report)| match transfer(command, address, folder, force) {
+                Ok(file) => {
+                    let what = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                    if !what.ends_with(".sig")
+                        && let Ok(stat) = file.metadata()
+                    {
+                        let _ = report.send(Progress::Fetched { what, bytes: stat.len() });
+                    }
+                    alpm::FetchResult::Ok
+                }
                 Err(error) => {
                     let text = format!("{error:#}");
                     say(&text);
@@ -397,25 +406,28 @@ fn fetching(name: &str, event: &AnyDownloadEvent<'_>, report: &Report, last: &mu
     if name.ends_with(".sig") {
         return;
     }
-    let (done, total) = match event.event() {
+    let bytes = |count: i64| u64::try_from(count).unwrap_or(0);
+    let what = name.to_owned();
+    let _ = report.send(match event.event() {
         DownloadEvent::Progress(now) => {
-            let soon = last.get(name).is_some_and(|last| last.elapsed() < PACE);
-            if soon {
+            let is_soon = last.get(name).is_some_and(|last| last.elapsed() < PACE);
+            if is_soon {
                 return;
             }
-            last.insert(name.to_owned(), Instant::now());
-            (now.downloaded, now.total)
+            last.insert(what.clone(), Instant::now());
+            Progress::Fetching { what, done_bytes: bytes(now.downloaded), total_bytes: bytes(now.total) }
         }
-        DownloadEvent::Completed(end) if end.result == DownloadResult::Success => (end.total, end.total),
-        _ => return,
-    };
-    let bytes = |count: i64| u64::try_from(count).unwrap_or(0);
-    let (done_bytes, total_bytes) = (bytes(done), bytes(total));
-    let _ = report.send(Progress::Fetching { what: name.to_owned(), done_bytes, total_bytes });
+        DownloadEvent::Completed(end) => match end.result {
+            DownloadResult::Success => Progress::Fetched { what, bytes: bytes(end.total) },
+            // Of a database that has not changed nothing was fetched.
+            DownloadResult::UpToDate | DownloadResult::Failed => Progress::NotFetched { what },
+        },
+        DownloadEvent::Init(_) | DownloadEvent::Retry(_) => return,
+    });
 }
 
-/// `XferCommand`: `%u` is the address and `%o` the file to write, under another name until it is whole.
-fn transfer(command: &str, address: &str, folder: &str, force: bool) -> Result<()> {
+/// `XferCommand`: `%u` is the address and `%o` the file to write, under another name until it is whole. Returns the file.
+fn transfer(command: &str, address: &str, folder: &str, force: bool) -> Result<PathBuf> {
     let name = address
         .rsplit('/')
         .next()
@@ -441,7 +453,7 @@ fn transfer(command: &str, address: &str, folder: &str, force: bool) -> Result<(
     if writes {
         std::fs::rename(part, &whole).with_context(|| format!("cannot rename {part}"))?;
     }
-    Ok(())
+    Ok(whole)
 }
 
 /// Words as a shell would part them, with quotes and backslashes and nothing else.

@@ -11,6 +11,7 @@ use rust_apt::progress::{AcquireProgress, DynAcquireProgress, DynInstallProgress
 use rust_apt::raw::{AcqTextStatus, ItemDesc, ItemState, PkgAcquire};
 use rust_apt::util::{apt_lock, apt_unlock, apt_unlock_inner};
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::io::Write;
 use std::rc::Rc;
 
@@ -126,7 +127,7 @@ fn fetch<W: Write>(cache: &Cache, answer: &mut Answer<W>) -> Result<()> {
     {
         let answer = RefCell::new(answer);
         let told = |progress: Progress| answer.borrow_mut().event(&progress);
-        let mut progress = AcquireProgress::new(Fetching { tell: &told, failed: failed.clone() });
+        let mut progress = AcquireProgress::new(Fetching::new(&told, failed.clone()));
         cache.get_archives(&mut progress).map_err(|error| anyhow::anyhow!("{error}")).context("cannot fetch")?;
     }
     let failed = failed.take();
@@ -147,7 +148,7 @@ pub fn sync<W: Write>(config: &Config, force: bool, answer: &mut Answer<W>) -> R
     let done = {
         let answer = RefCell::new(&mut *answer);
         let tell = |progress: Progress| answer.borrow_mut().event(&progress);
-        let mut progress = AcquireProgress::new(Fetching { tell: &tell, failed: failed.clone() });
+        let mut progress = AcquireProgress::new(Fetching::new(&tell, failed.clone()));
         cache.update(&mut progress)
     };
     let failed = failed.take();
@@ -174,6 +175,14 @@ pub fn sync<W: Write>(config: &Config, force: bool, answer: &mut Answer<W>) -> R
 struct Fetching<'t> {
     tell: &'t dyn Fn(Progress),
     failed: Rc<RefCell<Vec<String>>>,
+    /// What is on its way from elsewhere. The library calls a list done several times: fetched, verified and unpacked.
+    running: HashSet<String>,
+}
+
+impl<'t> Fetching<'t> {
+    fn new(tell: &'t dyn Fn(Progress), failed: Rc<RefCell<Vec<String>>>) -> Fetching<'t> {
+        Fetching { tell, failed, running: HashSet::new() }
+    }
 }
 
 impl DynAcquireProgress for Fetching<'_> {
@@ -183,10 +192,18 @@ impl DynAcquireProgress for Fetching<'_> {
 
     fn hit(&mut self, _: &ItemDesc) {}
 
-    fn fetch(&mut self, _: &ItemDesc) {}
+    fn fetch(&mut self, item: &ItemDesc) {
+        if is_elsewhere(&item.uri()) {
+            self.running.insert(name(item));
+        }
+    }
 
     fn fail(&mut self, item: &ItemDesc) {
         let owner = item.owner();
+        let what = name(item);
+        if self.running.remove(&what) {
+            (self.tell)(Progress::NotFetched { what });
+        }
         // What was there already ends so too.
         if owner.status() != ItemState::StatIdle && owner.status() != ItemState::StatDone {
             let (what, all) = (item.description(), owner.error_text());
@@ -203,19 +220,42 @@ impl DynAcquireProgress for Fetching<'_> {
         }
     }
 
-    fn pulse(&mut self, status: &AcqTextStatus, _: &PkgAcquire) {
-        (self.tell)(Progress::Fetching {
-            what: String::new(),
-            done_bytes: status.current_bytes(),
-            total_bytes: status.total_bytes(),
-        });
+    fn pulse(&mut self, _: &AcqTextStatus, all: &PkgAcquire) {
+        for worker in &*all.workers() {
+            // One that has nothing to do has no item, and then no sizes either.
+            let Ok(item) = worker.item() else { continue };
+            let (done_bytes, total_bytes) = (worker.current_size(), worker.total_size());
+            let what = name(&item);
+            if self.running.contains(&what) {
+                (self.tell)(Progress::Fetching { what, done_bytes, total_bytes });
+            }
+        }
     }
 
-    fn done(&mut self, _: &ItemDesc) {}
+    fn done(&mut self, item: &ItemDesc) {
+        let what = name(item);
+        if self.running.remove(&what) {
+            (self.tell)(Progress::Fetched { what, bytes: item.owner().file_size() });
+        }
+    }
 
     fn start(&mut self) {}
 
     fn stop(&mut self, _: &AcqTextStatus) {}
+}
+
+/// What verifies and unpacks has addresses too.
+fn is_elsewhere(uri: &str) -> bool {
+    uri.split_once(':').is_some_and(|(scheme, _)| !["file", "gpgv", "sqv", "store", "rred"].contains(&scheme))
+}
+
+/// An archive by its file, a list by where it comes from.
+fn name(item: &ItemDesc) -> String {
+    let uri = item.uri();
+    match uri.rsplit('/').next().filter(|file| file.ends_with(".deb")) {
+        Some(file) => file.replace("%3a", ":"),
+        None => item.description(),
+    }
 }
 
 /// The key that gpgv's words name.

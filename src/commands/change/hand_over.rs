@@ -1,25 +1,27 @@
 //! From the person's process to the privileged one and back: the plan goes in with its digest, lines of JSON come out.
 
+use super::screen::Screen;
 use crate::backends::engine::Progress;
 use crate::commands::reply::Reply;
 use crate::config::Config;
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
-use crate::model::{Event, Observer, Plan, Source, Step};
+use crate::model::{Plan, Source};
 use crate::ops::Place;
 use crate::ops::gate::Refused;
 use crate::ops::transact::{self, Report};
 use crate::sys::elevate::{Elevation, PROGRAMS};
 use crate::sys::signals;
-use crate::ui::{Stages, clean};
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Arg, ArgMatches, Command};
 use jiff::Timestamp;
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ChildStdout, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 
 const MAX_PLAN_BYTES: u64 = 64 << 20;
 
@@ -57,9 +59,10 @@ pub fn hand_over(ctx: &Ctx, plan: &Plan, text: &str, digest: &str, command: &str
     let mut stdin = child.stdin.take().expect("asked for a pipe");
     let sent = stdin.write_all(text.as_bytes());
     drop(stdin);
-    let stages = Stages::new(&ctx.ui);
-    let (mut ended, mut changing, mut work) = (None, false, Work::of(plan));
-    for line in BufReader::new(child.stdout.take().expect("asked for a pipe")).lines() {
+    let mut screen = Screen::new(ctx, plan);
+    let lines = lines(child.stdout.take().expect("asked for a pipe"));
+    let (mut ended, mut changing) = (None, false);
+    while let Some(line) = screen.wait_for(&lines) {
         let Ok(report) = serde_json::from_str::<Report>(&line.context("cannot hear the privileged omg")?) else {
             continue;
         };
@@ -67,14 +70,14 @@ pub fn hand_over(ctx: &Ctx, plan: &Plan, text: &str, digest: &str, command: &str
             ctx.ui.print(&format!("{}\n", serde_json::to_string(&report)?))?;
         }
         changing |= report == Report::Progress(Progress::Changing);
-        show(ctx, &stages, &report, &mut work);
+        screen.show(&report);
         if matches!(report, Report::Done | Report::Refused(_) | Report::Failed { .. }) {
             ended = Some(report);
         }
     }
     signals::pass_on_to(None);
     let status = child.wait().context("cannot wait for the privileged omg")?;
-    drop(stages);
+    let work = screen.end();
     // One that was killed may have begun, and have been about to say so.
     let may_change = changing || status.signal().is_some();
     let message = format!("the privileged omg ended without a word ({status})");
@@ -105,6 +108,13 @@ pub fn hand_over(ctx: &Ctx, plan: &Plan, text: &str, digest: &str, command: &str
     }
 }
 
+/// What another process writes, line by line. A thread of its own reads it, so that one can look up in between.
+fn lines(from: ChildStdout) -> Receiver<io::Result<String>> {
+    let (heard, lines) = mpsc::channel();
+    thread::spawn(move || BufReader::new(from).lines().try_for_each(|line| heard.send(line)));
+    lines
+}
+
 /// The error of a plan that the policy forbids.
 pub fn refused(why: &str) -> anyhow::Error {
     let hint = "nothing was changed; `omg policy` shows the rules in force";
@@ -127,61 +137,6 @@ fn place(ctx: &Ctx) -> Vec<OsString> {
         arguments.push(source.name().into());
     }
     arguments
-}
-
-/// What dpkg and the scripts say, and how much of the work that makes.
-struct Work {
-    /// The last lines, for the case that it fails.
-    said: Vec<String>,
-    done: u64,
-    total: u64,
-}
-
-impl Work {
-    fn of(plan: &Plan) -> Work {
-        // What is installed is unpacked and then set up.
-        let parts = |step: &Step| if step.new.is_empty() { 1 } else { 2 };
-        Work { said: Vec::new(), done: 0, total: plan.steps.iter().map(parts).sum() }
-    }
-
-    fn hear(&mut self, line: &str) {
-        const KEPT: usize = 20;
-        if self.said.len() == KEPT {
-            self.said.remove(0);
-        }
-        self.said.push(line.to_owned());
-        let begins = ["Unpacking ", "Setting up ", "Removing ", "Purging "];
-        self.done += u64::from(begins.iter().any(|begin| line.starts_with(begin)));
-    }
-
-    fn percent(&self) -> u8 {
-        (self.done * 100).checked_div(self.total).unwrap_or(0).min(100) as u8
-    }
-}
-
-fn show(ctx: &Ctx, stages: &Stages, report: &Report, work: &mut Work) {
-    match report {
-        Report::Waiting { holder: Some(holder), .. } => ctx.ui.note(&format!("waiting for {holder} to end...")),
-        Report::Waiting { holder: None, lock } => ctx.ui.note(&format!("waiting: {lock} is there...")),
-        Report::Progress(Progress::Fetching { what, done_bytes, total_bytes }) => {
-            let what = if what.is_empty() { "fetching" } else { what };
-            stages.event(Event::Fetching { what, done_bytes: *done_bytes, total_bytes: Some(*total_bytes) });
-        }
-        Report::Progress(Progress::Working { what, done, total }) => {
-            let percent = (done * 100).checked_div(*total).unwrap_or(0).min(100) as u8;
-            stages.event(Event::Stage { what, percent });
-        }
-        Report::Progress(Progress::Warning { text }) | Report::Warning(text) => ctx.ui.warn(text),
-        Report::Said(line) => {
-            work.hear(line);
-            let shown = clean(line);
-            stages.event(Event::Stage { what: &ctx.ui.fitted(&shown, 24), percent: work.percent() });
-        }
-        Report::Progress(Progress::Changing | Progress::Rejected { .. } | Progress::Locked)
-        | Report::Done
-        | Report::Refused(_)
-        | Report::Failed { .. } => {}
-    }
 }
 
 pub fn apply(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {

@@ -1,6 +1,7 @@
 //! The one way every command changes packages: order, plan, show, ask, hand over, tell.
 
 mod hand_over;
+mod screen;
 mod view;
 
 pub use hand_over::{apply, apply_command, hand_over};

@@ -1,11 +1,10 @@
 //! A plan as a person reads it.
 
 use crate::commands::reply::Remark;
-use crate::commands::size::human;
 use crate::commands::{full_name, versions};
 use crate::model::{Action, Archive, Kept, Mark, Marked, Plan, Reason, Settled, Settling, Source, Step, Task, Why};
 use crate::ops::conf::endings_for_old;
-use crate::ui::{Cell, Style, Ui, clean, table};
+use crate::ui::{Cell, Style, Ui, clean, human, table};
 use serde::Serialize;
 
 pub fn text(ui: &Ui, plan: &Plan) -> String {
