@@ -704,6 +704,22 @@ fn what_no_cache_has_comes_from_where_old_versions_are_kept_with_its_signature()
 }
 
 #[test]
+fn one_provider_that_two_repositories_have_is_no_choice() {
+    let Some(world) = World::new("one_provider_that_two_repositories_have_is_no_choice") else { return };
+    world.publish(&[made("a", "1-1", &["depend = virtual"]), made("b", "1-1", &["provides = virtual"])]);
+    for ending in ["db", "db.sig"] {
+        fs::copy(world.at(&format!("repo/test.{ending}")), world.at(&format!("repo/again.{ending}"))).unwrap();
+    }
+    let root = world.root("ours", "");
+    let conf = fs::read_to_string(root.conf()).unwrap();
+    let again = conf[conf.find("[test]").unwrap()..].replace("[test]", "[again]");
+    fs::write(root.conf(), conf + &again).unwrap();
+    root.done("sync");
+    root.done("install --yes a");
+    assert_eq!(root.installed(), ["a 1-1", "b 1-1"]);
+}
+
+#[test]
 fn scriptlets_and_hooks() {
     let Some(world) = World::new("scriptlets_and_hooks") else { return };
     let script = "post_install() { echo said by $1; echo $1 >/installed; }\npre_remove() { echo $1 >/removed; }\n";

@@ -68,8 +68,9 @@ fn ctrl_c_does_not_reach_dpkg() {
             pipes.go_on();
         }
         let output = omg.child.wait_with_output().unwrap();
-        // All was done, and nothing else is told.
+        // All was done, and nothing else is told than that it goes on.
         assert_eq!(output.status.code(), Some(0), "{at}: {}", talk(&output));
+        assert_eq!(talk(&output).matches("what was begun is finished first").count(), 1, "{at}: {}", talk(&output));
         for name in ["waits", "beta", "gamma"] {
             assert!(root.read(&format!("usr/share/{name}/file")).contains(name), "{at}: {name}");
         }

@@ -161,9 +161,13 @@ fn answer(question: Question<'_>, heard: &mut Heard) {
             question.set_remove(true);
         }
         Question::SelectProvider(mut question) => {
-            let names = question.providers().iter().map(|package| package.name().to_owned()).collect();
-            let asked = question.depend().to_string();
-            heard.choice.get_or_insert((asked, names));
+            let mut names: Vec<String> = question.providers().iter().map(|package| package.name().to_owned()).collect();
+            // One that several repositories have is one: the first that has it is taken.
+            let mut seen = BTreeSet::new();
+            names.retain(|name| seen.insert(name.clone()));
+            if names.len() > 1 {
+                heard.choice.get_or_insert((question.depend().to_string(), names));
+            }
             question.set_index(0);
         }
         Question::Corrupted(mut question) => question.set_remove(heard.discard_damaged),

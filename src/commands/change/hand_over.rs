@@ -71,6 +71,9 @@ pub fn hand_over(ctx: &Ctx, plan: &Plan, text: &str, digest: &str, command: &str
         }
         changing |= report == Report::Progress(Progress::Changing);
         screen.show(&report);
+        if changing {
+            screen.answer_interruption();
+        }
         if matches!(report, Report::Done | Report::Refused(_) | Report::Failed { .. }) {
             ended = Some(report);
         }

@@ -4,6 +4,7 @@ use crate::backends::engine::Progress;
 use crate::context::Ctx;
 use crate::model::{Event, Observer, Plan, Step};
 use crate::ops::transact::Report;
+use crate::sys::signals;
 use crate::ui::{Downloads, Stages, clean, human};
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -14,6 +15,8 @@ pub struct Screen<'c> {
     stages: Stages,
     downloads: Downloads,
     work: Work,
+    /// Whoever pressed Ctrl-C has been told why it goes on.
+    answered: bool,
 }
 
 /// What dpkg and the scripts say, and how much of the work that makes.
@@ -31,7 +34,7 @@ impl<'c> Screen<'c> {
         let downloads = Downloads::of(files, plan.download_bytes);
         // JSON on a terminal needs all of it.
         let stages = if ctx.json && ctx.ui.is_terminal() { Stages::for_nobody() } else { Stages::new(&ctx.ui) };
-        Screen { ctx, stages, downloads, work: Work::of(&plan.steps) }
+        Screen { ctx, stages, downloads, work: Work::of(&plan.steps), answered: false }
     }
 
     /// The next line, and meanwhile what is drawn is kept true. `None` at the end.
@@ -92,6 +95,15 @@ impl<'c> Screen<'c> {
             | Report::Done
             | Report::Refused(_)
             | Report::Failed { .. } => {}
+        }
+    }
+
+    /// While packages are changed Ctrl-C ends nothing at once.
+    pub fn answer_interruption(&mut self) {
+        if signals::was_interrupted() && !self.answered {
+            self.answered = true;
+            self.stages.clear();
+            self.ctx.ui.note("packages are being changed: what was begun is finished first");
         }
     }
 

@@ -163,11 +163,12 @@ fn summary(plan: &Plan) -> String {
     if plan.download_bytes > 0 {
         parts.push(format!("{} to fetch", human(plan.download_bytes)));
     }
-    parts.push(match plan.disk_bytes {
-        0 => "no more and no less on disk".to_owned(),
-        more @ 1.. => format!("{} more on disk", human(more.unsigned_abs())),
-        less => format!("{} less on disk", human(less.unsigned_abs())),
-    });
+    match plan.disk_bytes {
+        // Also where nobody knows: apt-get and pacman in an engine's place do not tell.
+        0 => {}
+        more @ 1.. => parts.push(format!("{} more on disk", human(more.unsigned_abs()))),
+        less => parts.push(format!("{} less on disk", human(less.unsigned_abs()))),
+    }
     parts.join("; ") + "\n"
 }
 
