@@ -637,7 +637,7 @@ mod tests {
     /// Its last word was given as the reason.
     #[test]
     fn an_engine_that_was_killed_is_told_as_killed() {
-        let (_folder, engine) = script("echo omg-engine 2 libtest 3; echo Setting up beta >&2; kill -9 $$");
+        let (_folder, engine) = script("echo omg-engine 3 libtest 3; echo Setting up beta >&2; kill -9 $$");
         let Err(EngineError::Failed(reason)) = engine.apply(&request(), &mut |_| {}, |_| {}) else { panic!("done") };
         assert_eq!(reason, "omg-test was killed (signal: 9 (SIGKILL))");
     }

@@ -72,10 +72,10 @@ pub fn carry_back(ctx: &Ctx, matches: &ArgMatches, world: &World, source: Source
         Ok(is_first)
     });
     let found = found.unwrap_or_default();
-    let plan = planned.map_err(|error| match found.failure {
-        Some(failure) => error.context(failure),
-        None => error,
-    })?;
+    if let (Err(_), Some(failure)) = (&planned, &found.failure) {
+        ctx.ui.warn(&format!("{failure:#}"));
+    }
+    let plan = planned?;
     let is_doubtful = |step: &&Step| found.unproven.contains(&step.name) && step.signed != Some(true);
     if let Some(step) = plan.steps.iter().find(is_doubtful) {
         let message = format!("no trusted signature vouches for the archive of {} {}", step.name, step.new);
