@@ -684,10 +684,19 @@ fn what_no_cache_has_comes_from_where_old_versions_are_kept_with_its_signature()
     refused("lib");
     fs::remove_file(&signature).unwrap();
     refused("lib");
-    fs::write(&signature, signed).unwrap();
+    fs::write(&signature, &signed).unwrap();
+    // Another package of that version, which is signed as well.
+    let app = kept.join("a/app").join(APP.file());
+    for ending in ["", ".sig"] {
+        fs::copy(format!("{}{ending}", app.display()), format!("{}{ending}", archive.display())).unwrap();
+    }
+    refused("the archive of lib");
+    fs::write(&archive, &good).unwrap();
+    fs::write(&signature, &signed).unwrap();
     // Where signatures of files are not looked at, none vouches for it.
     root.configure("LocalFileSigLevel = Never");
     refused("no trusted signature vouches for");
+    assert!(root.audit().last().unwrap().contains("signature-rejected"), "{:?}", root.audit().last());
     root.configure("");
     root.done("rollback --yes");
     assert_eq!(root.state(), installed);

@@ -43,7 +43,9 @@ impl Keeper<'_> {
     pub fn complete(&self, backend: &dyn Backend, order: &mut Order, missing: &[Missing]) -> Result<Found> {
         let is_missing = |target: &Target| {
             let name = target.to_string();
-            target.version.is_some() && target.file.is_none() && missing.iter().any(|missing| missing.target == name)
+            // A log may tell of any name; as a file's it must lead nowhere else.
+            let is_plain = !target.name.contains('/') && target.version.as_ref().is_some_and(|v| !v.contains('/'));
+            is_plain && target.file.is_none() && missing.iter().any(|missing| missing.target == name)
         };
         let mut found = Found::default();
         let mut old: Vec<Old<'_>> = Vec::new();

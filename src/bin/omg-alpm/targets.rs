@@ -129,7 +129,11 @@ impl<'a> Targets<'a> {
                 }
             }
             Found::Archive(archive) => {
-                let other = |version: &String| vercmp::compare(archive.version().as_str(), version) != Ordering::Equal;
+                // Every package of a repository is signed: a signature does not say that it is the one that was asked for.
+                let other = |version: &String| {
+                    archive.name() != target.name
+                        || vercmp::compare(archive.version().as_str(), version) != Ordering::Equal
+                };
                 if target.version.as_ref().is_some_and(other) {
                     let sentence = format!("the archive of {target} holds {} {}", archive.name(), archive.version());
                     self.refusal.impossible.push(sentence);

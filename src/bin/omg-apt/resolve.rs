@@ -119,6 +119,10 @@ impl<'c> Resolver<'c> {
         match &target.file {
             Some(file) => {
                 let fields = archive(file)?;
+                // Where a name and a version are asked for, the file is only where they are looked for.
+                if target.version.as_ref().is_some_and(|version| fields.0 != target.name || fields.1 != *version) {
+                    return Ok(Err(missing(vec![fields.1])));
+                }
                 (name, version, arch) = (fields.0, Some(fields.1), Some(fields.2).filter(|arch| arch != "all"));
             }
             None => (name, version, arch) = (target.name.clone(), target.version.clone(), target.arch.clone()),

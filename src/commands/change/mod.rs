@@ -13,7 +13,7 @@ use crate::audit::log::Event;
 use crate::config::Config;
 use crate::error::{Exit, Hinted};
 use crate::index::Index;
-use crate::model::{Missing, Order, Plan, Reason, Resolution, Source, Step, Target, Task};
+use crate::model::{Missing, Order, Plan, Reason, Resolution, Source, Target, Task};
 use crate::ops::gate::{self, Ledger, Refused};
 use crate::ops::{World, archives, history, transact};
 use crate::ui::Stages;
@@ -76,9 +76,11 @@ pub fn carry_back(ctx: &Ctx, matches: &ArgMatches, world: &World, source: Source
         ctx.ui.warn(&format!("{failure:#}"));
     }
     let plan = planned?;
-    let is_doubtful = |step: &&Step| found.unproven.contains(&step.name) && step.signed != Some(true);
-    if let Some(step) = plan.steps.iter().find(is_doubtful) {
-        let message = format!("no trusted signature vouches for the archive of {} {}", step.name, step.new);
+    let is_proven = |name: &str| plan.steps.iter().any(|step| step.name == name && step.signed == Some(true));
+    if let Some(name) = found.unproven.iter().find(|name| !is_proven(name)) {
+        let message = format!("no trusted signature vouches for the archive of {name}");
+        let (package, why) = (name.clone(), message.clone());
+        Ledger::open(&ctx.state_folder()?)?.write(&Event::SignatureRejected { package, key: String::new(), why })?;
         let hint = "nothing was changed; `LocalFileSigLevel` in pacman.conf says whether signatures are looked at";
         return Err(Hinted::new(Exit::Refused, message, hint).into());
     }
