@@ -1,6 +1,6 @@
 //! The command line: from arguments to one command, and from its result to an exit code.
 //!
-//! `prompt` is answered before any parser exists. For the rest only the parser of the command that was typed is built: all of
+//! `prompt` and a plain `which` are answered before any parser exists. For the rest only the parser of the command that was typed is built: all of
 //! them together take longer than most commands.
 
 use crate::commands::{Remark, Reply, Run, VERBS, Verb, ask};
@@ -20,6 +20,11 @@ pub fn main() -> u8 {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if arguments.get(1).is_some_and(|verb| verb == "prompt")
         && let Some(exit) = crate::prompt::main(&arguments[2..])
+    {
+        return exit.into();
+    }
+    if arguments.get(1).is_some_and(|verb| verb == "which")
+        && let Some(exit) = crate::commands::which::main(&arguments[2..])
     {
         return exit.into();
     }

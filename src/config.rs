@@ -22,6 +22,8 @@ pub struct Config {
     pub conf: ConfSettings,
     pub snapshot: SnapshotSettings,
     pub archives: ArchiveSettings,
+    pub news: NewsSettings,
+    pub runtimes: RuntimesSettings,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -102,6 +104,60 @@ pub struct ArchiveSettings {
     pub apt: Option<String>,
 }
 
+/// The distribution's news.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewsSettings {
+    pub enabled: Option<bool>,
+    /// The address of an RSS feed.
+    pub url: Option<String>,
+}
+
+/// Where runtimes come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RuntimesSettings {
+    pub node: RuntimeSettings,
+    pub bun: RuntimeSettings,
+    pub deno: RuntimeSettings,
+    pub python: RuntimeSettings,
+    pub go: RuntimeSettings,
+    pub java: RuntimeSettings,
+    pub zig: RuntimeSettings,
+}
+
+/// Of one runtime; what is `None` is its publisher's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RuntimeSettings {
+    /// The address that the archives lie below.
+    pub mirror: Option<String>,
+    /// The address of the list of versions.
+    pub index: Option<String>,
+    /// A file or folder of OpenPGP keys that are believed.
+    pub keyring: Option<PathBuf>,
+}
+
+impl RuntimesSettings {
+    /// Those of a runtime by its name.
+    pub fn of(&self, name: &str) -> Option<&RuntimeSettings> {
+        Some(match name {
+            "node" => &self.node,
+            "bun" => &self.bun,
+            "deno" => &self.deno,
+            "python" => &self.python,
+            "go" => &self.go,
+            "java" => &self.java,
+            "zig" => &self.zig,
+            _ => return None,
+        })
+    }
+
+    fn all_mut(&mut self) -> [&mut RuntimeSettings; 7] {
+        [&mut self.node, &mut self.bun, &mut self.deno, &mut self.python, &mut self.go, &mut self.java, &mut self.zig]
+    }
+}
+
 impl Config {
     /// The machine's own settings, for what is done with privilege: no user's file is looked at, and no other root's.
     pub fn of_machine() -> Result<Config> {
@@ -112,7 +168,7 @@ impl Config {
     pub fn read(root: &Path) -> Result<Config> {
         let mut all = Config::default();
         for (at, file) in files(root).into_iter().enumerate() {
-            if let Some(Config { aur, privilege, conf, archives, snapshot }) = read_file(&file)? {
+            if let Some(Config { aur, privilege, conf, archives, snapshot, news, mut runtimes }) = read_file(&file)? {
                 if at > 0 && snapshot != SnapshotSettings::default() {
                     let text = std::fs::read_to_string(&file).unwrap_or_default();
                     let line = 1 + text.lines().position(|line| line.contains("snapshot")).unwrap_or(0);
@@ -123,11 +179,18 @@ impl Config {
                 }
                 all.aur.enabled = aur.enabled.or(all.aur.enabled);
                 all.aur.url = aur.url.or(all.aur.url);
+                all.news.enabled = news.enabled.or(all.news.enabled);
+                all.news.url = news.url.or(all.news.url);
                 all.privilege.with = privilege.with.or(all.privilege.with);
                 all.conf.tool = conf.tool.or(all.conf.tool);
                 all.archives.folders = archives.folders.or(all.archives.folders);
                 all.archives.pacman = archives.pacman.or(all.archives.pacman);
                 all.archives.apt = archives.apt.or(all.archives.apt);
+                for (above, own) in all.runtimes.all_mut().into_iter().zip(runtimes.all_mut()) {
+                    above.mirror = own.mirror.take().or(above.mirror.take());
+                    above.index = own.index.take().or(above.index.take());
+                    above.keyring = own.keyring.take().or(above.keyring.take());
+                }
             }
         }
         Ok(all)
@@ -153,15 +216,20 @@ fn read_file(path: &Path) -> Result<Option<Config>> {
         other => other.with_context(describe)?,
     };
     let text = std::fs::read_to_string(path).with_context(describe)?;
-    let config: Config = toml::from_str(&text).map_err(|error| {
+    let mut config: Config = toml::from_str(&text).map_err(|error| {
         let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
         fault(path, line, error.message())
     })?;
-    if let Some(url) = &config.aur.url
-        && !["https://", "http://", "file:///"].iter().any(|scheme| url.starts_with(scheme))
-    {
-        let line = 1 + text.lines().position(|line| line.contains(url.as_str())).unwrap_or(0);
-        return Err(fault(path, line, "`url` is no address that begins with https://, http:// or file:///"));
+    let mut addresses = vec![("url", config.aur.url.clone()), ("url", config.news.url.clone())];
+    for settings in config.runtimes.all_mut() {
+        addresses.extend([("mirror", settings.mirror.clone()), ("index", settings.index.clone())]);
+    }
+    for (key, url) in addresses.into_iter().filter_map(|(key, url)| Some((key, url?))) {
+        if !["https://", "http://", "file:///"].iter().any(|scheme| url.starts_with(scheme)) {
+            let line = 1 + text.lines().position(|line| line.contains(url.as_str())).unwrap_or(0);
+            let message = format!("`{key}` is no address that begins with https://, http:// or file:///");
+            return Err(fault(path, line, &message));
+        }
     }
     if config.snapshot.folder.as_ref().is_some_and(|folder| !folder.is_absolute()) {
         let line = 1 + text
@@ -208,6 +276,8 @@ mod tests {
             ("[aur\n", 1, ""),
             ("[aur]\n\nurl = \"ftp://x\"\n", 3, "no address"),
             ("[aur]\nenabled = true\nenabled = false\n", 3, "duplicate key"),
+            ("[runtimes.node]\nmirror = \"ftp://x\"\n", 2, "`mirror` is no address"),
+            ("[runtimes.nodejs]\n", 1, "unknown field `nodejs`"),
             ("[snapshot]\nwith = \"zfs\"\n", 2, "expected one of `snapper`, `btrfs`, `timeshift`"),
             ("[snapshot]\nbefore = [\"sync\"]\n", 2, "expected one of `install`, `upgrade`"),
             ("[snapshot]\nwith = \"btrfs\"\nfolder = \"x\"\n", 3, "begins with a slash"),

@@ -116,6 +116,10 @@ impl Ctx {
         for folder in self.place.folders().into_iter().filter(|folder| writable(folder)) {
             let stages = Stages::new(&self.ui);
             let place = Place { aur: fetch::aur(suits_aur, &folder, &config), ..self.place.clone() };
+            if fetches && let Err(error) = fetch::fetch_news(&place.root, &folder, &config) {
+                // No answer of the index depends on them.
+                self.ui.warn(&format!("{error:#}"));
+            }
             let failure = match fetches {
                 true => fetch::fetch(&place, &folder, &stages),
                 false => Ok(place.status(&folder).ok().and_then(|status| fetch::remembered(&status))),

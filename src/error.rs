@@ -4,24 +4,34 @@ use std::fmt;
 
 /// Every exit code there is. Documented in omg(1): other programs rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Exit {
-    Found = 0,
-    NothingFound = 1,
-    Usage = 2,
+    Found,
+    NothingFound,
+    Usage,
     /// The command could not do its work.
-    Failed = 3,
+    Failed,
     /// It answered, but some source could not be read whole.
-    Partial = 4,
+    Partial,
     /// The policy forbids it; nothing was changed.
-    Refused = 5,
+    Refused,
     /// A signal ended it before it was done: what a shell gives a program that Ctrl-C ended.
-    Interrupted = 130,
+    Interrupted,
+    /// What a task of a project ended with; of another program than omg.
+    Task(u8),
 }
 
 impl From<Exit> for u8 {
     fn from(exit: Exit) -> u8 {
-        exit as u8
+        match exit {
+            Exit::Found => 0,
+            Exit::NothingFound => 1,
+            Exit::Usage => 2,
+            Exit::Failed => 3,
+            Exit::Partial => 4,
+            Exit::Refused => 5,
+            Exit::Interrupted => 130,
+            Exit::Task(code) => code,
+        }
     }
 }
 

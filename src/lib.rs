@@ -16,6 +16,7 @@ pub mod history;
 pub mod index;
 pub mod model;
 pub mod ops;
+pub mod project;
 pub mod prompt;
 pub mod runtimes;
 pub mod shell;

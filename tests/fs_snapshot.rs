@@ -153,6 +153,12 @@ fn snapper_and_timeshift_are_run_as_the_machine_says() {
     let (first, second) = ("{\"snapshot\":{\"by\":\"snapper\",\"id\":\"1\"}}\n", "\"id\":\"2\"}}\n");
     assert!(at(first) < at("\"changing\"") && at("\"changing\"") < at(second), "{text}");
 
+    // The journal knows which they are.
+    let output = root.omg("history --limit 1 --json");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let made = serde_json::json!([{"program": "snapper", "id": "1"}, {"program": "snapper", "id": "2"}]);
+    assert_eq!(told[0]["fs_snapshots"], made, "{told}");
+
     // One that fails, and one that says something else.
     for (script, why) in
         [("echo broken >&2; exit 7", "snapper failed: broken"), ("echo hello", "snapper gave no number")]

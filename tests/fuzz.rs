@@ -53,6 +53,7 @@ targets! {
     relations "relations",
     search "search",
     srcinfo "srcinfo",
+    tasks "tasks",
     unpack "unpack",
 }
 
@@ -131,6 +132,19 @@ fn deep_and_long_inputs() {
         "banned = [",
         "\n---\n",
         "{\"seq\":1,",
+        "a: &a [*a, ",
+        "a: {b: ",
+        "- a\n",
+        "a: b\na: c\n",
+        "include x\n",
+        "import 'x'\n",
+        "a = $(a)\n",
+        "$(a) ",
+        "define a\n",
+        "'\"`",
+        "a:\\\n",
+        "namespace :a do\n",
+        "task a(b) {\n",
     ];
     limit();
     for (name, target) in omg::fuzz::TARGETS {

@@ -297,6 +297,44 @@ fn what_an_upgrade_leaves_is_named_and_settled() {
 }
 
 #[test]
+fn news_since_the_last_upgrade_are_told_before_the_next() {
+    let Some(world) = World::new("news_since_the_last_upgrade_are_told_before_the_next") else { return };
+    world.publish(&[made("a", "1-1", &[])]);
+    let root = world.root("ours", "");
+    root.done("sync");
+    root.done("install --yes a");
+    let publish = |version: &'static str| {
+        world.publish(&[made("a", version, &[])]);
+        root.done("sync --force");
+    };
+    publish("2-1");
+    let date = |days: &str| output(Command::new("date").args(["-R", "-d", days]).env("LC_ALL", "C"));
+    let item = |title: &str, days: &str| {
+        let link = format!("https://example.org/{title}");
+        format!("<item><title>{title} &gt;= 2</title><link>{link}</link><pubDate>{}</pubDate></item>", date(days))
+    };
+    let feed = world.at("feed.xml");
+    let items = item("recent", "-10 days") + &item("ancient", "2020-01-01");
+    fs::write(&feed, format!("<rss><channel><title>News</title>{items}</channel></rss>")).unwrap();
+    let config = root.home().join(".config/omg/config.toml");
+    fs::create_dir_all(config.parent().unwrap()).unwrap();
+    fs::write(&config, format!("[news]\nenabled = true\nurl = \"file://{}\"\n", feed.display())).unwrap();
+    assert!(!root.done("upgrade --dry-run").contains("news"), "they are fetched by a refresh alone");
+    root.done("refresh");
+    let told = root.done("upgrade --dry-run");
+    assert!(told.contains(": recent >= 2 (https://example.org/recent)\n") && !told.contains("ancient"), "{told}");
+    assert!(!root.done("upgrade --dry-run a --force").contains("recent"), "of all packages only");
+    // What is no feed takes nothing away, and fails nothing.
+    fs::write(&feed, "<html>").unwrap();
+    let told = root.done("refresh");
+    assert!(told.contains("warning: cannot fetch the news"), "{told}");
+    assert!(root.done("upgrade --yes").contains("warning: news of "), "the copy from before");
+    publish("3-1");
+    let told = root.done("upgrade --dry-run");
+    assert!(!told.contains("news"), "{told}");
+}
+
+#[test]
 fn downgrades_and_versions() {
     let Some(world) = World::new("downgrades_and_versions") else { return };
     world.publish(&[APP, LIB]);

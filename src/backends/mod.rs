@@ -85,6 +85,11 @@ pub trait Backend: Send + Sync {
     /// That program, to be run with privilege to do it.
     fn tool(&self, order: &Order) -> Result<Command>;
 
+    /// What a line that the program printed says of an archive that it does not take: which, and why.
+    fn rejected_by_tool<'l>(&self, _line: &'l str) -> Option<(&'l str, &'l str)> {
+        None
+    }
+
     /// An archive of just this version that lies on this machine, where the engine would not find it by itself.
     fn archive(&self, name: &str, arch: &str, version: &str) -> Option<PathBuf>;
 

@@ -95,7 +95,7 @@ fn answer(ctx: &Ctx, line: &[u8]) -> Answered {
         let hinted = error.chain().find_map(|cause| cause.downcast_ref::<Hinted>());
         (hinted.map_or(Exit::Failed, |hinted| hinted.exit), None, faults(&[Remark::of(&error)]))
     });
-    Answered { id, exit: exit as u8, stale, answer, errors }
+    Answered { id, exit: exit.into(), stale, answer, errors }
 }
 
 fn faults(remarks: &[Remark]) -> Vec<Fault> {

@@ -44,7 +44,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let world = World::open(&ctx.place)?;
     let (journal, problems) = history::journal(&world, &ctx.place.root, &ctx.state_folder()?)?;
     let mut all = Vec::new();
-    for Recorded { id, transaction } in journal.latest(Some(name), ctx.backend, usize::MAX)? {
+    for Recorded { id, transaction, .. } in journal.latest(Some(name), ctx.backend, usize::MAX)? {
         let plan = journal.plan(id)?;
         for change in &transaction.changes {
             if change.name == name && arch.is_none_or(|arch| change.arch == arch) {

@@ -13,11 +13,17 @@ pub fn command() -> Command {
         .about("Print the names that begin so, for completion scripts")
         .arg(Arg::new("names").long("names").action(ArgAction::SetTrue).help("All known packages"))
         .arg(Arg::new("installed").long("installed").action(ArgAction::SetTrue).help("Installed packages"))
+        .arg(Arg::new("tasks").long("tasks").action(ArgAction::SetTrue).help("Tasks of the project"))
         .arg(Arg::new("PREFIX").default_value(""))
 }
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
     let prefix = matches.get_one::<String>("PREFIX").expect("has a default").as_bytes();
+    if matches.get_flag("tasks") {
+        let names = super::run::names(&String::from_utf8_lossy(prefix));
+        ctx.ui.print(&names.iter().map(|name| format!("{name}\n")).collect::<String>())?;
+        return Ok(if names.is_empty() { Exit::NothingFound } else { Exit::Found });
+    }
     // A hundred thousand names help nobody, and a part of them is worse: shells insert what all that is offered begins with.
     if prefix.is_empty() && !matches.get_flag("installed") {
         return Ok(Exit::NothingFound);

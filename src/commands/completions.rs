@@ -11,7 +11,7 @@ Put the script where the shell looks for it:
   bash  omg completions bash > ~/.local/share/bash-completion/completions/omg
   zsh   omg completions zsh > DIR/_omg, where DIR is in $fpath
   fish  omg completions fish > ~/.config/fish/completions/omg.fish
-Package names are completed from the index, from the first letter on.";
+Package names are completed from the index, from the first letter on; tasks from the project one is in.";
 
 pub fn command() -> Command {
     Command::new("completions")

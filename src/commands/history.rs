@@ -4,7 +4,7 @@ use super::reply::{Remark, Reply};
 use super::{clock, full_name, versions};
 use crate::context::Ctx;
 use crate::error::Exit;
-use crate::history::Recorded;
+use crate::history::{FsSnapshot, Recorded};
 use crate::model::{Change, Reason, Source};
 use crate::ops::{World, history};
 use crate::ui::{Style, Ui, clean};
@@ -35,6 +35,8 @@ struct Entry {
     command: String,
     failure: String,
     changes: Vec<Step>,
+    /// Made before it, and with some programs after it.
+    fs_snapshots: Vec<FsSnapshot>,
 }
 
 #[derive(Serialize)]
@@ -94,7 +96,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     Ok(Reply::new(entries, text, exit).with(remarks))
 }
 
-fn entry(Recorded { id, transaction }: Recorded, shows: &dyn Fn(&Change) -> bool) -> Entry {
+fn entry(Recorded { id, transaction, fs_snapshots }: Recorded, shows: &dyn Fn(&Change) -> bool) -> Entry {
     let some = |version: String| Some(version).filter(|version| !version.is_empty());
     let changes = transaction.changes.into_iter().filter(shows).map(|change| Step {
         name: full_name(&change.name, &change.arch),
@@ -112,6 +114,7 @@ fn entry(Recorded { id, transaction }: Recorded, shows: &dyn Fn(&Change) -> bool
         command: transaction.command,
         failure: transaction.failure,
         changes: changes.collect(),
+        fs_snapshots,
     }
 }
 
@@ -134,6 +137,9 @@ fn text(ui: &Ui, entry: &Entry, zone: &TimeZone, most: usize) -> String {
         let versions = versions(&text(&step.old_version), &text(&step.new_version));
         let reason = if step.reason == Some(Reason::Dependency) { "  (dependency)" } else { "" };
         out.push_str(&format!("    {:<9}  {} {}{reason}\n", step.action, clean(&step.name), clean(&versions)));
+    }
+    for made in &entry.fs_snapshots {
+        out.push_str(&format!("    snapshot   {} {}\n", made.program, clean(&made.id)));
     }
     if entry.changes.len() > most {
         let rest = entry.changes.len() - most;

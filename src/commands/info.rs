@@ -9,7 +9,8 @@ use crate::model::{Field, InstallState, Reason, Source};
 use crate::ui::{Style, Ui, clean, human};
 use anyhow::Result;
 use clap::{Arg, ArgMatches, Command};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 pub fn command() -> Command {
@@ -62,9 +63,8 @@ struct Page {
     optional_for: Vec<String>,
     origins: Vec<Origin>,
     /// What else its page says, by the names that omg(1) lists.
-    fields: BTreeMap<&'static str, String>,
-    #[serde(skip)]
-    shown: Vec<(Field, String)>,
+    #[serde(serialize_with = "named")]
+    fields: Vec<(Field, String)>,
 }
 
 impl Page {
@@ -142,7 +142,7 @@ fn known(index: &Index, row: Row, local: Option<LocalRow>) -> Result<Page> {
     let installed = here.map(|here| here.version.as_str());
     let origins = versions.iter().map(|version| origin(index, version, installed)).collect::<Result<_>>()?;
     let own = here.map(|local| index.local.details(local)).transpose()?;
-    let shown = merged(super::candidate(index, versions, here)?.fields, own);
+    let fields = merged(super::candidate(index, versions, here)?.fields, own);
     let candidate = match &local {
         Some(local) => Some(local.candidate.clone()).filter(|version| !version.is_empty()),
         None => row.has_candidate.then_some(row.version),
@@ -169,13 +169,12 @@ fn known(index: &Index, row: Row, local: Option<LocalRow>) -> Result<Page> {
         required_by: Vec::new(),
         optional_for: Vec::new(),
         origins,
-        fields: named(&shown),
-        shown,
+        fields,
     })
 }
 
 fn only_here(index: &Index, row: LocalRow) -> Result<Page> {
-    let shown = index.local.details(&row)?.fields;
+    let fields = index.local.details(&row)?.fields;
     Ok(Page {
         name: full_name(&row.name, &row.arch),
         source: source(index, &row)?,
@@ -191,8 +190,7 @@ fn only_here(index: &Index, row: LocalRow) -> Result<Page> {
         version: Some(row.candidate).filter(|version| !version.is_empty()),
         installed_version: Some(row.version),
         description: row.summary,
-        fields: named(&shown),
-        shown,
+        fields,
     })
 }
 
@@ -237,27 +235,35 @@ fn merged(mut fields: Vec<(Field, String)>, own: Option<VersionDetails>) -> Vec<
     fields
 }
 
-fn named(fields: &[(Field, String)]) -> BTreeMap<&'static str, String> {
-    fields.iter().map(|(field, text)| (field.key(), text.clone())).collect()
+fn named<S: Serializer>(fields: &[(Field, String)], out: S) -> Result<S::Ok, S::Error> {
+    out.collect_map(fields.iter().map(|(field, text)| (field.key(), text)).collect::<BTreeMap<_, _>>())
 }
 
 fn text(ui: &Ui, page: &Page) -> String {
-    const LABEL: usize = 15;
-    let mut out = String::new();
+    // What a label and its colon are filled up to, and what stands before the further lines of a value.
+    const BLANKS: &str = "                 ";
+    // Most pages fit: growing step by step costs as much as writing.
+    let mut out = String::with_capacity(4 << 10);
     let mut line = |label: &str, style: Option<Style>, value: &str| {
-        let label = ui.styled(Style::Dim, &format!("{label:<LABEL$}:"));
-        let lines: Vec<String> = value.trim_end().lines().map(|line| ui.wrapped(&clean(line), LABEL + 2)).collect();
-        let value = lines.join(&format!("\n{:LABEL$}  ", "")).replace(TIE, " ");
-        let value = style.map_or(value.clone(), |style| ui.styled(style, &value));
-        out.push_str(&format!("{label} {value}\n"));
+        ui.push(&mut out, Some(Style::Dim), &[label, &BLANKS[label.len() + 2..], ":"].concat());
+        out.push(' ');
+        for (number, text) in value.trim_end().lines().enumerate() {
+            if number > 0 {
+                out.extend(["\n", BLANKS]);
+            }
+            let text = clean(text);
+            let text = ui.wrapped(&text, BLANKS.len());
+            ui.push(&mut out, style, &if ui.wraps() { text.replace(TIE, " ").into() } else { text });
+        }
+        out.push('\n');
     };
     line("Name", Some(Style::Name), &page.name);
     line("Version", Some(Style::Version), page.version.as_deref().unwrap_or("none allowed"));
     line("Installed", page.installed_version.is_some().then_some(Style::Good), &installed(page));
     line("From", None, &[page.source.name(), " ", &page.repository].concat());
     line("Description", None, &page.description);
-    for (field, value) in page.shown.iter().filter(|(field, _)| *field != Field::LongDescription) {
-        line(field.label(), None, &shown(*field, value));
+    for (field, value) in page.fields.iter().filter(|(field, _)| *field != Field::LongDescription) {
+        line(field.label(), None, &shown(ui, *field, value));
     }
     for (label, names) in [("Required by", &page.required_by), ("Optional for", &page.optional_for)] {
         if !names.is_empty() {
@@ -269,10 +275,11 @@ fn text(ui: &Ui, page: &Page) -> String {
     if !offered.is_empty() {
         line("On offer", None, &offered.join("\n"));
     }
-    if let Some((_, long)) = page.shown.iter().find(|(field, _)| *field == Field::LongDescription) {
-        let paragraphs: Vec<String> =
-            long.trim_end().lines().map(|line| format!(" {}", ui.wrapped(&clean(line), 1))).collect();
-        out.push_str(&format!("\n{}\n", paragraphs.join("\n")));
+    if let Some((_, long)) = page.fields.iter().find(|(field, _)| *field == Field::LongDescription) {
+        out.push('\n');
+        for line in long.trim_end().lines() {
+            out.extend([" ", &ui.wrapped(&clean(line), 1), "\n"]);
+        }
     }
     out
 }
@@ -300,17 +307,18 @@ fn installed(page: &Page) -> String {
     out
 }
 
-fn shown(field: Field, value: &str) -> String {
+fn shown<'v>(ui: &Ui, field: Field, value: &'v str) -> Cow<'v, str> {
     let number = value.parse::<u64>().ok();
     match (field, number) {
-        (Field::DownloadSize | Field::InstalledSize, Some(bytes)) => human(bytes),
+        (Field::DownloadSize | Field::InstalledSize, Some(bytes)) => human(bytes).into(),
         (
             Field::BuildDate | Field::InstallDate | Field::FirstSubmitted | Field::LastModified | Field::OutOfDate,
             Some(secs),
-        ) => date(secs),
-        (Field::OptDepends | Field::Backup, _) => value.to_owned(),
-        _ if RELATIONS.contains(&field) || field == Field::Provides => tied(value),
-        _ => value.trim_end().replace('\n', "  "),
+        ) => date(secs).into(),
+        (Field::OptDepends | Field::Backup, _) => value.into(),
+        _ if ui.wraps() && (RELATIONS.contains(&field) || field == Field::Provides) => tied(value).into(),
+        _ if value.contains('\n') => value.trim_end().replace('\n', "  ").into(),
+        _ => value.into(),
     }
 }
 

@@ -1,17 +1,22 @@
-//! `omg install`, `omg reinstall` and `omg downgrade`: packages by name, version, repository or file.
+//! `omg install`, `omg reinstall` and `omg downgrade`: packages by name, version, repository or file. `NAME@VERSION` is a runtime,
+//! if the name is one; a bare name is a package, unless there is none of it.
 
 use super::change::{names_argument, run as change, targets, with_options};
 use super::reply::Reply;
+use super::runtime;
+use super::shop::names_runtime;
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::model::{Reason, Task};
+use crate::runtimes::Runtime;
+use crate::runtimes::sources::source;
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 pub fn command() -> Command {
     let command = Command::new("install")
         .about("Install packages, with all that they need")
-        .arg(names_argument("NAME, NAME=VERSION, REPOSITORY/NAME, or the path of an archive"));
+        .arg(names_argument("NAME, NAME=VERSION, REPOSITORY/NAME, the path of an archive, or RUNTIME@VERSION"));
     with_options(command).arg(
         Arg::new("as-dependency")
             .long("as-dependency")
@@ -21,11 +26,26 @@ pub fn command() -> Command {
 }
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
+    let names: Vec<&String> = matches.get_many::<String>("NAME").unwrap_or_default().collect();
+    let runtimes = names.iter().filter(|name| is_runtime(ctx, name)).count();
+    if runtimes == names.len() {
+        return runtime::install(ctx, &names, matches.get_flag("dry-run"));
+    }
+    if runtimes > 0 {
+        let hint = "install the runtimes with a command of their own; they need no root and ask nothing";
+        return Err(Hinted::new(Exit::Usage, "runtimes and packages are not installed by one command", hint).into());
+    }
     let mut targets = targets(matches)?;
     if matches.get_flag("as-dependency") {
         targets.iter_mut().for_each(|target| target.reason = Some(Reason::Dependency));
     }
     change(ctx, matches, Task::Install, targets)
+}
+
+/// Whether a name means a runtime here. The index is asked only about a bare name that could be one.
+fn is_runtime(ctx: &Ctx, name: &str) -> bool {
+    let has_package = || ctx.index().and_then(|index| Ok(!index.catalogue.find(name)?.is_empty())).unwrap_or(true);
+    names_runtime(name) || Runtime::named(name).is_some_and(|runtime| source(runtime).is_some()) && !has_package()
 }
 
 pub fn reinstall_command() -> Command {

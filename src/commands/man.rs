@@ -65,7 +65,7 @@ fn shown_by_man(text: &str) -> bool {
 const DATE: &str = "2026-11-21";
 
 /// What a command's page says besides its options, by the command's name.
-const MORE: [(&str, &str); 20] = [
+const MORE: [(&str, &str); 25] = [
     ("omg", include_str!("man/omg.roff")),
     ("search", include_str!("man/search.roff")),
     ("info", include_str!("man/info.roff")),
@@ -75,8 +75,13 @@ const MORE: [(&str, &str); 20] = [
     ("deps", include_str!("man/deps.roff")),
     ("why", include_str!("man/why.roff")),
     ("install", include_str!("man/install.roff")),
+    ("use", include_str!("man/use.roff")),
+    ("which", include_str!("man/which.roff")),
+    ("exec", include_str!("man/exec.roff")),
+    ("runtime", include_str!("man/runtime.roff")),
     ("rollback", include_str!("man/rollback.roff")),
     ("snapshot", include_str!("man/snapshot.roff")),
+    ("run", include_str!("man/run.roff")),
     ("conf", include_str!("man/conf.roff")),
     ("policy", include_str!("man/policy.roff")),
     ("audit", include_str!("man/audit.roff")),
@@ -163,7 +168,8 @@ fn synopsis(command: &Command, verb: Option<&str>) -> String {
         let (last, first): (Vec<_>, Vec<_>) = own.partition(|arg| arg.is_positional());
         for arg in first.into_iter().chain(last).filter(|arg| arg.get_id() != "help" && arg.get_id() != "version") {
             let many = if takes_many(arg) { "..." } else { "" };
-            let text = signature(arg).split(", ").last().unwrap_or_default().to_owned() + many;
+            let before = if arg.is_last_set() { "\\-\\- " } else { "" };
+            let text = format!("{before}{}{many}", signature(arg).split(", ").last().unwrap_or_default());
             words.push(if arg.is_required_set() { text } else { format!("[{text}]") });
         }
     }

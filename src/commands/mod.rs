@@ -11,6 +11,7 @@ mod conf;
 mod deps;
 mod doctor;
 mod download;
+mod exec;
 mod files;
 mod history;
 mod info;
@@ -24,13 +25,18 @@ mod refresh;
 mod remove;
 mod reply;
 mod rollback;
+mod run;
+mod runtime;
 pub(crate) mod search;
+mod shop;
 mod size;
 mod snapshot;
 mod status;
 mod sync;
 mod units;
 mod upgrade;
+mod use_version;
+pub(crate) mod which;
 mod why;
 
 pub use reply::{Remark, Reply};
@@ -101,6 +107,11 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "mark", command: mark::command, run: Run::Change(mark::run) },
     Verb { name: "hold", command: mark::hold_command, run: Run::Change(mark::run_hold) },
     Verb { name: "unhold", command: mark::unhold_command, run: Run::Change(mark::run_unhold) },
+    Verb { name: "use", command: use_version::command, run: Run::Change(use_version::run) },
+    Verb { name: "which", command: which::command, run: Run::Query(which::run) },
+    Verb { name: "exec", command: exec::command, run: Run::Print(exec::run) },
+    Verb { name: "runtime", command: runtime::command, run: Run::Change(runtime::run) },
+    Verb { name: "uninstall", command: runtime::uninstall_command, run: Run::Change(runtime::uninstall) },
     Verb { name: "history", command: history::command, run: Run::Query(history::run) },
     Verb { name: "policy", command: policy::command, run: Run::Query(policy::run) },
     Verb { name: "audit", command: audit::command, run: Run::Query(audit::run) },
@@ -108,6 +119,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "rollback", command: rollback::command, run: Run::Change(rollback::run) },
     Verb { name: "snapshot", command: snapshot::command, run: Run::Change(snapshot::run) },
     Verb { name: "conf", command: conf::command, run: Run::Change(conf::run) },
+    Verb { name: "run", command: run::command, run: Run::Change(run::run) },
     Verb { name: "status", command: status::command, run: Run::Query(status::run) },
     Verb { name: "batch", command: batch::command, run: Run::Print(batch::run) },
     Verb { name: "prompt", command: crate::prompt::command, run: Run::Print(crate::prompt::run) },

@@ -1,12 +1,14 @@
 //! `omg upgrade`: the newer versions of what is installed.
 
-use super::change::{carry, carry_plan, family, targets, with_options};
+use super::change::{carry_plan, family, planned, targets, with_options};
 use super::reply::Reply;
+use crate::backends::alpm::news::{self, News};
 use crate::context::Ctx;
-use crate::model::{Order, Task};
-use crate::ops::{World, current};
+use crate::model::{Order, Source, Task};
+use crate::ops::{World, current, history};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use jiff::Timestamp;
 
 pub fn command() -> Command {
     let command = Command::new("upgrade")
@@ -29,6 +31,31 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     {
         return carry_plan(ctx, matches, plan);
     }
+    let is_whole = targets.is_empty();
     let order = Order { force: matches.get_flag("force"), ..Order::new(Task::Upgrade { full }, targets) };
-    carry(ctx, matches, &world, source, order)
+    let mut plan = planned(ctx, &world, source, order, &mut |_, _| Ok(false))?;
+    if is_whole && source == Source::Pacman && !plan.steps.is_empty() {
+        plan.warnings.extend(news(ctx, &world));
+    }
+    carry_plan(ctx, matches, plan)
+}
+
+/// What the distribution told since the last upgrade; since a month where there was none.
+fn news(ctx: &Ctx, world: &World) -> Vec<String> {
+    const MONTH_SECS: i64 = 30 * 24 * 3600;
+    const MOST: usize = 10;
+    let kept = ctx.place.folders().into_iter().map(|folder| folder.join(news::FILE_NAME)).find(|path| path.exists());
+    let Some(kept) = kept else { return Vec::new() };
+    let unread = || -> Result<Vec<String>> {
+        let (journal, _) = history::journal(world, &ctx.place.root, &ctx.state_folder()?)?;
+        let since = journal.upgraded(Source::Pacman)?;
+        let since = since.unwrap_or_else(|| Timestamp::now().as_second() - MONTH_SECS);
+        let all = news::read(&kept)?;
+        let told = |news: &News| {
+            let day = Timestamp::from_second(news.published).map(|time| time.strftime("%F").to_string());
+            format!("news of {}: {} ({})", day.unwrap_or_default(), news.title, news.link)
+        };
+        Ok(all.iter().filter(|news| news.published > since).take(MOST).map(told).collect())
+    };
+    unread().unwrap_or_else(|error| vec![format!("the news cannot be told: {error:#}")])
 }

@@ -3,7 +3,6 @@
 use super::text;
 use crate::audit::log::verify_lines;
 use crate::audit::policy::{Facts, Grade, Layer, Policy, Severity};
-use crate::model::Source;
 
 /// The part behind a line `---` is another layer, and its first line a name, a repository and a licence.
 pub fn policy(data: &[u8]) {
@@ -29,7 +28,7 @@ pub fn policy(data: &[u8]) {
 fn judge(policy: &Policy, word: &str) {
     let good = Facts {
         name: word,
-        source: Source::Pacman,
+        source: "pacman",
         repository: word,
         licenses: Some(&[word]),
         signed: Some(true),

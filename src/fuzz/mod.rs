@@ -8,6 +8,7 @@ mod index;
 mod logs;
 mod network;
 mod pacman;
+mod project;
 mod runtimes;
 
 use crate::model::{Available, CatalogueSink, Field, Installed, LocalSink, Problem, Repository, RepositoryId};
@@ -46,6 +47,7 @@ pub const TARGETS: &[Target] = &[
     ("relations", pacman::relations),
     ("search", index::search),
     ("srcinfo", pacman::srcinfo),
+    ("tasks", project::tasks),
     ("unpack", network::unpack),
 ];
 

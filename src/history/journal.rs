@@ -6,6 +6,7 @@
 use crate::model::{Action, AuditHead, Change, Plan, Reason, Source, Transaction};
 use anyhow::{Context, Result, bail};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, TransactionBehavior, params};
+use serde::Serialize;
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// What makes the tables of each version from those of the one before. A later omg changes older ones; an older omg leaves newer
 /// ones alone.
-const STEPS: [&str; 3] = [TABLES, AUDIT_HEAD, PLANS];
+const STEPS: [&str; 4] = [TABLES, AUDIT_HEAD, PLANS, FS_SNAPSHOTS];
 
 const MAPPED_BYTES: i64 = 256 << 20;
 
@@ -75,11 +76,32 @@ const PLANS: &str = "
     ) WITHOUT ROWID;
 ";
 
+/// Snapshots of the file system that were made around a transaction of omg.
+const FS_SNAPSHOTS: &str = "
+    CREATE TABLE fs_snapshots (
+        transaction_id INTEGER NOT NULL REFERENCES transactions (id) ON DELETE CASCADE,
+        place INTEGER NOT NULL,
+        program TEXT NOT NULL,
+        id TEXT NOT NULL,
+        PRIMARY KEY (transaction_id, place)
+    ) WITHOUT ROWID;
+";
+
 /// A transaction with its number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
     pub id: i64,
     pub transaction: Transaction,
+    pub fs_snapshots: Vec<FsSnapshot>,
+}
+
+/// A snapshot of the file system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FsSnapshot {
+    /// Whose it is.
+    pub program: String,
+    /// The number, name or path that the program knows it by.
+    pub id: String,
 }
 
 /// How far a log has been read.
@@ -257,6 +279,15 @@ impl Journal {
         Ok(query.query_row(params![name, arch, version, source as i64], |row| row.get(0))?)
     }
 
+    /// When a package of a source was upgraded last, in seconds since 1970.
+    pub fn upgraded(&self, source: Source) -> Result<Option<i64>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT started FROM transactions WHERE source = ?1
+             AND EXISTS (SELECT 1 FROM changes WHERE transaction_id = id AND action = ?2) ORDER BY started DESC LIMIT 1",
+        )?;
+        Ok(query.query_row(params![source as i64, Action::Upgrade as i64], |row| row.get(0)).optional()?)
+    }
+
     /// The transaction of that number.
     pub fn transaction(&self, id: i64) -> Result<Option<Recorded>> {
         let mut query = self.db.prepare_cached(
@@ -277,7 +308,14 @@ impl Journal {
 
     /// Keeps the plan of the newest transaction, which began at `started` or later, and what the logs do not tell of it: what the
     /// packages that went counted as. False where there is none: nothing was changed.
-    pub fn attach(&mut self, source: Source, started: i64, plan: &Plan, digest: &str) -> Result<bool> {
+    pub fn attach(
+        &mut self,
+        source: Source,
+        started: i64,
+        plan: &Plan,
+        digest: &str,
+        fs_snapshots: &[FsSnapshot],
+    ) -> Result<bool> {
         let begun = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let newest = begun.query_row(
             "SELECT id FROM transactions WHERE source = ?1 AND started >= ?2 ORDER BY started DESC, id DESC LIMIT 1",
@@ -286,6 +324,12 @@ impl Journal {
         );
         let Some(id) = newest.optional()? else { return Ok(false) };
         begun.execute("INSERT OR REPLACE INTO plans VALUES (?1, ?2, ?3)", params![id, digest, plan.canonical()])?;
+        for (place, made) in fs_snapshots.iter().enumerate() {
+            begun.execute(
+                "INSERT OR REPLACE INTO fs_snapshots VALUES (?1, ?2, ?3, ?4)",
+                params![id, place as i64, made.program, made.id],
+            )?;
+        }
         for step in &plan.steps {
             begun.execute(
                 "UPDATE changes SET reason = ?4 WHERE transaction_id = ?1 AND name = ?2 AND arch = ?3 AND reason IS NULL",
@@ -340,6 +384,10 @@ impl Journal {
             })
         })?;
         recorded.transaction.changes = changes.collect::<rusqlite::Result<_>>()?;
+        let mut query =
+            self.db.prepare_cached("SELECT program, id FROM fs_snapshots WHERE transaction_id = ?1 ORDER BY place")?;
+        let made = query.query_map([recorded.id], |row| Ok(FsSnapshot { program: row.get(0)?, id: row.get(1)? }))?;
+        recorded.fs_snapshots = made.collect::<rusqlite::Result<_>>()?;
         Ok(recorded)
     }
 }
@@ -377,7 +425,7 @@ fn log(db: &Connection, path: &str) -> rusqlite::Result<Option<Log>> {
     log.optional()
 }
 
-/// All but the changes.
+/// All but the changes and the snapshots.
 fn recorded(row: &Row<'_>) -> rusqlite::Result<Recorded> {
     let source = match row.get::<_, i64>(1)? {
         0 => Source::Apt,
@@ -385,6 +433,7 @@ fn recorded(row: &Row<'_>) -> rusqlite::Result<Recorded> {
     };
     Ok(Recorded {
         id: row.get(0)?,
+        fs_snapshots: Vec::new(),
         transaction: Transaction {
             source,
             started: row.get(2)?,

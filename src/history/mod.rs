@@ -5,4 +5,4 @@
 pub mod inverse;
 mod journal;
 
-pub use journal::{Journal, Log, News, Recorded};
+pub use journal::{FsSnapshot, Journal, Log, News, Recorded};

@@ -312,53 +312,6 @@ impl BlockFile {
         Ok(())
     }
 
-    /// Calls back with the place in `spans` and the bytes of each of these stretches of a section, which ascend and do not
-    /// overlap. Each block is read once. Empty stretches are passed over.
-    pub fn spans(
-        &self,
-        section: Section,
-        spans: &[std::ops::Range<u64>],
-        mut each: impl FnMut(usize, &[u8]) -> Result<()>,
-    ) -> Result<()> {
-        const LEN: u64 = PAYLOAD as u64;
-        let mut blocks: Vec<u32> = Vec::new();
-        let mut before = 0;
-        for span in spans {
-            if span.start < before || span.end < span.start || span.end > section.len {
-                return Err(self.damaged("references out of order"));
-            }
-            before = span.end;
-            let (first, end) = ((span.start / LEN) as u32, span.end.div_ceil(LEN) as u32);
-            blocks.extend(blocks.last().map_or(first, |last| first.max(last + 1))..end);
-        }
-        // The span at hand, and what of it stood in the blocks before.
-        let (mut place, mut begun): (usize, Vec<u8>) = (0, Vec::new());
-        self.scan_some(section, &blocks, |block, payload| {
-            let (start, end) = (u64::from(block) * LEN, u64::from(block + 1) * LEN);
-            while let Some(span) = spans.get(place).filter(|span| span.start < end) {
-                if span.is_empty() {
-                    place += 1;
-                    continue;
-                }
-                let (from, to) = (span.start.max(start) - start, span.end.min(end) - start);
-                let piece = &payload[from as usize..to as usize];
-                if span.end > end {
-                    begun.extend_from_slice(piece);
-                    break;
-                }
-                if begun.is_empty() {
-                    each(place, piece)?;
-                } else {
-                    begun.extend_from_slice(piece);
-                    each(place, &begun)?;
-                    begun.clear();
-                }
-                place += 1;
-            }
-            Ok(())
-        })
-    }
-
     /// Reads and checks the blocks from `number` on that fill `buffer`.
     fn read(&self, number: u32, buffer: &mut [u8]) -> Result<()> {
         self.file.read_exact_at(buffer, u64::from(number) * BLOCK as u64).map_err(|error| match error.kind() {

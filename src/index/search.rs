@@ -14,6 +14,9 @@ use crate::model::Source;
 use memchr::memmem;
 use std::ops::Range;
 
+/// In a number of a word's list: the place where the package has the word.
+const PLACE: u32 = (1 << WORD_BITS) - 1;
+
 /// How well a term fits a package: 0 for not at all.
 type Quality = u8;
 const EXACT_NAME: Quality = 8;
@@ -85,11 +88,15 @@ pub fn search(catalogue: &Catalogue, query: &Query<'_>, installed: &[u32], most:
         }
     }
     restrict(catalogue, query, &mut total)?;
-    let mut best = Best { hits: Vec::new(), total: 0, most, least: 0 };
+    let (count, floor) = floor(&total, most);
+    let mut best = Best { hits: Vec::new(), most, least: 0 };
     let mut installed = installed.iter().copied().peekable();
     catalogue.popularity(|range, popularity| {
         let of_block = &total[range.start as usize..];
         each_marked(&of_block[..of_block.len().min(popularity.len())], u8::MAX, |at| {
+            if of_block[at as usize] < floor {
+                return;
+            }
             let id = range.start + at;
             while installed.next_if(|next| *next < id).is_some() {}
             let is_installed = if installed.peek() == Some(&id) { INSTALLED } else { 0 };
@@ -97,14 +104,27 @@ pub fn search(catalogue: &Catalogue, query: &Query<'_>, installed: &[u32], most:
             best.push(Hit { id, rank: u32::from(total[id as usize]) << 9 | is_installed | popular });
         });
     })?;
-    Ok(best.found())
+    Ok(Found { best: best.found(), total: count })
 }
 
-/// Keeps the best of many, and counts all.
+/// How many fit, and below which quality none is among the `most` best of them: quality goes before all else, and there are
+/// few qualities, so that most hits of a short term need not be ranked.
+fn floor(total: &[Quality], most: usize) -> (usize, Quality) {
+    let mut of_quality = [0usize; 1 + Quality::MAX as usize];
+    each_marked(total, u8::MAX, |id| of_quality[usize::from(total[id as usize])] += 1);
+    let mut better = 0;
+    let enough = |quality: &Quality| {
+        better += of_quality[usize::from(*quality)];
+        better >= most
+    };
+    let floor = (1..=Quality::MAX).rev().find(enough).unwrap_or(1);
+    (of_quality.iter().sum(), floor)
+}
+
+/// Keeps the best of many.
 struct Best {
     /// At most twice as many as are wanted.
     hits: Vec<Hit>,
-    total: usize,
     most: usize,
     /// What ranks no higher than this is not among the best: of equals the first are.
     least: u32,
@@ -112,7 +132,6 @@ struct Best {
 
 impl Best {
     fn push(&mut self, hit: Hit) {
-        self.total += 1;
         if hit.rank <= self.least || self.most == 0 {
             return;
         }
@@ -128,10 +147,10 @@ impl Best {
         b.rank.cmp(&a.rank).then(a.id.cmp(&b.id))
     }
 
-    fn found(mut self) -> Found {
+    fn found(mut self) -> Vec<Hit> {
         self.hits.sort_unstable_by(Self::order);
         self.hits.truncate(self.most);
-        Found { best: self.hits, total: self.total }
+        self.hits
     }
 }
 
@@ -166,12 +185,15 @@ pub(super) fn marked(marks: &[u8], bits: u8) -> Vec<u32> {
 
 fn each_marked(marks: &[u8], bits: u8, mut each: impl FnMut(u32)) {
     // Most marks are zero: eight at a time are passed over.
-    let eight = [bits; 8];
+    let eight = u64::from_le_bytes([bits; 8]);
     for (first, marks) in (0u32..).step_by(8).zip(marks.chunks(8)) {
-        let none =
-            marks.try_into().is_ok_and(|marks: [u8; 8]| u64::from_ne_bytes(marks) & u64::from_ne_bytes(eight) == 0);
-        if !none {
-            (first..).zip(marks).filter(|(_, mark)| **mark & bits != 0).for_each(|(id, _)| each(id));
+        let mut padded = [0; 8];
+        padded[..marks.len()].copy_from_slice(marks);
+        let mut left = u64::from_le_bytes(padded) & eight;
+        while left != 0 {
+            let at = left.trailing_zeros() / 8;
+            each(first + at);
+            left &= !(0xff << (8 * at));
         }
     }
 }
@@ -228,20 +250,21 @@ fn raised(catalogue: &Catalogue, piece: &str, judge: impl Fn(&[u8]) -> [Quality;
     let (words, lists) = catalogue.words()?;
     let (mut ranks, mut worth): (Vec<u32>, Vec<[Quality; 3]>) = (Vec::new(), Vec::new());
     each_word_with(&words, piece, |rank, word| {
-        let judged = judge(word);
-        if judged != [0; 3] {
-            ranks.push(rank);
-            worth.push(judged);
-        }
+        ranks.push(rank);
+        worth.push(judge(word));
     })?;
     let mut qualities = vec![0; catalogue.len() as usize];
     let mut sensible = true;
-    lists.each_of_many(&ranks, |at, number| {
-        let place = worth[at].get((number & ((1 << WORD_BITS) - 1)) as usize);
-        match (qualities.get_mut((number >> WORD_BITS) as usize), place) {
-            (Some(quality), Some(worth)) => *quality = (*worth).max(*quality),
-            _ => sensible = false,
-        }
+    lists.each_of_many(&ranks, |at, list| {
+        let mut of_place = [0; 1 << WORD_BITS];
+        of_place[..3].copy_from_slice(&worth[at]);
+        list.each(|number| {
+            let worth = of_place[(number & PLACE) as usize];
+            match qualities.get_mut((number >> WORD_BITS) as usize) {
+                Some(quality) if worth > 0 => *quality = worth.max(*quality),
+                _ => sensible = false,
+            }
+        })
     })?;
     if sensible { Ok(qualities) } else { Err(catalogue.file().damaged("a word of no package")) }
 }
@@ -300,9 +323,11 @@ pub(super) fn places(catalogue: &Catalogue, piece: &Piece) -> Result<Vec<u8>> {
     })?;
     let mut places = vec![0u8; catalogue.len() as usize];
     let mut sensible = true;
-    lists.each_of_many(&ranks, |_, number| match places.get_mut((number >> WORD_BITS) as usize) {
-        Some(places) => *places |= 1 << (number & ((1 << WORD_BITS) - 1)),
-        None => sensible = false,
+    lists.each_of_many(&ranks, |_, list| {
+        list.each(|number| match places.get_mut((number >> WORD_BITS) as usize) {
+            Some(places) => *places |= 1 << (number & PLACE),
+            None => sensible = false,
+        })
     })?;
     if sensible { Ok(places) } else { Err(catalogue.file().damaged("a word of no package")) }
 }

@@ -6,7 +6,6 @@
 
 use super::transact::Report;
 use crate::backends::Backend;
-use crate::backends::apt::apt_get;
 use crate::backends::engine::Progress;
 use crate::model::{Order, Plan, Resolution, Source, Step, Task};
 use crate::sys::signals;
@@ -47,19 +46,19 @@ pub fn carry_out(backend: &dyn Backend, plan: &Plan, report: &mut dyn FnMut(Repo
     // What is to be fetched is fetched first where that can be done alone, so that until then nothing is changed.
     if changes && plan.source == Source::Apt && plan.download_bytes > 0 {
         let order = Order { fetch_only: true, ..plan.order.clone() };
-        run(backend.tool(&order)?, false, report)?;
+        run(backend, backend.tool(&order)?, false, report)?;
     }
     ensure!(!signals::was_interrupted(), STOPPED);
     if changes {
         report(Report::Progress(Progress::Changing));
     }
-    run(backend.tool(&plan.order)?, changes && plan.source == Source::Apt, report)
+    run(backend, backend.tool(&plan.order)?, changes && plan.source == Source::Apt, report)
 }
 
 const STOPPED: &str = "stopped by a signal";
 
 /// Runs the program to its end. One that leaves its own children alone when a signal ends it is kept from signals.
-fn run(mut command: Command, is_kept: bool, report: &mut dyn FnMut(Report)) -> Result<()> {
+fn run(backend: &dyn Backend, mut command: Command, is_kept: bool, report: &mut dyn FnMut(Report)) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let (talk, end) = std::io::pipe().context("cannot make a pipe")?;
     command.stdin(Stdio::null()).stdout(end.try_clone().context("cannot make a pipe")?).stderr(end);
@@ -75,7 +74,7 @@ fn run(mut command: Command, is_kept: bool, report: &mut dyn FnMut(Report)) -> R
     for line in BufReader::new(talk).split(b'\n') {
         let line = String::from_utf8_lossy(&line.context("cannot hear it")?).into_owned();
         errors.extend(line.strip_prefix("E: ").map(str::to_owned));
-        if let Some((what, why)) = apt_get::rejected(&line) {
+        if let Some((what, why)) = backend.rejected_by_tool(&line) {
             let (what, why) = (what.to_owned(), why.to_owned());
             report(Report::Progress(Progress::Rejected { what, key: String::new(), why }));
         }

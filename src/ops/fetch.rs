@@ -1,10 +1,11 @@
-//! Brings the AUR's list of packages to the index folder, and remembers in the status that this failed.
+//! Brings the AUR's list of packages to the index folder, and remembers in the status that this failed; and the distribution's news.
 //!
 //! Only an explicit `omg refresh` fetches. A failure takes nothing away: the kept copy goes on answering, and `status`,
 //! `doctor` and the exit code say that it is not what the server has.
 
 use super::Place;
 use super::refresh::lock;
+use crate::backends::alpm::news;
 use crate::backends::aur::{Aur, DEFAULT_URL, FILE_NAME};
 use crate::config::Config;
 use crate::index::status::StoredProblem;
@@ -50,6 +51,21 @@ pub fn fetch(place: &Place, folder: &Path, observer: &dyn Observer) -> Result<Op
             error.chain().map(ToString::to_string).filter(|part| !part.ends_with(&aur.url)).collect();
         (aur.url.clone(), format!("{}; {kept}", why.join(": ")), true)
     }))
+}
+
+/// Fetches the distribution's news into the index folder, where they are wanted: on Arch Linux, where nobody says otherwise.
+pub fn fetch_news(root: &Path, folder: &Path, config: &Config) -> Result<()> {
+    let is_arch = || {
+        let at = |below: &str| fs::read_to_string(root.join(below));
+        let release = at("etc/os-release").or_else(|_| at("usr/lib/os-release")).unwrap_or_default();
+        release.lines().any(|line| line == "ID=arch")
+    };
+    if !config.news.enabled.unwrap_or_else(is_arch) {
+        return Ok(());
+    }
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let url = config.news.url.as_deref().unwrap_or(news::DEFAULT_URL);
+    news::update(url, &folder.join(news::FILE_NAME), &Network::system()).map(drop).context("cannot fetch the news")
 }
 
 /// The failure that a status remembers. Problems of files have their paths.

@@ -38,7 +38,7 @@ pub fn judge(policy: &Policy, plan: &Plan, index: Option<&Index>) -> Result<Vec<
         let licenses: Option<Vec<&str>> = licenses.as_ref().map(|all| all.iter().map(String::as_str).collect());
         refusals.extend(policy.judge(&Facts {
             name: &step.name,
-            source: plan.source,
+            source: plan.source.name(),
             repository: if step.repository.is_empty() { "local" } else { &step.repository },
             licenses: licenses.as_deref(),
             signed: step.signed,

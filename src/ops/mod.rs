@@ -15,6 +15,8 @@ mod place;
 pub mod refresh;
 mod relate;
 pub mod restore;
+pub mod run;
+pub mod runtimes;
 pub mod settle;
 pub mod transact;
 mod world;

@@ -10,6 +10,7 @@ use crate::audit::sha256;
 use crate::backends::engine::{Ask, EngineError, Progress, nobody_listens};
 use crate::backends::{Backend, Lock};
 use crate::config::Maker;
+use crate::history::FsSnapshot;
 use crate::index::Index;
 use crate::model::{Mark, Marked, Order, Plan, Resolution, Silent, Source, Task};
 use crate::sys::holder::{self, Holder};
@@ -185,8 +186,8 @@ fn by_engine(
 }
 
 /// What the package manager's logs tell now goes into the journal, with the plan, and the index is made again. Neither undoes what is
-/// done. `started` is when it was begun, in seconds since 1970.
-pub fn record(place: &Place, text: &str, started: i64, report: &mut dyn FnMut(Report)) {
+/// done. `started` is when it was begun, in seconds since 1970, and `fs_snapshots` what was made around it.
+pub fn record(place: &Place, text: &str, started: i64, fs_snapshots: &[FsSnapshot], report: &mut dyn FnMut(Report)) {
     let in_journal = || -> Result<()> {
         let world = World::open(place)?;
         let folder = place.state_folders().into_iter().next().context("there is no folder for the journal")?;
@@ -195,7 +196,7 @@ pub fn record(place: &Place, text: &str, started: i64, report: &mut dyn FnMut(Re
             && !plan.steps.is_empty()
             && !plan.order.fetch_only
         {
-            journal.attach(plan.source, started, &plan, &digest(text))?;
+            journal.attach(plan.source, started, &plan, &digest(text), fs_snapshots)?;
         }
         Ok(())
     };

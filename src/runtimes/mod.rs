@@ -1,12 +1,23 @@
-//! Language runtimes: for now, which versions a folder asks for ([`pin`]).
+//! Language runtimes: which versions a folder asks for ([`pin`]), what a request means ([`request`]), what is installed
+//! ([`installed`]) and what there is ([`sources`]).
 //!
-//! Nothing here knows what is installed, what exists upstream, or which release a range means.
+//! Nothing here fetches or changes anything; `ops::runtimes` does.
 
+pub mod active;
+pub mod edit;
+pub mod installed;
 mod json;
 mod lines;
 mod package_json;
 pub mod pin;
+pub mod range;
+pub mod request;
+pub mod sources;
 mod tables;
+mod version;
+
+pub use request::Request;
+pub use version::Version;
 
 /// A language runtime whose version a folder can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -59,6 +70,31 @@ impl Runtime {
             "golang" => Some(Runtime::Go),
             name => Runtime::ALL.into_iter().find(|runtime| runtime.name() == name),
         }
+    }
+
+    /// The program that stands for it.
+    pub const fn program(self) -> &'static str {
+        match self {
+            Runtime::Python => "python3",
+            Runtime::Rust => "rustc",
+            other => other.name(),
+        }
+    }
+
+    /// The runtime that a program of this name comes with, where that is known without a look.
+    pub fn of_program(name: &str) -> Option<Runtime> {
+        Some(match name {
+            "node" | "npm" | "npx" | "corepack" => Runtime::Node,
+            "bun" | "bunx" => Runtime::Bun,
+            "deno" => Runtime::Deno,
+            "python" | "python3" | "pip" | "pip3" | "pydoc3" | "idle3" => Runtime::Python,
+            "go" | "gofmt" => Runtime::Go,
+            "rustc" | "cargo" | "rustdoc" | "rustfmt" | "cargo-clippy" | "cargo-fmt" => Runtime::Rust,
+            "ruby" | "gem" | "bundle" | "bundler" | "irb" | "erb" | "rake" | "ri" => Runtime::Ruby,
+            "java" | "javac" | "jar" | "javadoc" | "jshell" | "jlink" | "jpackage" | "keytool" => Runtime::Java,
+            "zig" => Runtime::Zig,
+            _ => return None,
+        })
     }
 
     const fn bit(self) -> u16 {

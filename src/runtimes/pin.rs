@@ -41,6 +41,17 @@ pub fn active(folder: &Path, home: Option<&Path>) -> Vec<Pin> {
     search(folder, home, true)
 }
 
+/// The pins of one file of omg's own form, as the user's file for everywhere is.
+pub fn of_file(path: &Path) -> Vec<Pin> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return Vec::new();
+    };
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let text = open(folder, flags, Mode::empty()).ok().and_then(|dir| read(&dir, name));
+    let pin = |Found { runtime, version, line }| Pin { runtime, version, file: path.to_owned(), line };
+    text.map_or(Vec::new(), |text| tables::omg(&text)).into_iter().map(pin).collect()
+}
+
 /// Every pin in `folder` and above, in the order they are preferred. For each runtime the first is the active one.
 pub fn all(folder: &Path, home: Option<&Path>) -> Vec<Pin> {
     search(folder, home, false)

@@ -4,7 +4,8 @@
 //! tables made here say what that argument is. Package names come live from `omg complete`, one a line:
 //!
 //! - `omg complete --names PREFIX`: every known package;
-//! - `omg complete --installed PREFIX`: the installed ones.
+//! - `omg complete --installed PREFIX`: the installed ones;
+//! - `omg complete --tasks PREFIX`: the tasks of the project one is in.
 //!
 //! Names are data to a script: no shell expands or evaluates them, and what a shell would act upon is quoted when inserted.
 //! clap_complete's own scripts are not used: they know no live values, and each walks the words differently.
@@ -24,7 +25,7 @@ pub enum Shell {
 }
 
 /// The script for `shell`. What an argument takes is read off its value name, or else its id: `NAME` and `TERM` any
-/// package, `INSTALLED` (as the id, whatever the value's name) an installed one, `PATH` and `FILE` files, `DIR` folders; clap's own hints and lists of values
+/// package, `INSTALLED` (as the id, whatever the value's name) an installed one, `TASK` a task of the project, `PATH` and `FILE` files, `DIR` folders; clap's own hints and lists of values
 /// count as well. Hidden commands and options are left out.
 pub fn script(shell: Shell, command: &mut Command) -> String {
     command.build();
@@ -64,6 +65,7 @@ struct Choice {
 enum Takes {
     Names,
     Installed,
+    Tasks,
     Files,
     Folders,
     Words(Vec<String>),
@@ -76,6 +78,7 @@ impl Takes {
         match self {
             Takes::Names => "names".into(),
             Takes::Installed => "installed".into(),
+            Takes::Tasks => "tasks".into(),
             Takes::Files => "files".into(),
             Takes::Folders => "folders".into(),
             Takes::Words(words) => format!("words {}", words.join(" ")),
@@ -143,6 +146,7 @@ fn takes(argument: &Arg) -> Takes {
     match named.unwrap_or_else(|| argument.get_id().as_str().to_uppercase()).as_str() {
         "NAME" | "TERM" => Takes::Names,
         "INSTALLED" => Takes::Installed,
+        "TASK" => Takes::Tasks,
         "PATH" | "FILE" => Takes::Files,
         "DIR" => Takes::Folders,
         _ => Takes::Unknown,

@@ -41,6 +41,21 @@ pub fn unpack(mut packed: impl Read, packed_bytes: u64) -> Result<Vec<u8>> {
     Ok(out)
 }
 
+/// Decompresses on the way, whatever it is but lz4. The end of what is packed is the end of this, too.
+pub fn decoder(mut packed: impl Read + Send + 'static) -> Result<Box<dyn Read + Send>> {
+    let mut magic = [0; 6];
+    let got = read_up_to(&mut packed, &mut magic)?;
+    let input = std::io::Cursor::new(magic[..got].to_vec()).chain(packed);
+    Ok(match Kind::of(&magic[..got]) {
+        Kind::Plain => Box::new(input),
+        Kind::Gzip => Box::new(flate2::read::MultiGzDecoder::new(input)),
+        Kind::Zstd => Box::new(zstd::Decoder::new(input)?),
+        Kind::Xz => Box::new(liblzma::read::XzDecoder::new_multi_decoder(input)),
+        Kind::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(input)),
+        Kind::Lz4 => bail!("lz4 is not unpacked on the way"),
+    })
+}
+
 /// lz4's own decoder takes a file that stops between two blocks for a whole one, so the blocks are walked first. The
 /// walk needs the packed bytes at hand, which also spares the decoder a copy.
 fn lz4(mut packed: impl Read, expected_bytes: u64) -> Result<Vec<u8>> {

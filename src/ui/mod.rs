@@ -59,11 +59,21 @@ impl Ui {
 
     /// `text` in a style, where there is colour.
     pub fn styled(&self, style: Style, text: &str) -> String {
-        if self.colour { format!("\x1b[{}m{text}\x1b[0m", style.code()) } else { text.to_owned() }
+        let mut out = String::new();
+        self.push(&mut out, Some(style), text);
+        out
+    }
+
+    /// Appends `text` in a style, where there is one and colour.
+    pub fn push(&self, out: &mut String, style: Option<Style>, text: &str) {
+        match style.filter(|_| self.colour) {
+            Some(style) => out.extend(["\x1b[", style.code(), "m", text, "\x1b[0m"]),
+            None => out.push_str(text),
+        }
     }
 
     /// A text cut to the columns that are left on a line, where stdout is a terminal.
-    pub fn fitted<'t>(&self, text: &'t str, used: usize) -> std::borrow::Cow<'t, str> {
+    pub fn fitted<'t>(&self, text: &'t str, used: usize) -> Cow<'t, str> {
         let Some(width) = self.width else { return text.into() };
         let room = width.saturating_sub(used);
         if text.chars().count() <= room || room < 8 {
@@ -76,9 +86,9 @@ impl Ui {
 
     /// A text broken at its blanks where it would pass the terminal's edge, each line but the first behind `indent` blanks.
     /// As it is where stdout is no terminal.
-    pub fn wrapped(&self, text: &str, indent: usize) -> String {
+    pub fn wrapped<'t>(&self, text: &'t str, indent: usize) -> Cow<'t, str> {
         let Some(room) = self.width.map(|width| width.saturating_sub(indent)).filter(|room| *room >= 16) else {
-            return text.to_owned();
+            return text.into();
         };
         let (mut out, mut used) = (String::new(), 0);
         for word in text.split(' ') {
@@ -94,7 +104,12 @@ impl Ui {
             out.push_str(word);
             used += length;
         }
-        out
+        out.into()
+    }
+
+    /// Whether [`Ui::wrapped`] breaks long lines.
+    pub fn wraps(&self) -> bool {
+        self.width.is_some()
     }
 
     /// Writes data to stdout. A reader that went away is no error: nobody wants the rest.
@@ -106,6 +121,30 @@ impl Ui {
     pub fn print_line(&self, data: &str) -> io::Result<bool> {
         let mut out = io::stdout().lock();
         match out.write_all(data.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            result => result.map(|()| true),
+        }
+    }
+
+    /// What another program wrote to one of its streams, to ours. Behind `prefix`, and with an end of line, where a person looks. Says
+    /// whether anybody is still reading.
+    pub fn pass_on(&self, is_error: bool, prefix: &str, bytes: &[u8]) -> io::Result<bool> {
+        let is_seen = if is_error { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
+        let mut out = Vec::with_capacity(prefix.len() + bytes.len() + 1);
+        if is_seen {
+            out.extend_from_slice(prefix.as_bytes());
+        }
+        out.extend_from_slice(bytes);
+        if is_seen && !bytes.ends_with(b"\n") {
+            out.push(b'\n');
+        }
+        let written = if is_error {
+            io::stderr().lock().write_all(&out)
+        } else {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(&out).and_then(|()| stdout.flush())
+        };
+        match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
             result => result.map(|()| true),
         }

@@ -33,6 +33,9 @@ fn bash_completes_names_from_the_index() {
     assert_eq!(bash_offers(&root, &["omg", "files", ""]), ["base", "editor", "libtext", "local-tool", "old-lib"]);
     assert!(bash_offers(&root, &["omg", "comp"]).contains(&"completions".to_owned()));
     assert_eq!(bash_offers(&root, &["omg", "completions", ""]), ["bash", "zsh", "fish"]);
+    // Of this package.
+    assert_eq!(bash_offers(&root, &["omg", "run", "te"]), ["test"]);
+    assert_eq!(bash_offers(&root, &["omg", "run", "cargo:te"]), ["test"], "readline has the word up to the colon");
 }
 
 #[test]
@@ -45,6 +48,7 @@ fn fish_completes_names_from_the_index() {
     assert_eq!(fish_offers(&root, "omg info edi"), ["editor", "editor-doc"]);
     assert_eq!(fish_offers(&root, "omg why li"), ["libtext"]);
     assert_eq!(fish_offers(&root, "omg info "), [""; 0]);
+    assert_eq!(fish_offers(&root, "omg run cargo:te"), ["cargo:test"]);
 }
 
 #[test]

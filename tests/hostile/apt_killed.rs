@@ -28,9 +28,11 @@ const CALLS: [&str; 15] = [
 ];
 /// Kills of each test.
 const KILLS: usize = 18;
+/// In the root.
+pub const TRACE: &str = "srv/trace";
 /// The MD5 digest of conf's file.
 const CONFFILE: &str = "f97c5d29941bfb1b2fdab0874906ab82";
-const CHANGE: &str = "install --yes alpha=2.0 conf=1.0";
+pub const CHANGE: &str = "install --yes alpha=2.0 conf=1.0";
 
 #[test]
 fn apt_privileged_omg_killed_at_each_step_the_same_command_finishes_it() {
@@ -103,6 +105,12 @@ fn killed_at(root: &Root, victim: &str, point: &Point, whole: &BTreeMap<String, 
     let again = root.omg(CHANGE);
     assert!(again.status.success(), "{at}: again: {}", talk(&again));
     assert!(!talk(&again).contains("waiting"), "a lock is left: {at}: {}", talk(&again));
+    assert_finished(root, whole, &at);
+    true
+}
+
+/// The root is as if nothing had come between, and everything that omg keeps of it is in order.
+pub fn assert_finished(root: &Root, whole: &BTreeMap<String, String>, at: &str) {
     let now = root.state();
     // dpkg itself never learns the digest of a configuration file that it was killed behind.
     let known = |state: &BTreeMap<String, String>, key: &str| {
@@ -116,11 +124,10 @@ fn killed_at(root: &Root, victim: &str, point: &Point, whole: &BTreeMap<String, 
         let output = root.omg(words);
         assert!(output.status.success(), "{words}: {at}: {}", talk(&output));
     }
-    true
 }
 
 /// One package of an older version, and of the others nothing.
-fn before(root: &Root) {
+pub fn before(root: &Root) {
     let _ = root.run(&["dpkg", "--purge", "alpha", "conf", "beta"]);
     for file in fs::read_dir(root.path.join("var/cache/apt/archives")).unwrap().flatten() {
         let _ = fs::remove_file(file.path());
@@ -131,13 +138,13 @@ fn before(root: &Root) {
 }
 
 #[derive(Debug, Clone)]
-struct Point {
+pub struct Point {
     call: String,
     time: usize,
 }
 
 /// Every call of the process that made most of that kind.
-fn points(trace: &str) -> Vec<Point> {
+pub fn points(trace: &str) -> Vec<Point> {
     let mut most: BTreeMap<&str, usize> = BTreeMap::new();
     let mut these: BTreeMap<&str, usize> = BTreeMap::new();
     for line in trace.lines() {
@@ -157,7 +164,7 @@ fn points(trace: &str) -> Vec<Point> {
 }
 
 /// So many of them, evenly; writes, of which there are most, are a third.
-fn chosen(points: &[Point], limit: usize) -> Vec<Point> {
+pub fn chosen(points: &[Point], limit: usize) -> Vec<Point> {
     let (writes, others): (Vec<Point>, Vec<Point>) =
         points.iter().cloned().partition(|point| point.call.contains("write"));
     let some = |points: &[Point], limit: usize| -> Vec<Point> {
@@ -172,20 +179,25 @@ fn chosen(points: &[Point], limit: usize) -> Vec<Point> {
     chosen
 }
 
-fn run(root: &Root, victim: &str, point: Option<&Point>) -> (Output, String) {
-    let trace = root.path.join("srv/trace");
-    let _ = fs::remove_file(&trace);
+pub fn run(root: &Root, victim: &str, point: Option<&Point>) -> (Output, String) {
+    let output = command(root, victim, "SIGKILL", point).output().unwrap();
+    (output, fs::read_to_string(root.path.join(TRACE)).unwrap_or_default())
+}
+
+/// The command that makes the change, with a signal for the victim at that point. Its calls stand in [`TRACE`].
+pub fn command(root: &Root, victim: &str, signal: &str, point: Option<&Point>) -> Command {
+    let _ = fs::remove_file(root.path.join(TRACE));
     let (call, when) = point.map_or(("", String::new()), |point| (point.call.as_str(), point.time.to_string()));
     let words: Vec<&str> = ["/opt/omg/omg"].into_iter().chain(CHANGE.split(' ')).collect();
     let mut command = root.command_with_survivors(&words);
-    command.env("OMG_ENGINE_DIR", "/opt/wrap").env("VICTIM", victim).env("CALL", call).env("WHEN", when);
-    let output = command.output().unwrap();
-    (output, fs::read_to_string(trace).unwrap_or_default())
+    command.env("OMG_ENGINE_DIR", "/opt/wrap").env("VICTIM", victim);
+    command.env("SIGNAL", signal).env("CALL", call).env("WHEN", when);
+    command
 }
 
 /// Puts a program in front of each of the three that runs it under strace where it is the victim. The privileged omg is started by the
 /// name of the one that is running, so that another is mounted there as soon as that one is.
-fn wrap(root: &Root) {
+pub fn wrap(root: &Root) {
     let strace = root.path.join("opt/strace");
     let wraps = root.path.join("opt/wrap");
     for folder in [&strace, &wraps, &root.path.join("opt/real")] {
@@ -202,7 +214,7 @@ fn wrap(root: &Root) {
     ok(Command::new("cp").arg(root.path.join("opt/omg/omg")).arg(root.path.join("opt/real/omg")));
     let calls: Vec<String> = CALLS.iter().map(|call| format!("?{call}")).collect();
     let traced = format!(
-        "set -- -q -A -o /srv/trace -e trace={} ${{CALL:+-e inject=$CALL:signal=SIGKILL:when=$WHEN}} \"$@\"\n\
+        "set -- -q -A -o /srv/trace -e trace={} ${{CALL:+-e inject=$CALL:signal=$SIGNAL:when=$WHEN}} \"$@\"\n\
          exec /opt/strace/{loader} --library-path /opt/strace /opt/strace/strace \"$@\"\n",
         calls.join(",")
     );

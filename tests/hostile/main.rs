@@ -17,6 +17,7 @@ mod apt_interrupted;
 mod apt_killed;
 mod apt_machine;
 mod apt_network;
+mod apt_power;
 mod apt_repository;
 mod disk;
 mod pacman_archives;

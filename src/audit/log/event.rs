@@ -49,6 +49,29 @@ pub enum Event {
         /// The digest of the plan that did it.
         plan: String,
     },
+    /// A runtime is in its place.
+    RuntimeInstalled {
+        runtime: String,
+        version: String,
+        url: String,
+        sha256: String,
+        /// Whose words the digest is.
+        checksum_from: String,
+        /// The key whose signature was accepted; empty where none was looked at.
+        key: String,
+        /// What was not verified, and why.
+        unverified: Vec<String>,
+    },
+    /// What came was not what its publisher says; nothing of it was kept.
+    RuntimeRejected {
+        runtime: String,
+        version: String,
+        url: String,
+        #[serde(serialize_with = "clipped")]
+        why: String,
+    },
+    /// By the policy.
+    RuntimeRefused { runtime: String, version: String, url: String, refusals: Vec<Refusal> },
     /// The end of the log was no entry, as after a power cut, and was put aside. Written by the log itself.
     Recovered {
         /// The file's name, beside the log.

@@ -1,14 +1,14 @@
 //! One rule: what it demands of a package, and whether the facts meet it.
 
 use super::license;
-use crate::model::Source;
 
 /// What is known of a package that is about to be installed. `None` is not known, and does not meet a rule that asks for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     /// With or without the architecture.
     pub name: &'a str,
-    pub source: Source,
+    /// The family's name, or `runtime`.
+    pub source: &'a str,
     /// As in [`Repository::name`](crate::model::Repository::name); `local` for a package file that was given by its path; empty where
     /// it is not known.
     pub repository: &'a str,
@@ -204,14 +204,10 @@ fn origin_fault(allowed: &[String], facts: &Facts<'_>) -> Option<String> {
         return unknown("its origin", "no repository is known");
     }
     // pacman installs what was built from the AUR, but does not offer it.
-    let source = if repository == "aur" { Source::Aur } else { facts.source };
+    let source = if repository == "aur" { "aur" } else { facts.source };
     let is_allowed =
-        |pattern: &String| matches(pattern, repository) || repository != "local" && matches(pattern, source.name());
-    if allowed.iter().any(is_allowed) {
-        None
-    } else {
-        Some(format!("origin {repository:?} ({}) is not allowed", source.name()))
-    }
+        |pattern: &String| matches(pattern, repository) || repository != "local" && matches(pattern, source);
+    if allowed.iter().any(is_allowed) { None } else { Some(format!("origin {repository:?} ({source}) is not allowed")) }
 }
 
 fn age_fault(least: i64, facts: &Facts<'_>) -> Option<String> {

@@ -1,13 +1,12 @@
 //! What files say, and what they do not let through.
 
 use super::*;
-use crate::model::Source;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 const GOOD: Facts<'static> = Facts {
     name: "nano",
-    source: Source::Pacman,
+    source: "pacman",
     repository: "core",
     licenses: Some(&["GPL-3.0-or-later"]),
     signed: Some(true),
@@ -54,7 +53,7 @@ fn every_rule_lets_the_good_pass_and_names_what_it_refuses() {
     let future = Facts { published: Some(GOOD.now + 1), ..GOOD };
     let aur = Facts { repository: "aur", ..GOOD };
     let file = Facts { repository: "local", ..GOOD };
-    let security = Facts { source: Source::Apt, repository: "bookworm-security/main", ..GOOD };
+    let security = Facts { source: "apt", repository: "bookworm-security/main", ..GOOD };
     let foreign = Facts { name: "libc6:i386", ..GOOD };
     let cases: &[(&str, &Facts<'_>, &str)] = &[
         ("banned = ['na*']", &GOOD, "banned by \"na*\""),

@@ -10,6 +10,7 @@ pub mod desc;
 pub mod glob;
 pub(crate) mod local;
 pub mod log;
+pub mod news;
 mod pacman;
 pub mod rules;
 pub mod siglevel;

@@ -52,9 +52,8 @@ pub struct Apt {
     config_file: Option<PathBuf>,
     engine: Result<EngineCommand, EngineError>,
     config: Config,
-    native: String,
-    /// The native one first.
-    architectures: Vec<String>,
+    /// The native one first. Read when it is asked for: dpkg's whole database may have to be.
+    architectures: OnceLock<Vec<String>>,
     places: status::Places,
     /// Read once: the catalogue and the policy both want them.
     lists: OnceLock<lists::Lists>,
@@ -73,10 +72,16 @@ impl Apt {
         let admin = status.parent().unwrap_or(Path::new("/")).to_path_buf();
         let extended_states = config.path("Dir::State::extended_states").unwrap_or_default();
         let places = status::Places { status, extended_states, admin };
-        let architectures = architectures(&config, &places);
-        let native = architectures[0].clone();
-        let (root, lists) = (root.into(), OnceLock::new());
-        Ok(Some(Apt { root, config_file, engine, native, architectures, config, places, lists }))
+        let (root, architectures, lists) = (root.into(), OnceLock::new(), OnceLock::new());
+        Ok(Some(Apt { root, config_file, engine, architectures, config, places, lists }))
+    }
+
+    fn architectures(&self) -> &[String] {
+        self.architectures.get_or_init(|| architectures(&self.config, &self.places))
+    }
+
+    fn native(&self) -> &str {
+        &self.architectures()[0]
     }
 
     /// Whether apt keeps packages for the sake of `Recommends` and of `Suggests`: two edges of its orphan search.
@@ -88,8 +93,8 @@ impl Apt {
     /// What a source has where it says nothing.
     fn defaults(&self) -> sources::Defaults {
         sources::Defaults {
-            native: self.native.clone(),
-            architectures: self.architectures.clone(),
+            native: self.native().to_owned(),
+            architectures: self.architectures().to_vec(),
             languages: languages(&self.config),
         }
     }
@@ -128,7 +133,7 @@ impl Apt {
 
     fn question<'q>(&'q self, world: &'q lists::World, pins: &'q Pins) -> rules::Question<'q> {
         let default_release = self.config.find("APT::Default-Release");
-        rules::Question { world, native: &self.native, pins, default_release }
+        rules::Question { world, native: self.native(), pins, default_release }
     }
 
     /// The engine's answer, or why there is none.
@@ -142,7 +147,7 @@ impl Apt {
         if let Some(file) = &self.config_file {
             request.set(key::CONFIG, file.to_str().with_context(|| format!("{} is not UTF-8", file.display()))?);
         }
-        ask::describe(&mut request, folder.path(), world, &self.architectures, entries.len())?;
+        ask::describe(&mut request, folder.path(), world, self.architectures(), entries.len())?;
         Ok(engine.ask(&request)?)
     }
 }
@@ -177,7 +182,7 @@ impl Backend for Apt {
         let (lists, pins) = (self.lists(), Pins::read(&self.config));
         let question = self.question(&lists.world, &pins);
         let (weights, _) = rules::Weights::new(&question);
-        lists.read_catalogue(&self.native, &weights, sink);
+        lists.read_catalogue(self.native(), &weights, sink);
         pins.problems.iter().for_each(|problem| sink.problem(problem.clone()));
         Ok(())
     }
@@ -193,15 +198,15 @@ impl Backend for Apt {
                 }),
             }
         }
-        status::read(&self.places, &self.native, &|name| never.iter().any(|regex| regex.is_match(name)), sink)
+        status::read(&self.places, self.native(), &|name| never.iter().any(|regex| regex.is_match(name)), sink)
     }
 
     fn read_owned(&self, each: &mut dyn FnMut(&str, &str, &[u8]), problem: &mut dyn FnMut(Problem)) -> Result<()> {
-        owned::read(&self.places, &self.native, each, problem)
+        owned::read(&self.places, self.native(), each, problem)
     }
 
     fn files_of(&self, name: &str, arch: &str) -> Result<Option<Vec<Vec<u8>>>> {
-        owned::of(&self.places, &self.native, name, arch)
+        owned::of(&self.places, self.native(), name, arch)
     }
 
     fn policy(&self, scope: Scope<'_>) -> Result<Policy> {
@@ -209,7 +214,7 @@ impl Backend for Apt {
         let pins = Pins::read(&self.config);
         // That it cannot be read is told by whoever reads what is installed.
         let status = status::content(&self.places.status).unwrap_or_default();
-        let entries = entries::read(lists, &status, &self.native, Wanted::new(scope, pins.may_forbid()));
+        let entries = entries::read(lists, &status, self.native(), Wanted::new(scope, pins.may_forbid()));
         Ok(self.decide(&lists.world, &pins, &entries))
     }
 
@@ -222,7 +227,7 @@ impl Backend for Apt {
         }
         // That it cannot be read is told by whoever reads what is installed.
         let status = status::content(&self.places.status).unwrap_or_default();
-        let entries = entries::from_offers(&world, &status, &self.native, names, offers);
+        let entries = entries::from_offers(&world, &status, self.native(), names, offers);
         Ok(self.decide(&world, &pins, &entries))
     }
 
@@ -238,7 +243,7 @@ impl Backend for Apt {
             let Some(file) = file.to_str() else { return refuse("the configuration's path is not UTF-8") };
             request.set(key::CONFIG, file);
         }
-        request.set(key::OPTION, ask::told_architectures(&self.architectures));
+        request.set(key::OPTION, ask::told_architectures(self.architectures()));
         // Else every plan would cost a reading of all lists, where the machine keeps no such file or one that a person may not renew.
         // What root plans finds its cache again when it is carried out.
         let renews_own = rustix::process::geteuid().is_root() && self.config.path("Dir::Cache::pkgcache").is_some();
@@ -258,11 +263,15 @@ impl Backend for Apt {
 
     fn plan_by_tool(&self, order: &Order) -> Result<Resolution> {
         let (config, present) = (self.config_file.as_deref(), tool::present(self)?);
-        apt_get::plan(config, &self.root, &self.native, order, &present)
+        apt_get::plan(config, &self.root, self.native(), order, &present)
     }
 
     fn tool(&self, order: &Order) -> Result<Command> {
         apt_get::command(self.config_file.as_deref(), &apt_get::exact(order, &tool::present(self)?), &[])
+    }
+
+    fn rejected_by_tool<'l>(&self, line: &'l str) -> Option<(&'l str, &'l str)> {
+        apt_get::rejected(line)
     }
 
     fn archive(&self, name: &str, arch: &str, version: &str) -> Option<PathBuf> {
@@ -273,7 +282,7 @@ impl Backend for Apt {
 
     fn archive_names(&self, name: &str, arch: &str, version: &str) -> Vec<String> {
         let version = version.replace(':', "%3a");
-        let own = [self.native.as_str(), "all"];
+        let own = [self.native(), "all"];
         let architectures = if arch.is_empty() { &own[..] } else { &[arch] };
         architectures.iter().map(|arch| format!("{name}_{version}_{arch}.deb")).collect()
     }
@@ -342,7 +351,7 @@ impl Backend for Apt {
 
     fn read_logs(&self, pieces: &[String], zone: &TimeZone, each: &mut dyn FnMut(Transaction, bool)) -> Vec<usize> {
         let [history, dpkg] = pieces else { return vec![0; pieces.len()] };
-        let machine = history::Machine { native: &self.native, zone };
+        let machine = history::Machine { native: self.native(), zone };
         history::read_both(history, dpkg, &machine, each).to_vec()
     }
 

@@ -4,15 +4,14 @@
 //! packages is read into the catalogue, and its versions are in pacman's order. Building is not done here.
 
 pub(crate) mod metadata;
-mod read_ahead;
 mod scan;
 pub mod srcinfo;
 
 use crate::model::{Available, CatalogueSink, Problem, Repository, RepositoryId, Source};
 use crate::sys::http::{self, Network, Options, Outcome, Progress};
+use crate::sys::read_ahead::ReadAhead;
 use anyhow::{Context, Result, bail};
 use flate2::bufread::MultiGzDecoder;
-use read_ahead::ReadAhead;
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};

@@ -6,6 +6,7 @@ use crate::commands::reply::Reply;
 use crate::config::Config;
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
+use crate::history::FsSnapshot;
 use crate::model::{Plan, Source};
 use crate::ops::Place;
 use crate::ops::gate::Refused;
@@ -15,6 +16,7 @@ use crate::sys::signals;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Arg, ArgMatches, Command};
 use jiff::Timestamp;
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -148,16 +150,20 @@ pub fn apply(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let mut plan = String::new();
     std::io::stdin().lock().take(MAX_PLAN_BYTES).read_to_string(&mut plan).context("cannot read the plan")?;
     signals::outlive_interruption();
-    let mut changing = false;
+    let (mut changing, made) = (false, RefCell::new(Vec::new()));
     let mut report = |report: Report| {
         changing |= report == Report::Progress(Progress::Changing);
+        if let Report::Snapshot { by, id } = &report {
+            made.borrow_mut().push(FsSnapshot { program: by.program().to_owned(), id: id.clone() });
+        }
         // Whoever listened may be gone; the work goes on.
         let _ = serde_json::to_string(&report).map(|line| drop(ctx.ui.print(&(line + "\n"))));
     };
     let started = Timestamp::now().as_second();
     let done = transact::carry_out(&ctx.place, &plan, text("digest"), text("command"), &mut report);
+    let fs_snapshots = made.take();
     if !done.as_ref().is_err_and(|error| error.is::<Refused>()) {
-        transact::record(&ctx.place, &plan, started, &mut report);
+        transact::record(&ctx.place, &plan, started, &fs_snapshots, &mut report);
     }
     let (last, exit) = match done {
         Ok(()) => (Report::Done, Exit::Found),

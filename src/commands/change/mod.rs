@@ -88,7 +88,7 @@ pub fn carry_back(ctx: &Ctx, matches: &ArgMatches, world: &World, source: Source
 }
 
 /// What an order comes to. `complete` may give targets that are missing something else to be found by, and says whether to try again.
-fn planned(
+pub fn planned(
     ctx: &Ctx,
     world: &World,
     source: Source,

@@ -44,7 +44,7 @@ _omg_words() {
 
 _omg_replies() {
     case $1 in
-        names | installed)
+        names | installed | tasks)
             mapfile -t COMPREPLY < <(command omg complete "--$1" "$current" 2>/dev/null)
             ;;
         files)

@@ -89,7 +89,7 @@ end
 
 function __omg_replies --argument-names kind current before
     switch "$kind"
-        case names installed
+        case names installed tasks
             command omg complete --$kind $current 2>/dev/null | string replace -r '^' -- "$before"
         case files
             __fish_complete_path $current | string replace -r '^' -- "$before"

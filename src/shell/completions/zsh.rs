@@ -38,7 +38,7 @@ _omg_lists() {
 _omg_replies() {
     local -a found
     case $1 in
-        (names|installed)
+        (names|installed|tasks)
             found=("${(@f)$(command omg complete --$1 "${(Q)PREFIX}" 2>/dev/null)}")
             # Nothing printed is one empty line to the split.
             found=("${(@)found:#}")

@@ -45,11 +45,11 @@ pub enum Outcome {
 }
 
 /// An attempt that was cut off is gone on with at once if it brought as much as this.
-const WORTH_RESUMING_BYTES: u64 = 16 << 10;
+pub(super) const WORTH_RESUMING_BYTES: u64 = 16 << 10;
 /// How often a file that changes on the server is begun again.
 const MAX_RESTARTS: u32 = 3;
 /// A server slower than this, in one stall time-out, is no better than a silent one.
-const MIN_BYTES_PER_STALL: u64 = 2048;
+pub(super) const MIN_BYTES_PER_STALL: u64 = 2048;
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// Makes `dest` what `url` (`http`, `https` or `file`) holds. Its folder must exist; `FILE.part`, `FILE.http` and
@@ -241,7 +241,7 @@ pub(crate) fn continues(begun: &Kept, have: u64, headers: &HeaderMap) -> bool {
         && same(header(headers, "last-modified"), &begun.last_modified)
 }
 
-fn refused(address: &Address, response: &Response<Body>) -> anyhow::Error {
+pub(super) fn refused(address: &Address, response: &Response<Body>) -> anyhow::Error {
     let status = response.status();
     let text = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or_default());
     let wait = header(response.headers(), "retry-after").and_then(|value| value.parse::<u32>().ok());
@@ -257,6 +257,12 @@ fn refused(address: &Address, response: &Response<Body>) -> anyhow::Error {
 /// The server answers, and has no such file.
 #[derive(Debug)]
 pub struct Absent(String);
+
+impl Absent {
+    pub(super) fn of(message: String) -> Absent {
+        Absent(message)
+    }
+}
 
 impl std::fmt::Display for Absent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

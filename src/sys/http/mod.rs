@@ -8,9 +8,11 @@ pub(crate) mod address;
 pub(crate) mod download;
 pub(crate) mod kept;
 mod proxy;
+mod stream;
 
 pub use download::{Absent, Options, Outcome, Progress, download};
 pub use proxy::Proxies;
+pub use stream::Stream;
 
 use super::resolve::Names;
 use address::Address;

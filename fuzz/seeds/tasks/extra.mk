@@ -1,0 +1,6 @@
+.PHONY: extra
+extra more:
+	@echo extra
+PREFIXED = pre-fixed
+$(PREFIXED): extra
+	@true

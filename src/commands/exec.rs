@@ -1,0 +1,99 @@
+//! `omg exec`: a command in the world of some runtimes' versions, in this process's place.
+
+use super::shop::{Wanted, person, shop, wanted};
+use super::which::quoted;
+use crate::context::Ctx;
+use crate::error::{Exit, Hinted};
+use crate::runtimes::active::{Person, environment};
+use crate::runtimes::installed::{Installed, is_program};
+use crate::ui::Stages;
+use anyhow::{Context, Result};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+
+pub fn command() -> Command {
+    Command::new("exec")
+        .about("Run a command with the versions that are named, or that this folder asks for")
+        .arg(Arg::new("NAME@VERSION").num_args(0..).help("Runtimes and their versions [default: those of this folder]"))
+        .arg(
+            Arg::new("COMMAND")
+                .last(true)
+                .required(true)
+                .num_args(1..)
+                .allow_hyphen_values(true)
+                .value_parser(value_parser!(OsString))
+                .help("The command and its arguments, behind --"),
+        )
+        .arg(Arg::new("install").long("install").action(ArgAction::SetTrue).help("Install what is missing first"))
+}
+
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
+    let person = person()?;
+    let folder = std::env::current_dir().context("the current folder is gone")?;
+    let mut named = Vec::new();
+    for text in matches.get_many::<String>("NAME@VERSION").unwrap_or_default() {
+        let wanted = wanted(text)?;
+        if wanted.is_bare {
+            // Of a bare name the folder says which.
+            named.push(asked(&person, &folder, wanted)?);
+        } else {
+            named.push(wanted);
+        }
+    }
+    let mut chosen = Vec::new();
+    for wanted in &named {
+        chosen.push(there(ctx, &person, wanted, matches.get_flag("install"))?);
+    }
+    // The folder's own count behind those that were named.
+    for pin in person.pins(&folder) {
+        if named.iter().all(|wanted| wanted.runtime != pin.runtime) {
+            chosen.extend(person.choice(pin).installed);
+        }
+    }
+    let words: Vec<&OsString> = matches.get_many::<OsString>("COMMAND").unwrap_or_default().collect();
+    let (folders, variables) = environment(&chosen);
+    let search: Vec<PathBuf> = folders.into_iter().chain(person.search).collect();
+    let program = program(words[0], &search)?;
+    let mut command = std::process::Command::new(&program);
+    command.arg0(words[0]).args(&words[1..]).envs(variables);
+    command.env("PATH", std::env::join_paths(&search).context("a folder of the search path has a colon in its name")?);
+    Err(command.exec()).with_context(|| format!("cannot run {}", program.display()))
+}
+
+/// What this folder asks for of a runtime, or the newest that is installed.
+fn asked(person: &Person, folder: &Path, wanted: Wanted) -> Result<Wanted> {
+    let pin = person.pins(folder).into_iter().find(|pin| pin.runtime == wanted.runtime);
+    match pin {
+        Some(pin) => self::wanted(&format!("{}@{}", pin.runtime.name(), pin.version)),
+        None => Ok(wanted),
+    }
+}
+
+fn there(ctx: &Ctx, person: &Person, wanted: &Wanted, installs: bool) -> Result<Installed> {
+    if let Some(installed) = person.folders.find(wanted.runtime, &wanted.request) {
+        return Ok(installed);
+    }
+    let name = wanted.runtime.name();
+    if installs {
+        let stages = Stages::new(&ctx.ui);
+        super::shop::install(ctx, &shop(ctx, person, &stages)?, &stages, wanted)?;
+        let installed = person.folders.find(wanted.runtime, &wanted.request);
+        return installed.with_context(|| format!("{name} {} is not there after all", wanted.request));
+    }
+    let message = format!("{name} {} is not installed", wanted.request);
+    let hint = format!("`omg install {}`, or --install", quoted(&format!("{name}@{}", wanted.request)));
+    Err(Hinted::new(Exit::NothingFound, message, hint).into())
+}
+
+fn program(word: &OsString, search: &[PathBuf]) -> Result<PathBuf> {
+    let path = Path::new(word);
+    if path.components().count() > 1 {
+        return Ok(path.to_owned());
+    }
+    search.iter().map(|folder| folder.join(path)).find(|path| is_program(path)).ok_or_else(|| {
+        let message = format!("there is no program {}", path.display());
+        Hinted::new(Exit::NothingFound, message, "neither these versions nor the search path have it").into()
+    })
+}

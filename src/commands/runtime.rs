@@ -1,0 +1,321 @@
+//! `omg runtime`: what is installed and what there is, and its end; `omg uninstall`; and the runtimes of `omg install`.
+
+use super::change::with_consent;
+use super::reply::{Remark, Reply};
+use super::shop::{self, Shown, Wanted, person, wanted};
+use crate::context::Ctx;
+use crate::error::{Exit, Hinted};
+use crate::ops::runtimes::{Shop, line, remove, superseded};
+use crate::runtimes::active::Person;
+use crate::runtimes::installed::{Installed, Keeper};
+use crate::runtimes::sources::source;
+use crate::runtimes::{Request, Runtime};
+use crate::ui::{Cell, Stages, Style, Ui, table};
+use anyhow::{Context, Result};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde::Serialize;
+
+pub fn command() -> Command {
+    let names = |help: &'static str| Arg::new("NAME").num_args(0..).help(help);
+    let list = Command::new("list")
+        .about("List installed versions, or those that there are")
+        .arg(names("Runtimes [default: all]"))
+        .arg(
+            Arg::new("available").long("available").action(ArgAction::SetTrue).help("List what their publishers offer"),
+        );
+    let prune = Command::new("prune")
+        .about("Remove versions that a newer one of the same line has taken the place of")
+        .arg(names("Runtimes [default: all]"));
+    let upgrade = Command::new("upgrade")
+        .about("Install the newest version of each line that is installed")
+        .arg(names("Runtimes [default: all]"))
+        .arg(
+            Arg::new("dry-run")
+                .long("dry-run")
+                .action(ArgAction::SetTrue)
+                .help("Show all that would be done, and do nothing"),
+        );
+    Command::new("runtime")
+        .about("List, upgrade and remove language runtimes")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(list)
+        .subcommand(upgrade)
+        .subcommand(with_consent(prune))
+        .subcommand(uninstall_command())
+}
+
+pub fn uninstall_command() -> Command {
+    let command = Command::new("uninstall").about("Remove installed versions of runtimes");
+    with_consent(command.arg(Arg::new("NAME@VERSION").num_args(1..).required(true).help("Versions of runtimes")))
+}
+
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
+    match matches.subcommand() {
+        Some(("list", matches)) if matches.get_flag("available") => list_available(ctx, &runtimes(matches)?),
+        Some(("list", matches)) => list(&runtimes(matches)?),
+        Some(("upgrade", matches)) => upgrade(ctx, &runtimes(matches)?, matches.get_flag("dry-run")),
+        Some(("prune", matches)) => prune(ctx, &runtimes(matches)?, matches),
+        Some(("uninstall", matches)) => uninstall(ctx, matches),
+        _ => unreachable!("the parser knows only these"),
+    }
+}
+
+/// Those that were named, or all.
+fn runtimes(matches: &ArgMatches) -> Result<Vec<Runtime>> {
+    let names = matches.get_many::<String>("NAME").unwrap_or_default();
+    let named: Vec<Runtime> = names.map(|name| Ok(wanted(name)?.runtime)).collect::<Result<_>>()?;
+    Ok(if named.is_empty() { Runtime::ALL.to_vec() } else { named })
+}
+
+/// `omg install NAME@VERSION...`
+pub fn install(ctx: &Ctx, names: &[&String], dry_run: bool) -> Result<Reply> {
+    let person = person()?;
+    let wanted: Vec<Wanted> = names.iter().map(|name| wanted(name)).collect::<Result<_>>()?;
+    let stages = Stages::new(&ctx.ui);
+    let shop = shop::shop(ctx, &person, &stages)?;
+    let all = wanted.iter().map(|wanted| bring(ctx, &shop, &stages, wanted, dry_run)).collect::<Result<Vec<_>>>()?;
+    Ok(Reply::new(all, move |_, all| brought(all, dry_run), Exit::Found))
+}
+
+fn bring(ctx: &Ctx, shop: &Shop<'_>, stages: &Stages, wanted: &Wanted, dry_run: bool) -> Result<Shown> {
+    if !dry_run {
+        return shop::install(ctx, shop, stages, wanted);
+    }
+    let release = shop.release(wanted.runtime, &wanted.request, &|text| ctx.ui.warn(text))?;
+    let path = shop.folders.versions(wanted.runtime).join(release.version.to_string());
+    Ok(Shown {
+        runtime: wanted.runtime.name(),
+        version: release.version.to_string(),
+        new: !path.is_dir(),
+        path: path.display().to_string(),
+        sha256: String::new(),
+        key: String::new(),
+        unverified: Vec::new(),
+    })
+}
+
+fn brought(all: &[Shown], dry_run: bool) -> String {
+    let line = |one: &Shown| {
+        let Shown { runtime, version, path, new, .. } = one;
+        match (new, dry_run) {
+            (true, true) => format!("{runtime} {version} would be installed in {path}\n"),
+            (true, false) => format!("{runtime} {version} is installed in {path}\n"),
+            (false, _) => format!("{runtime} {version} is installed already, in {path}\n"),
+        }
+    };
+    all.iter().map(line).collect()
+}
+
+#[derive(Serialize)]
+struct Listed {
+    runtime: &'static str,
+    version: String,
+    /// Who installed it; nothing where it is only offered.
+    keeper: Option<&'static str>,
+    path: Option<String>,
+    /// Whether this folder, or the person everywhere, asks for it.
+    active: bool,
+    lts: Option<String>,
+    date: Option<String>,
+}
+
+fn list(runtimes: &[Runtime]) -> Result<Reply> {
+    let person = person()?;
+    let active = in_force(&person)?;
+    let mut all = Vec::new();
+    for runtime in runtimes {
+        for one in person.folders.own(*runtime).into_iter().chain(person.folders.others(*runtime)) {
+            all.push(Listed {
+                runtime: runtime.name(),
+                version: one.version.to_string(),
+                keeper: Some(one.keeper.name()),
+                active: active.iter().any(|other| other.path == one.path),
+                path: Some(one.path.display().to_string()),
+                lts: None,
+                date: None,
+            });
+        }
+    }
+    let exit = if all.is_empty() { Exit::NothingFound } else { Exit::Found };
+    let remark = all.is_empty().then(|| Remark::Error {
+        message: "no runtimes are installed".to_owned(),
+        hint: "`omg install node@lts` installs one, `omg runtime list --available` shows what there is".to_owned(),
+    });
+    Ok(Reply::new(all, |ui, all| listed(ui, all), exit).with(remark))
+}
+
+fn list_available(ctx: &Ctx, runtimes: &[Runtime]) -> Result<Reply> {
+    let person = person()?;
+    let stages = Stages::new(&ctx.ui);
+    let shop = shop::shop(ctx, &person, &stages)?;
+    let active = in_force(&person)?;
+    let (mut all, mut remarks) = (Vec::new(), Vec::new());
+    let named_one = runtimes.len() == 1;
+    for runtime in runtimes.iter().filter(|runtime| named_one || source(**runtime).is_some()) {
+        let available = match shop.available(*runtime) {
+            Ok(available) => available,
+            Err(error) if !named_one => {
+                remarks.push(Remark::Warning(format!("{error:#}")));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        remarks.extend(available.stale.map(Remark::Warning));
+        let own = person.folders.own(*runtime);
+        for release in available.releases {
+            let there = own.iter().find(|one| one.version == release.version);
+            all.push(Listed {
+                runtime: runtime.name(),
+                version: release.version.to_string(),
+                keeper: there.map(|one| one.keeper.name()),
+                path: there.map(|one| one.path.display().to_string()),
+                active: there.is_some_and(|one| active.iter().any(|other| other.path == one.path)),
+                lts: release.lts,
+                date: release.date,
+            });
+        }
+    }
+    let exit = match (all.is_empty(), remarks.is_empty()) {
+        (true, _) => Exit::Failed,
+        (false, false) => Exit::Partial,
+        (false, true) => Exit::Found,
+    };
+    Ok(Reply::new(all, |ui, all| listed(ui, all), exit).with(remarks))
+}
+
+fn listed(ui: &Ui, all: &[Listed]) -> String {
+    let row = |one: &Listed| -> Vec<Cell<'_>> {
+        let note = match (&one.keeper, &one.lts) {
+            (Some("omg"), _) if one.active => "in use here".to_owned(),
+            (Some("omg"), _) => "installed".to_owned(),
+            (Some(keeper), _) => format!("by {keeper}{}", if one.active { ", in use here" } else { "" }),
+            (None, Some(lts)) if lts == "lts" => lts.clone(),
+            (None, Some(lts)) => format!("lts/{lts}"),
+            (None, None) => String::new(),
+        };
+        let place = one.path.clone().or_else(|| one.date.clone()).unwrap_or_default();
+        vec![
+            Cell::styled(Style::Name, one.runtime),
+            Cell::styled(Style::Version, one.version.clone()),
+            Cell::styled(if one.active { Style::Good } else { Style::Dim }, note),
+            Cell::styled(Style::Dim, place),
+        ]
+    };
+    table(ui, &all.iter().map(row).collect::<Vec<_>>())
+}
+
+/// The installed versions that this folder, or the person everywhere, asks for.
+fn in_force(person: &Person) -> Result<Vec<Installed>> {
+    let folder = std::env::current_dir().context("the current folder is gone")?;
+    let mut chosen: Vec<Installed> =
+        person.pins(&folder).into_iter().filter_map(|pin| person.choice(pin).installed).collect();
+    let global = person.global.as_deref().map_or(Vec::new(), crate::runtimes::pin::of_file);
+    chosen.extend(global.into_iter().filter_map(|pin| person.choice(pin).installed));
+    Ok(chosen)
+}
+
+fn upgrade(ctx: &Ctx, runtimes: &[Runtime], dry_run: bool) -> Result<Reply> {
+    let person = person()?;
+    let stages = Stages::new(&ctx.ui);
+    let shop = shop::shop(ctx, &person, &stages)?;
+    let mut all = Vec::new();
+    for runtime in runtimes {
+        let mut lines: Vec<_> =
+            person.folders.own(*runtime).iter().filter(|one| one.version.channel().is_none()).map(line).collect();
+        lines.dedup();
+        for (numbers, variant) in lines {
+            let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
+            let text = format!("{}{variant}", numbers.join("."));
+            let request = Request::parse(*runtime, &text).map_err(anyhow::Error::msg)?;
+            let wanted = Wanted { runtime: *runtime, request, is_bare: false };
+            all.push(bring(ctx, &shop, &stages, &wanted, dry_run)?);
+        }
+    }
+    let hint =
+        all.iter().any(|one| one.new).then(|| Remark::Hint("`omg runtime prune` removes the older ones".to_owned()));
+    Ok(Reply::new(all, move |_, all| brought(all, dry_run), Exit::Found).with(hint))
+}
+
+fn prune(ctx: &Ctx, runtimes: &[Runtime], matches: &ArgMatches) -> Result<Reply> {
+    let person = person()?;
+    let active = in_force(&person)?;
+    let keeps = |one: &Installed| active.iter().any(|other| other.path == one.path);
+    let old = runtimes.iter().flat_map(|runtime| superseded(&person.folders.own(*runtime), keeps)).collect();
+    take_away(ctx, &person, old, matches)
+}
+
+pub fn uninstall(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
+    let person = person()?;
+    let mut going: Vec<Installed> = Vec::new();
+    for text in matches.get_many::<String>("NAME@VERSION").unwrap_or_default() {
+        let wanted = wanted(text)?;
+        let name = wanted.runtime.name();
+        if wanted.is_bare {
+            let message = format!("which version of {name}? Write {name}@VERSION");
+            let hint = format!("`omg runtime list {name}` shows what is installed; `omg remove` is for packages");
+            return Err(Hinted::new(Exit::Usage, message, hint).into());
+        }
+        let own = person.folders.own(wanted.runtime);
+        let lts = person.folders.lts_lines(wanted.runtime);
+        let Some(one) = wanted.request.select(&own, |one| &one.version, &lts) else {
+            return Err(not_ours(&person, &wanted));
+        };
+        if !going.contains(one) {
+            going.push(one.clone());
+        }
+    }
+    take_away(ctx, &person, going, matches)
+}
+
+fn not_ours(person: &Person, wanted: &Wanted) -> anyhow::Error {
+    let what = format!("{} {}", wanted.runtime.name(), wanted.request);
+    let (message, hint) = match person.folders.find(wanted.runtime, &wanted.request) {
+        Some(Installed { version, keeper, path, .. }) if keeper != Keeper::Omg => (
+            format!("{} {version} was installed by {}, and is left to it", wanted.runtime.name(), keeper.name()),
+            format!("it is in {}", path.display()),
+        ),
+        _ => (format!("{what} is not installed"), "`omg runtime list` shows what is".to_owned()),
+    };
+    Hinted::new(Exit::NothingFound, message, hint).into()
+}
+
+#[derive(Serialize)]
+struct Gone {
+    runtime: &'static str,
+    version: String,
+    path: String,
+}
+
+fn take_away(ctx: &Ctx, person: &Person, going: Vec<Installed>, matches: &ArgMatches) -> Result<Reply> {
+    let shown = |one: &Installed| Gone {
+        runtime: one.runtime.name(),
+        version: one.version.to_string(),
+        path: one.path.display().to_string(),
+    };
+    let dry_run = matches.get_flag("dry-run");
+    let gone: Vec<Gone> = going.iter().map(shown).collect();
+    if !dry_run && !going.is_empty() && !matches.get_flag("yes") {
+        if ctx.json || !ctx.ui.can_ask() {
+            let message = "nobody is there to agree to this, and nothing was removed";
+            let hint = "--yes does it without asking, --dry-run only shows it";
+            return Err(Hinted::new(Exit::Usage, message, hint).into());
+        }
+        ctx.ui.print(&told(&gone, true))?;
+        if !ctx.ui.agrees("Go on?")? {
+            return Err(Hinted::new(Exit::Failed, "nothing was removed", "").into());
+        }
+    }
+    if !dry_run {
+        let stages = Stages::new(&ctx.ui);
+        let shop = shop::shop(ctx, person, &stages)?;
+        going.iter().try_for_each(|one| remove(&shop, one))?;
+    }
+    let note = going.is_empty().then(|| Remark::Note("there is nothing to remove".to_owned()));
+    Ok(Reply::new(gone, move |_, gone| told(gone, dry_run), Exit::Found).with(note))
+}
+
+fn told(gone: &[Gone], is_plan: bool) -> String {
+    let what = if is_plan { "would be removed from" } else { "was removed from" };
+    gone.iter().map(|Gone { runtime, version, path }| format!("{runtime} {version} {what} {path}\n")).collect()
+}

@@ -1,0 +1,101 @@
+//! `omg use`: asks for versions of runtimes, in a project's or the user's own file, and installs what is missing.
+
+use super::reply::Reply;
+use super::shop::{Wanted, install, person, shop, wanted};
+use crate::context::Ctx;
+use crate::error::{Exit, Hinted};
+use crate::runtimes::edit;
+use crate::runtimes::request::Kind;
+use crate::ui::{Stages, Ui, clean};
+use anyhow::{Context, Result};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+pub fn command() -> Command {
+    let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+    Command::new("use")
+        .about("Ask for versions of runtimes, and install what is missing")
+        .arg(Arg::new("NAME").num_args(1..).required(true).help("NAME@VERSION; NAME alone for the newest"))
+        .arg(flag("project", "In omg.toml of this folder, for all below it [default]").conflicts_with("global"))
+        .arg(flag("global", "In your own omg.toml, for wherever no file asks for another"))
+}
+
+#[derive(Serialize)]
+struct Used {
+    runtime: &'static str,
+    requested: String,
+    /// `None` for the distribution's own.
+    version: Option<String>,
+    file: String,
+    new: bool,
+}
+
+pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
+    let person = person()?;
+    let names = matches.get_many::<String>("NAME").unwrap_or_default();
+    let all: Vec<Wanted> = names.map(|name| wanted(name)).collect::<Result<_>>()?;
+    let file = if matches.get_flag("global") {
+        person.global.clone().context("there is no home folder for a file of your own")?
+    } else {
+        std::env::current_dir().context("the current folder is gone")?.join("omg.toml")
+    };
+    let mut used = Vec::new();
+    for wanted in &all {
+        let mut is_new = false;
+        let mut version = person.folders.find(wanted.runtime, &wanted.request).map(|one| one.version.to_string());
+        if version.is_none() && wanted.request.kind != Kind::System {
+            let stages = Stages::new(&ctx.ui);
+            let shown = install(ctx, &shop(ctx, &person, &stages)?, &stages, wanted)?;
+            (version, is_new) = (Some(shown.version), shown.new);
+        }
+        ask_for(&file, wanted)?;
+        used.push(Used {
+            runtime: wanted.runtime.name(),
+            requested: wanted.request.to_string(),
+            version,
+            file: file.display().to_string(),
+            new: is_new,
+        });
+    }
+    Ok(Reply::new(used, |_: &Ui, used| text(used), Exit::Found))
+}
+
+/// Writes the request into the file, whose other lines stay as they are.
+fn ask_for(file: &Path, wanted: &Wanted) -> Result<()> {
+    let text = match std::fs::read_to_string(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        text => text.with_context(|| format!("cannot read {}", file.display()))?,
+    };
+    let new = edit::with_version(&text, wanted.runtime, &wanted.request.to_string()).map_err(|why| {
+        let hint = format!("write {} = \"{}\" there yourself", wanted.runtime.name(), wanted.request);
+        Hinted::new(Exit::Failed, format!("{}: {why}", file.display()), hint)
+    })?;
+    if new == text {
+        return Ok(());
+    }
+    let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
+    let write = || -> Result<()> {
+        std::fs::create_dir_all(&folder)?;
+        // Through a link to the file that it is a name of.
+        let target = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+        let mut temporary = tempfile::NamedTempFile::new_in(target.parent().unwrap_or(&folder))?;
+        std::io::Write::write_all(&mut temporary, new.as_bytes())?;
+        let mode = std::fs::metadata(&target).map_or(0o644, |stat| std::os::unix::fs::MetadataExt::mode(&stat) & 0o777);
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        temporary.as_file().set_permissions(permissions)?;
+        temporary.as_file().sync_all()?;
+        temporary.persist(&target)?;
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write {}", file.display()))
+}
+
+fn text(all: &[Used]) -> String {
+    let line = |used: &Used| {
+        let Used { runtime, requested, version, file, .. } = used;
+        let version = version.as_deref().unwrap_or("of the distribution");
+        format!("{runtime} {version}: {} asks for {}\n", clean(file), clean(requested))
+    };
+    all.iter().map(line).collect()
+}

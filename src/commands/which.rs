@@ -1,0 +1,126 @@
+//! `omg which`: the program that a name means here, and which line of which file decided that.
+//!
+//! Editors and scripts ask it at every turn, so its plain form is answered before a command line parser exists.
+
+use super::reply::{Remark, Reply};
+use super::shop;
+use crate::context::Ctx;
+use crate::error::Exit;
+use crate::runtimes::active::{Answer, Person, which};
+use crate::ui::{Ui, clean};
+use anyhow::{Context, Result};
+use clap::{Arg, ArgMatches, Command};
+use serde::Serialize;
+use std::ffi::OsString;
+
+pub fn command() -> Command {
+    Command::new("which")
+        .about("Show which program a name means in this folder, and why")
+        .arg(Arg::new("NAME").required(true).help("A runtime, or a program of one"))
+}
+
+#[derive(Serialize)]
+struct Shown {
+    name: String,
+    /// `None` where there is none.
+    program: Option<String>,
+    runtime: Option<&'static str>,
+    version: Option<String>,
+    /// Who installed it.
+    keeper: Option<&'static str>,
+    /// As the file has it.
+    requested: Option<String>,
+    file: Option<String>,
+    line: Option<u32>,
+}
+
+/// The short way, for `omg which NAME` alone; `None` where a parser is needed.
+pub fn main(arguments: &[OsString]) -> Option<Exit> {
+    let [name] = arguments else { return None };
+    let name = name.to_str().filter(|name| !name.starts_with('-') && !name.is_empty())?;
+    let ui = Ui::new(false);
+    let answer = which(&Person::of_environment()?, &std::env::current_dir().ok()?, name);
+    // What is to be explained at length may take its time.
+    answer.program.as_ref()?;
+    let shown = shown(name, &answer);
+    let printed = ui.print(&text(&ui, &shown));
+    ui.note(&why(&shown));
+    Some(if printed.is_ok() { Exit::Found } else { Exit::Failed })
+}
+
+pub fn run(_: &Ctx, matches: &ArgMatches) -> Result<Reply> {
+    let name = matches.get_one::<String>("NAME").map(String::as_str).unwrap_or_default();
+    let folder = std::env::current_dir().context("the current folder is gone")?;
+    let answer = which(&shop::person()?, &folder, name);
+    let shown = shown(name, &answer);
+    let (remark, exit) = match (&answer.program, fault(name, &answer)) {
+        (Some(_), _) => (Remark::Note(why(&shown)), Exit::Found),
+        (None, (message, hint)) => (Remark::Error { message, hint }, Exit::NothingFound),
+    };
+    Ok(Reply::new(shown, text, exit).with([remark]))
+}
+
+fn shown(name: &str, answer: &Answer) -> Shown {
+    let choice = answer.choice.as_ref();
+    let installed = choice.and_then(|choice| choice.installed.as_ref());
+    Shown {
+        name: name.to_owned(),
+        program: answer.program.as_ref().map(|program| program.display().to_string()),
+        runtime: answer.runtime.map(|runtime| runtime.name()),
+        version: installed.map(|installed| installed.version.to_string()),
+        keeper: installed.map(|installed| installed.keeper.name()),
+        requested: choice.map(|choice| choice.pin.version.clone()),
+        file: choice.map(|choice| choice.pin.file.display().to_string()),
+        line: choice.map(|choice| choice.pin.line),
+    }
+}
+
+fn text(_: &Ui, shown: &Shown) -> String {
+    shown.program.as_ref().map_or(String::new(), |program| format!("{}\n", clean(program)))
+}
+
+fn why(shown: &Shown) -> String {
+    let Shown { runtime, version, keeper, requested, file, line, .. } = shown;
+    let (Some(requested), Some(file), Some(line)) = (requested, file, line) else {
+        return "no file asks for a version: it is the first on the search path".to_owned();
+    };
+    let by = format!("{} line {line} asks for {}", clean(file), clean(requested));
+    match (runtime, version) {
+        (Some(runtime), Some(version)) => match keeper {
+            Some(keeper) if *keeper != "omg" => format!("{runtime} {version}, installed by {keeper}: {by}"),
+            _ => format!("{runtime} {version}: {by}"),
+        },
+        _ => by,
+    }
+}
+
+/// Why there is no program, and what helps.
+fn fault(name: &str, answer: &Answer) -> (String, String) {
+    let Some(choice) = &answer.choice else {
+        let hint = match answer.runtime {
+            Some(runtime) => format!("`omg use {}@VERSION` installs one and asks for it", runtime.name()),
+            None => "no version that this folder asks for has it, nor has the search path".to_owned(),
+        };
+        return (format!("there is no {name} here"), hint);
+    };
+    let runtime = choice.pin.runtime.name();
+    let by =
+        format!("{} line {} asks for {runtime} {}", choice.pin.file.display(), choice.pin.line, choice.pin.version);
+    match (&choice.request, &choice.installed) {
+        (Err(why), _) => (format!("{by}, but {why}"), "as in 22, 3.12, '>=20 <23', lts, latest".to_owned()),
+        (Ok(_), Some(installed)) => {
+            (format!("{runtime} {} has no program {name}; {by}", installed.version), String::new())
+        }
+        (Ok(_), None) if choice.is_system() => (format!("{by}, and the search path has no {name}"), String::new()),
+        (Ok(request), None) => (
+            format!("{by}, which is not installed"),
+            format!("`omg install {}`", quoted(&format!("{runtime}@{request}"))),
+        ),
+    }
+}
+
+/// As a shell takes it for one word.
+pub fn quoted(word: &str) -> String {
+    let is_plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"@%+=:,./-_^~".contains(&byte));
+    if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}

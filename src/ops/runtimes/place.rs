@@ -1,0 +1,94 @@
+//! The folder of a runtime's versions: one lock, temporary siblings, and the rename that makes a version be there.
+
+use super::unpack::unpack;
+use super::vouch::Vouched;
+use super::{Rejected, Shop};
+use crate::model::Event;
+use crate::runtimes::installed::{Installed, Keeper};
+use crate::runtimes::sources::Release;
+use anyhow::{Context, Result};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// What is not there yet, or no longer; versions begin with no dot.
+pub(super) const TEMPORARY: [&str; 2] = [".new-", ".old-"];
+
+pub(super) struct Put {
+    pub path: PathBuf,
+    /// False where another process was faster.
+    pub is_new: bool,
+}
+
+/// Brings a release into its place.
+pub(super) fn put(shop: &Shop<'_>, release: &Release, vouched: &Vouched) -> Result<Put> {
+    let versions = shop.folders.versions(release.runtime);
+    let path = versions.join(release.version.to_string());
+    let _lock = lock(shop, &versions)?;
+    // Whoever had the lock may have installed the very same.
+    if path.is_dir() {
+        return Ok(Put { path, is_new: false });
+    }
+    sweep(&versions);
+    let describe = || format!("cannot create a folder in {}", versions.display());
+    let scratch = tempfile::Builder::new().prefix(TEMPORARY[0]).tempdir_in(&versions).with_context(describe)?;
+    let new = scratch.path().join("content");
+    fs::create_dir(&new).with_context(describe)?;
+    unpack(shop, release, vouched, &new, scratch.path())?;
+    let unpacked = Installed {
+        runtime: release.runtime,
+        version: release.version.clone(),
+        path: new.clone(),
+        keeper: Keeper::Omg,
+    };
+    let program = release.runtime.program();
+    if unpacked.program(program).is_none() {
+        return Err(Rejected(format!("{} holds no program {program} where it should be", release.url)).into());
+    }
+    shop.observer.event(Event::Stage { what: "writing it to the disk", percent: 99 });
+    publish(&new, &path, &versions).with_context(|| format!("cannot create {}", path.display()))?;
+    close(scratch);
+    Ok(Put { path, is_new: true })
+}
+
+/// Everything on the disk, then the name, then the name on the disk.
+fn publish(new: &Path, path: &Path, versions: &Path) -> std::io::Result<()> {
+    // One call for thousands of files.
+    rustix::fs::syncfs(File::open(new)?)?;
+    fs::rename(new, path)?;
+    File::open(versions)?.sync_all()
+}
+
+/// The lock of a runtime's versions, whose folder is made if it is not there.
+pub(super) fn lock(shop: &Shop<'_>, versions: &Path) -> Result<File> {
+    fs::create_dir_all(versions).with_context(|| format!("cannot create {}", versions.display()))?;
+    let path = versions.join(".lock");
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let lock = || -> std::io::Result<File> {
+        let file = File::from(rustix::fs::open(&path, flags, Mode::from_raw_mode(0o600))?);
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            shop.observer.event(Event::Stage { what: "waiting for another installation to end", percent: 0 });
+            flock(&file, FlockOperation::LockExclusive)?;
+        }
+        Ok(file)
+    };
+    lock().with_context(|| format!("cannot lock {}", path.display()))
+}
+
+/// Takes away what killed processes left; the lock is held, so that nobody is at work in any of it.
+pub(super) fn sweep(versions: &Path) {
+    let entries = fs::read_dir(versions).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        if TEMPORARY.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            // What cannot be deleted is nobody's version, and is tried again.
+            drop(fs::remove_dir_all(entry.path()));
+        }
+    }
+}
+
+/// Deletes a temporary folder; what cannot be deleted is swept later.
+pub(super) fn close(folder: TempDir) {
+    drop(folder.close());
+}

@@ -1,0 +1,151 @@
+//! What an archive must be, by its publisher's own words, before any of it is fetched.
+//!
+//! A checksum that cannot be had is a failure, never a step left out. A signature is verified where there are keys to do it with;
+//! where there are none, that is told and written down.
+
+use super::{Rejected, Shop};
+use crate::audit::pgp::Ring;
+use crate::runtimes::Runtime;
+use crate::runtimes::sources::{Checksum, Release, Signature, listed_digest, lone_digest};
+use crate::sys::http::Stream;
+use anyhow::{Context, Result};
+use minisign_verify::{PublicKey, Signature as Minisignature};
+use std::path::PathBuf;
+
+/// No list of checksums comes near this.
+const MAX_LIST_BYTES: u64 = 4 << 20;
+
+/// What is known of an archive that has not come yet.
+pub(super) struct Vouched {
+    /// What its SHA-256 must be.
+    pub sha256: String,
+    /// Where that stands.
+    pub from: String,
+    /// The key whose signature vouches for it; empty where there is none.
+    pub key: String,
+    /// Whether a signature vouches for it, or will once the archive is there.
+    pub is_signed: bool,
+    /// The archive's own signature.
+    pub minisign: Option<Minisigned>,
+    pub unverified: Vec<String>,
+}
+
+/// A minisign signature that the archive must have.
+pub(super) struct Minisigned {
+    pub key: PublicKey,
+    pub signature: Minisignature,
+}
+
+impl Shop<'_> {
+    pub(super) fn vouch(&self, release: &Release) -> Result<Vouched> {
+        let what = format!("the checksum of {} {}", release.runtime.name(), release.version);
+        let fetched = |url: &str| {
+            Stream::text(url, &self.network, MAX_LIST_BYTES).with_context(|| format!("{what} could not be verified"))
+        };
+        let (sha256, from, list) = match &release.checksum {
+            Checksum::Known(digest) => {
+                let source = super::publisher(release.runtime)?;
+                (digest.clone(), source.index_url(self.settings(release.runtime)), String::new())
+            }
+            Checksum::Listed { url, file } => {
+                let list = fetched(url)?;
+                let digest =
+                    listed_digest(&list, file).with_context(|| format!("{what} could not be verified: {url}"))?;
+                (digest, url.clone(), list)
+            }
+            Checksum::Alone { url } => {
+                let digest =
+                    lone_digest(&fetched(url)?).with_context(|| format!("{what} could not be verified: {url}"))?;
+                (digest, url.clone(), String::new())
+            }
+        };
+        let mut vouched =
+            Vouched { sha256, from, key: String::new(), is_signed: false, minisign: None, unverified: Vec::new() };
+        match &release.signature {
+            Some(Signature::OfList { url }) => self.check_list(release.runtime, url, &list, &mut vouched)?,
+            Some(Signature::Minisign { url, key }) => {
+                let text = Stream::text(url, &self.network, MAX_LIST_BYTES).with_context(|| {
+                    format!("the signature of {} {} could not be verified", release.runtime.name(), release.version)
+                })?;
+                let file = release.url.rsplit('/').next().unwrap_or_default();
+                vouched.minisign =
+                    Some(minisigned(key, &text, file).with_context(|| format!("{url} is not to be used"))?);
+                vouched.key = (*key).to_owned();
+                vouched.is_signed = true;
+            }
+            None => vouched.unverified.push("who made it: omg verifies no signature of this publisher".to_owned()),
+        }
+        Ok(vouched)
+    }
+
+    /// Verifies a list of checksums, where there are keys.
+    fn check_list(&self, runtime: Runtime, url: &str, list: &str, vouched: &mut Vouched) -> Result<()> {
+        let Some(ring) = self.keyring(runtime) else {
+            let name = runtime.name();
+            vouched.unverified.push(format!(
+                "the signature of {}: there are no keys of {name} (omg-config(5), keyring)",
+                vouched.from
+            ));
+            return Ok(());
+        };
+        let keys = Ring::read(&ring)?;
+        let signature = Stream::bytes(url, &self.network, MAX_LIST_BYTES)
+            .with_context(|| format!("the signature of {} could not be verified", vouched.from))?;
+        vouched.key = keys
+            .verify(list.as_bytes(), &signature)
+            .map_err(|error| Rejected(format!("the signature {url} does not vouch for {}: {error:#}", vouched.from)))?;
+        vouched.is_signed = true;
+        Ok(())
+    }
+
+    /// The keys that are believed for a runtime: what the settings name, else what lies in the usual places.
+    fn keyring(&self, runtime: Runtime) -> Option<PathBuf> {
+        self.settings(runtime).keyring.clone().or_else(|| {
+            let files = crate::config::files(&self.root);
+            let beside = files.iter().rev().filter_map(|file| Some(file.parent()?.join("keys").join(runtime.name())));
+            beside.into_iter().find(|path| path.exists())
+        })
+    }
+}
+
+/// The signature that a file of this name must have. The signer's own comment is part of what is signed, and names the file: another
+/// good archive in its place is found out by that.
+fn minisigned(key: &str, text: &str, file: &str) -> Result<Minisigned> {
+    let key = PublicKey::from_base64(key).map_err(|error| anyhow::anyhow!("{error}")).context("not a minisign key")?;
+    let signature =
+        Minisignature::decode(text).map_err(|error| anyhow::anyhow!("{error}")).context("not a minisign signature")?;
+    let named = signature.trusted_comment().split_whitespace().find_map(|word| word.strip_prefix("file:"));
+    if named != Some(file) {
+        let other = named.unwrap_or("no file").to_owned();
+        return Err(Rejected(format!("the signature is of {other:?}, and not of {file:?}")).into());
+    }
+    Ok(Minisigned { key, signature })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of the format's own documentation.
+    const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+    const SIGNATURE: &str = "untrusted comment: signature from minisign secret key\n\
+        RUQf6LRCGA9i559r3g7V1qNyJDApGip8MfqcadIgT9CuhV3EMhHoN1mGTkUidF/z7SrlQgXdy8ofjb7bNJJylDOocrCo8KLzZwo=\n\
+        trusted comment: timestamp:1633700835\tfile:test\tprehashed\n\
+        wLMDjy9FLAuxZ3q4NlEvkgtyhrr0gtTu6KC4KBJdITbbOeAi1zBIYo0v4iTgt8jJpIidRJnp94ABQkJAgAooBQ==";
+
+    #[test]
+    fn a_minisign_signature_is_of_one_file() {
+        let Minisigned { key, signature } = minisigned(KEY, SIGNATURE, "test").unwrap();
+        let mut verifier = key.verify_stream(&signature).unwrap();
+        verifier.update(b"te");
+        verifier.update(b"st");
+        verifier.finalize().unwrap();
+        let mut verifier = key.verify_stream(&signature).unwrap();
+        verifier.update(b"tost");
+        assert!(verifier.finalize().is_err());
+        let other = minisigned(KEY, SIGNATURE, "older.tar.xz").err().unwrap();
+        assert!(other.is::<Rejected>(), "{other:#}");
+        assert!(minisigned(KEY, "x", "test").is_err());
+        assert!(minisigned("x", SIGNATURE, "test").is_err());
+    }
+}

@@ -1,0 +1,159 @@
+//! Members of JSON objects with the line each stands on. serde_json reads; what is here finds out where it was.
+
+use super::file::Lines;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::fmt;
+
+/// A JSON text.
+pub(super) struct Document<'t> {
+    text: &'t str,
+    lines: Lines,
+}
+
+/// A value, as it was written.
+pub(super) type Raw<'t> = &'t RawValue;
+
+impl<'t> Document<'t> {
+    pub fn new(text: &'t str) -> Document<'t> {
+        Document { text, lines: Lines::of(text) }
+    }
+
+    /// The members of the outermost object.
+    pub fn members(&self) -> Result<Vec<(String, Raw<'t>)>, String> {
+        members(self.text).map_err(|error| error.to_string())
+    }
+
+    /// The line of a value of this text.
+    pub fn line(&self, value: Raw<'t>) -> u32 {
+        // Values are slices of the text they were read from.
+        self.lines.at((value.get().as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize))
+    }
+}
+
+/// The members of an object in the order they are written; of those with one name the last, as JSON.parse has it.
+pub(super) fn members(text: &str) -> serde_json::Result<Vec<(String, Raw<'_>)>> {
+    serde_json::from_str::<Members>(text).map(|members| members.0)
+}
+
+/// The same of a value that may be something else.
+pub(super) fn object(value: Raw<'_>) -> Option<Vec<(String, Raw<'_>)>> {
+    members(value.get()).ok()
+}
+
+pub(super) fn string(value: Raw<'_>) -> Option<String> {
+    serde_json::from_str(value.get()).ok()
+}
+
+pub(super) fn strings(value: Raw<'_>) -> Option<Vec<String>> {
+    serde_json::from_str(value.get()).ok()
+}
+
+pub(super) fn member<'t>(members: &[(String, Raw<'t>)], name: &str) -> Option<Raw<'t>> {
+    members.iter().find(|(key, _)| key == name).map(|(_, value)| *value)
+}
+
+struct Members<'t>(Vec<(String, Raw<'t>)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+struct Collect;
+
+impl<'de> Visitor<'de> for Collect {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+        let mut places: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
+        let mut all: Vec<(String, Raw<'de>)> = Vec::new();
+        while let Some((key, value)) = map.next_entry::<String, Raw<'de>>()? {
+            match places.get(&key) {
+                Some(place) => all[*place].1 = value,
+                None => {
+                    places.insert(key.clone(), all.len());
+                    all.push((key, value));
+                }
+            }
+        }
+        Ok(Members(all))
+    }
+}
+
+/// JSON with comments and trailing commas as plain JSON of the same length, so that lines stay where they are.
+pub(super) fn without_comments(text: &str) -> String {
+    let mut out = text.as_bytes().to_vec();
+    let mut at = 0;
+    // The last comma behind which nothing has come yet.
+    let mut comma = None;
+    while at < out.len() {
+        match (out[at], out.get(at + 1)) {
+            (b'"', _) => {
+                comma = None;
+                at += 1;
+                while at < out.len() && out[at] != b'"' {
+                    at += if out[at] == b'\\' { 2 } else { 1 };
+                }
+            }
+            (b'/', Some(b'/')) => {
+                while at < out.len() && out[at] != b'\n' {
+                    out[at] = b' ';
+                    at += 1;
+                }
+            }
+            (b'/', Some(b'*')) => {
+                let end = text[at + 2..].find("*/").map_or(out.len(), |end| at + 2 + end + 2);
+                out[at..end].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b' ');
+                at = end - 1;
+            }
+            (b',', _) => comma = Some(at),
+            (b'}' | b']', _) => {
+                if let Some(comma) = comma.take() {
+                    out[comma] = b' ';
+                }
+            }
+            (byte, _) if !byte.is_ascii_whitespace() => comma = None,
+            _ => {}
+        }
+        at += 1;
+    }
+    // Only whole comments, which begin and end with ASCII, were blanked.
+    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_and_commas_are_blanked_in_their_place() {
+        let text = "{ // \"a\": 1,\n /* b\né */ \"c\": \"// no, \\\" */\", \"d\": [1, 2,\n], // end\n}";
+        let plain = without_comments(text);
+        assert_eq!(plain.len(), text.len());
+        let document = Document::new(&plain);
+        let members = document.members().unwrap();
+        let found: Vec<_> = members.iter().map(|(key, value)| (key.as_str(), document.line(value))).collect();
+        assert_eq!(found, [("c", 3), ("d", 3)]);
+        assert_eq!(string(members[0].1).unwrap(), "// no, \" */");
+        for cut in 0..text.len() {
+            if let Some(part) = text.get(..cut) {
+                assert_eq!(without_comments(part).len(), cut, "{part:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_a_member_written_twice_the_last_counts() {
+        let members = members(r#"{"a": 1, "b": 2, "a": 3}"#).unwrap();
+        assert_eq!(
+            members.iter().map(|(key, value)| (key.as_str(), value.get())).collect::<Vec<_>>(),
+            [("a", "3"), ("b", "2")]
+        );
+    }
+}

@@ -1,0 +1,181 @@
+//! A YAML text as a tree of texts, lists and maps with the line of each key.
+//!
+//! saphyr-parser reads; it gives events, so that what an anchor names is shared here and never copied: a few lines that name each other
+//! cannot come to gigabytes. Scalars stay texts, since no one here asks for numbers. Of several documents the first is read.
+
+use saphyr_parser::{Event, Parser, ScalarStyle};
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+/// Deeper nesting is refused.
+const MAX_DEPTH: usize = 64;
+/// Of one map; a long one that is named again and again would be looked through as often.
+const MAX_ENTRIES: usize = 5_000;
+
+#[derive(Clone, Debug)]
+pub(super) enum Node {
+    /// Whether it was written without quotes: `true` is one thing, `"true"` another.
+    Text(String, bool),
+    List(Vec<Rc<Node>>),
+    Map(Vec<Entry>),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub key: String,
+    /// Counted from 1.
+    pub line: u32,
+    pub value: Rc<Node>,
+}
+
+impl Node {
+    /// The entries of a map, with those that `<<` takes over from others; none for anything else.
+    pub fn entries(&self) -> Vec<&Entry> {
+        let Node::Map(entries) = self else { return Vec::new() };
+        let (merges, own): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|entry| entry.key == "<<");
+        let mut seen: HashSet<&str> = own.iter().map(|entry| &*entry.key).collect();
+        let mut all = own;
+        for merge in merges {
+            let more: Vec<&Entry> = match &*merge.value {
+                Node::Map(entries) => entries.iter().collect(),
+                Node::List(maps) => maps.iter().flat_map(|map| map.plain_entries()).collect(),
+                Node::Text(..) => Vec::new(),
+            };
+            for entry in more {
+                if seen.insert(&entry.key) {
+                    all.push(entry);
+                }
+            }
+        }
+        all
+    }
+
+    fn plain_entries(&self) -> &[Entry] {
+        match self {
+            Node::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    pub fn member(&self, key: &str) -> Option<&Node> {
+        self.entries().into_iter().find(|entry| entry.key == key).map(|entry| &*entry.value)
+    }
+
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Node::Text(text, _) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub fn is_true(&self) -> bool {
+        matches!(self, Node::Text(text, true) if matches!(&**text, "true" | "True" | "TRUE"))
+    }
+
+    pub fn is_null(&self) -> bool {
+        matches!(self, Node::Text(text, true) if matches!(&**text, "" | "~" | "null" | "Null" | "NULL"))
+    }
+
+    pub fn items(&self) -> &[Rc<Node>] {
+        match self {
+            Node::List(items) => items,
+            _ => &[],
+        }
+    }
+}
+
+/// What is being read: a list, or a map with the key whose value comes next.
+enum Open {
+    List { anchor: usize, items: Vec<Rc<Node>> },
+    Map { anchor: usize, entries: Vec<Entry>, key: Option<(String, u32)> },
+}
+
+pub(super) fn read(text: &str) -> Result<Rc<Node>, String> {
+    let mut anchors: HashMap<usize, Rc<Node>> = HashMap::new();
+    let mut open: Vec<Open> = Vec::new();
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|error| format!("line {}: {}", error.marker().line(), error.info()))?;
+        let line = u32::try_from(span.start.line()).unwrap_or(u32::MAX).max(1);
+        let (anchor, node) = match event {
+            Event::SequenceStart(anchor, _) => {
+                open.push(Open::List { anchor, items: Vec::new() });
+                deep(&open, line)?;
+                continue;
+            }
+            Event::MappingStart(anchor, _) => {
+                open.push(Open::Map { anchor, entries: Vec::new(), key: None });
+                deep(&open, line)?;
+                continue;
+            }
+            Event::SequenceEnd | Event::MappingEnd => match open.pop() {
+                Some(Open::List { anchor, items }) => (anchor, Rc::new(Node::List(items))),
+                Some(Open::Map { anchor, entries, .. }) => (anchor, Rc::new(Node::Map(entries))),
+                None => continue,
+            },
+            Event::Scalar(text, style, anchor, _) => {
+                (anchor, Rc::new(Node::Text(text.into_owned(), style == ScalarStyle::Plain)))
+            }
+            Event::Alias(anchor) => {
+                let known =
+                    anchors.get(&anchor).ok_or_else(|| format!("line {line}: an alias inside of what it names"))?;
+                (0, Rc::clone(known))
+            }
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => {
+                continue;
+            }
+        };
+        if anchor > 0 {
+            anchors.insert(anchor, Rc::clone(&node));
+        }
+        match open.last_mut() {
+            None => return Ok(node),
+            Some(Open::List { items, .. }) => items.push(node),
+            Some(Open::Map { entries, key, .. }) => match key.take() {
+                Some(_) if entries.len() >= MAX_ENTRIES => {
+                    return Err(format!("line {line}: a map of more than {MAX_ENTRIES} entries"));
+                }
+                Some((key, line)) => entries.push(Entry { key, line, value: node }),
+                // A key that is a list or a map is nobody's name.
+                None => *key = Some((node.text().unwrap_or_default().to_owned(), line)),
+            },
+        }
+    }
+    Ok(Rc::new(Node::Text(String::new(), true)))
+}
+
+fn deep(open: &[Open], line: u32) -> Result<(), String> {
+    if open.len() > MAX_DEPTH { Err(format!("line {line}: nested more than {MAX_DEPTH} deep")) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anchors_are_shared_and_merged() {
+        let node = read("a: &a\n  x: 1\n  y: \"true\"\nb:\n  <<: *a\n  x: 2\nc: [*a, 'q']\n").unwrap();
+        let b = node.member("b").unwrap();
+        assert_eq!(b.member("x").and_then(Node::text), Some("2"));
+        assert_eq!(b.member("y").and_then(Node::text), Some("true"));
+        assert!(!b.member("y").unwrap().is_true());
+        assert_eq!(node.member("c").unwrap().items().len(), 2);
+        assert_eq!(node.entries()[1].line, 4);
+    }
+
+    #[test]
+    fn a_billion_laughs_stay_few() {
+        let mut text = "a0: &a0 [x, x]\n".to_owned();
+        for at in 1..200 {
+            text += &format!("a{at}: &a{at} [*a{0}, *a{0}, *a{0}]\n", at - 1);
+        }
+        assert_eq!(read(&text).unwrap().entries().len(), 200);
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_an_error_with_its_line() {
+        assert!(read("a: b\nc: [d\n").unwrap_err().starts_with("line "));
+        assert!(read("a: &a [*a]\n").unwrap_err().contains("alias"));
+        assert_eq!(read(&"[".repeat(100)).unwrap_err(), "line 1: nested more than 64 deep");
+        assert!(read("").unwrap().is_null());
+    }
+}

@@ -1,0 +1,138 @@
+//! Power cuts on apt's side: the machine stands still at a call that changes something, and what is on its disk then is all that there is
+//! afterwards.
+//!
+//! The root is an ext4 in a file. The victim is stopped at the call, and the others wait for it; the file is copied, without what the
+//! kernel has not written to it yet; the copy is mounted, which replays the file system's own journal as after any cut.
+
+use crate::apt::{Root, ok, talk};
+use crate::apt_killed::{CHANGE, Point, TRACE, assert_finished, before, chosen, command, points, run, wrap};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Cuts for each process that may be at work.
+const CUTS: usize = 4;
+/// Written just before the cut.
+const UNSYNCED: &str = "srv/unsynced";
+
+/// An ext4 in a file, mounted until this is dropped.
+struct Mounted {
+    image: PathBuf,
+    at: PathBuf,
+}
+
+impl Mounted {
+    fn new(image: PathBuf) -> Result<Mounted, String> {
+        let at = image.with_extension("at");
+        fs::create_dir_all(&at).unwrap();
+        let mut mount = Command::new("mount");
+        let output = mount.args(["-t", "ext4", "-o", "loop"]).arg(&image).arg(&at).output().unwrap();
+        match output.status.success() {
+            true => Ok(Mounted { image, at }),
+            false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+        }
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        // Who was killed may not be gone yet.
+        ok(Command::new("umount").arg("--lazy").arg(&self.at));
+        fs::remove_file(&self.image).unwrap();
+    }
+}
+
+fn copy(from: &Path, to: PathBuf) -> PathBuf {
+    ok(Command::new("cp").args(["--sparse=always", "--reflink=auto"]).arg(from).arg(&to));
+    to
+}
+
+#[test]
+fn power_cut_at_steps_of_a_change_on_apt_the_same_command_finishes_it() {
+    let test = "power_cut_at_steps_of_a_change_on_apt_the_same_command_finishes_it";
+    for program in ["strace", "mkfs.ext4"] {
+        if Command::new(program).arg("-V").output().is_err() {
+            return println!("skipped {test}: no {program}");
+        }
+    }
+    let Some([mut root, _]) = Root::twins(test) else { return };
+    wrap(&root);
+    before(&root);
+    let folder = tempfile::tempdir_in(root.path.parent().unwrap()).unwrap();
+    let base = folder.path().join("base");
+    ok(Command::new("mkfs.ext4").args(["-q", "-d"]).arg(&root.path).arg(&base).arg("2G"));
+    let disk = |name: &str, of: &Path| Mounted::new(copy(of, folder.path().join(name)));
+    match disk("whole", &base) {
+        Ok(disk) => root.path = disk.at.clone(),
+        Err(why) => return println!("skipped {test}: no ext4 can be mounted: {why}"),
+    }
+    let each = std::env::var_os("OMG_TEST_ALL_KILLS").is_some();
+    let mut cuts = 0;
+    for victim in ["privileged", "engine", "--unpack", "--configure"] {
+        let seen = disk("seen", &base).unwrap();
+        root.path = seen.at.clone();
+        let (output, trace) = run(&root, victim, None);
+        assert!(output.status.success(), "{victim}: {}", talk(&output));
+        let whole = root.state();
+        let points = chosen(&points(&trace), if each { usize::MAX } else { CUTS });
+        for point in &points {
+            let running = disk("running", &base).unwrap();
+            root.path = running.at.clone();
+            let copied = folder.path().join("cut");
+            if cut(&root, victim, point, &running.image, &copied) {
+                cuts += 1;
+                let after = Mounted::new(copied).unwrap();
+                root.path = after.at.clone();
+                finish(&root, &whole, &format!("{victim} at {point:?}"));
+            }
+        }
+        println!("{victim}: cut at {points:?}");
+    }
+    assert!(cuts > 8, "only {cuts} cuts");
+}
+
+/// Runs the change up to that point and copies the disk as it is then. False where the point is not come to.
+fn cut(root: &Root, victim: &str, point: &Point, image: &Path, to: &Path) -> bool {
+    let mut machine = command(root, victim, "SIGSTOP", Some(point));
+    let mut machine = machine.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let begun = Instant::now();
+    let stands = loop {
+        let trace = fs::read_to_string(root.path.join(TRACE)).unwrap_or_default();
+        if trace.contains("stopped by SIGSTOP") {
+            break true;
+        }
+        if machine.try_wait().unwrap().is_some() {
+            break false;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(120), "{victim} at {point:?}: neither stands nor ends");
+        thread::sleep(Duration::from_millis(5));
+    };
+    if stands {
+        fs::write(root.path.join(UNSYNCED), "gone").unwrap();
+        copy(image, to.to_owned());
+        // With it go all that it has started.
+        machine.kill().unwrap();
+        machine.wait().unwrap();
+    }
+    stands
+}
+
+/// What is there is consistent, or says how it gets so; and the same command finishes it.
+fn finish(root: &Root, whole: &BTreeMap<String, String>, at: &str) {
+    assert_eq!(root.read(UNSYNCED), "", "{at}: that was no power cut");
+    let verified = root.omg("audit verify");
+    assert_ne!(verified.status.code(), Some(3), "{at}: {}", talk(&verified));
+    let audit = talk(&root.run(&["dpkg", "--audit"]));
+    let mut again = root.omg(CHANGE);
+    if !again.status.success() {
+        assert!(talk(&again).contains("dpkg --configure -a"), "{at}: {audit}{}", talk(&again));
+        let settled = root.run(&["dpkg", "--configure", "-a"]);
+        assert!(settled.status.success(), "{at}: {}", talk(&settled));
+        again = root.omg(CHANGE);
+    }
+    assert!(again.status.success(), "{at}: {audit}again: {}", talk(&again));
+    assert_finished(root, whole, at);
+}

@@ -1,0 +1,159 @@
+//! Runtimes end to end: the binary as a person runs it, a mirror of our own making, and everything that a mirror, a network or a
+//! killed process can do wrong. The archives are laid out as Node's own are; their `node` is a shell script.
+
+#![expect(clippy::print_stdout, reason = "a skipped test says so")]
+
+mod hard;
+mod world;
+
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use world::{World, err, out};
+
+#[test]
+fn node_from_the_list_to_the_running_program() {
+    let world = World::new();
+    world.publish("22.1.0");
+    world.publish("22.11.0");
+    world.publish("23.0.0");
+    let offered: Value =
+        serde_json::from_str(&out(world.omg(&["runtime", "list", "node", "--available", "--json"]))).unwrap();
+    let versions: Vec<&str> = offered.as_array().unwrap().iter().map(|one| one["version"].as_str().unwrap()).collect();
+    assert_eq!(versions, ["22.1.0", "22.11.0", "23.0.0"]);
+
+    let dry = out(world.omg(&["install", "node@22", "--dry-run"]));
+    assert!(dry.starts_with("node 22.11.0 would be installed in ") && world.versions().is_empty(), "{dry}");
+    let installed: Value = serde_json::from_str(&out(world.omg(&["install", "node@22", "--json"]))).unwrap();
+    let keys: Vec<&String> = installed[0].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["key", "new", "path", "runtime", "sha256", "unverified", "version"]);
+    assert_eq!((&installed[0]["version"], &installed[0]["new"]), (&"22.11.0".into(), &true.into()));
+    assert_eq!(installed[0]["sha256"], world.digest("22.11.0"));
+    assert_eq!(installed[0]["unverified"].as_array().unwrap().len(), 1, "there are no keys: that is told");
+    assert_eq!(world.versions(), ["22.11.0"]);
+    let again = out(world.omg(&["install", "node@22.11.0"]));
+    assert!(again.contains("is installed already"), "{again}");
+
+    // The link of npm leads to its script, and the program can be run.
+    let npm = out(world.omg(&["exec", "node@22", "--", "npm", "a b"]));
+    assert_eq!(npm, "npm of 22.11.0: a b\n");
+    let status = world.omg(&["exec", "node@22", "--", "sh", "-c", "node; exit 7"]);
+    assert_eq!((status.status.code(), String::from_utf8_lossy(&status.stdout).as_ref()), (Some(7), "node 22.11.0\n"));
+    let missing = world.omg(&["exec", "node@21", "--", "node"]);
+    assert!(
+        err(&missing).contains("node 21 is not installed") && err(&missing).contains("hint: `omg install node@21`")
+    );
+
+    let log = out(world.omg(&["audit", "log", "--json"]));
+    let entry = &serde_json::from_str::<Value>(&log).unwrap()[0];
+    assert_eq!((&entry["event"], &entry["details"]["version"]), (&"runtime-installed".into(), &"22.11.0".into()));
+    assert_eq!(world.omg(&["audit", "verify"]).status.code(), Some(0));
+}
+
+#[test]
+fn use_asks_and_which_says_who_asked() {
+    let world = World::new();
+    world.publish("22.11.0");
+    world.publish("20.1.0");
+    let nothing = world.omg(&["which", "node"]);
+    assert_eq!(nothing.status.code(), Some(1));
+    assert!(err(&nothing).contains("omg use node@VERSION"), "{}", err(&nothing));
+
+    let used = out(world.omg(&["use", "--global", "node@20"]));
+    assert!(used.starts_with("node 20.1.0: ") && used.contains(".config/omg/omg.toml asks for 20"), "{used}");
+    let program = world.omg(&["which", "node"]);
+    assert_eq!(out(program.clone()).trim(), world.version("20.1.0").join("bin/node").to_str().unwrap());
+    assert!(err(&program).contains("omg.toml line 2 asks for 20"), "{}", err(&program));
+
+    let used: Value = serde_json::from_str(&out(world.omg(&["use", "node@^22", "--json"]))).unwrap();
+    let keys: Vec<&String> = used[0].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["file", "new", "requested", "runtime", "version"]);
+    assert_eq!(fs::read_to_string(world.project().join("omg.toml")).unwrap(), "[runtimes]\nnode = \"^22\"\n");
+    let which: Value = serde_json::from_str(&out(world.omg(&["which", "npm", "--json"]))).unwrap();
+    assert_eq!((&which["version"], &which["requested"], &which["line"]), (&"22.11.0".into(), &"^22".into(), &2.into()));
+    // Without a version the folder says which.
+    assert_eq!(out(world.omg(&["exec", "--", "node"])), "node 22.11.0\n");
+    assert_eq!(out(world.omg(&["exec", "node", "--", "node"])), "node 22.11.0\n");
+    assert_eq!(out(world.omg(&["exec", "node@20", "--", "node"])), "node 20.1.0\n");
+
+    fs::write(world.project().join("omg.toml"), "[runtimes]\nnode = \"18\"\n").unwrap();
+    let missing = world.omg(&["which", "node"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(err(&missing).contains("asks for node 18, which is not installed"), "{}", err(&missing));
+    fs::write(world.project().join("omg.toml"), "[runtimes]\nnode = \"eighteen\"\n").unwrap();
+    assert!(err(&world.omg(&["which", "node"])).contains("\"eighteen\" is no version of node"));
+}
+
+#[test]
+fn a_program_of_a_version_is_found_and_lts_needs_no_network() {
+    let world = World::new();
+    world.publish("22.11.0");
+    out(world.omg(&["use", "node@lts/jod"]));
+    let tool = world.version("22.11.0").join("bin/tsc");
+    fs::write(&tool, "#!/bin/sh\n").unwrap();
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::remove_dir_all(world.mirror()).unwrap();
+    assert_eq!(out(world.omg(&["which", "tsc"])).trim(), tool.to_str().unwrap());
+    assert_eq!(out(world.omg(&["exec", "node@lts", "--", "node"])), "node 22.11.0\n");
+}
+
+#[test]
+fn versions_go_and_new_ones_take_the_place_of_old_ones() {
+    let world = World::new();
+    for version in ["20.1.0", "22.1.0"] {
+        world.publish(version);
+        out(world.omg(&["install", &format!("node@{version}")]));
+    }
+    world.publish("22.11.0");
+    assert!(out(world.omg(&["runtime", "upgrade", "--dry-run"])).contains("node 22.11.0 would be installed"));
+    out(world.omg(&["runtime", "upgrade"]));
+    assert_eq!(world.versions(), ["20.1.0", "22.1.0", "22.11.0"]);
+    let unasked = world.omg(&["runtime", "prune"]);
+    assert_eq!(unasked.status.code(), Some(2), "nobody is there to agree");
+    let pruned: Value = serde_json::from_str(&out(world.omg(&["runtime", "prune", "--yes", "--json"]))).unwrap();
+    let keys: Vec<&String> = pruned[0].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["path", "runtime", "version"]);
+    assert_eq!(pruned.as_array().unwrap().len(), 1);
+    assert_eq!(world.versions(), ["20.1.0", "22.11.0"]);
+    out(world.omg(&["uninstall", "node@20", "--yes"]));
+    assert_eq!(world.versions(), ["22.11.0"]);
+    let gone = world.omg(&["runtime", "uninstall", "node@20", "--yes"]);
+    assert_eq!(gone.status.code(), Some(1));
+    assert_eq!(world.left_over(), 0);
+    let listed = out(world.omg(&["runtime", "list"]));
+    assert!(listed.starts_with("node 22.11.0 installed "), "{listed}");
+}
+
+#[test]
+fn others_versions_are_used_and_left_alone() {
+    let world = World::new();
+    let nvm = world.home().join(".nvm/versions/node/v18.1.0/bin");
+    fs::create_dir_all(&nvm).unwrap();
+    fs::write(nvm.join("node"), "#!/bin/sh\necho nvm\n").unwrap();
+    fs::set_permissions(nvm.join("node"), fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(out(world.omg(&["exec", "node@18", "--", "node"])), "nvm\n");
+    let refused = world.omg(&["uninstall", "node@18", "--yes"]);
+    assert!(err(&refused).contains("installed by nvm"), "{}", err(&refused));
+    assert!(nvm.join("node").exists());
+}
+
+#[test]
+fn what_makes_no_sense_is_told_in_a_sentence() {
+    let world = World::new();
+    world.publish("22.11.0");
+    for (words, code, sentence) in [
+        (&["install", "node@99"][..], 1, "there is no node 99 for this kind of machine"),
+        (&["install", "node@twenty"], 2, "\"twenty\" is no version of node"),
+        (&["install", "node@system"], 2, "what the distribution has"),
+        (&["install", "java@zulu-21"], 2, "Temurin"),
+        (&["install", "rust@1.80"], 3, "omg does not install rust itself yet"),
+        (&["install", "node@22", "nano"], 2, "are not installed by one command"),
+        (&["use", "perl@5"], 2, "\"perl\" is no runtime that omg knows"),
+        (&["uninstall", "node"], 2, "which version of node?"),
+    ] {
+        let output = world.omg(words);
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {}", err(&output));
+        assert!(err(&output).starts_with("error: ") && err(&output).contains(sentence), "{words:?}: {}", err(&output));
+        assert!(world.versions().is_empty() && world.left_over() == 0, "{words:?}");
+    }
+}
