@@ -103,15 +103,17 @@ fn refresh_once(
     Ok(Outcome { built: Staleness { catalogue: true, local: true }, status })
 }
 
-/// A changed file is stale, and so is a file that was not looked at when the index was built.
+/// A changed file is stale, and so is a file that was not looked at when the index was built, or could not be read then: a disk
+/// that was full for a moment leaves no trace in the files' times.
 fn inputs_changed(world: &World, status: &Status) -> Staleness {
     let same = |paths: Vec<PathBuf>, inputs: &[Input]| {
         paths.iter().map(|path| path.display().to_string()).eq(inputs.iter().map(|input| input.path.clone()))
     };
+    let unread = |catalogue: bool| status.problems.iter().any(|(_, _, of_catalogue)| *of_catalogue == catalogue);
     let stale = status.staleness();
     Staleness {
-        catalogue: stale.catalogue || !same(catalogue_inputs(world), &status.catalogue_inputs),
-        local: stale.local || !same(local_inputs(world), &status.local_inputs),
+        catalogue: stale.catalogue || unread(true) || !same(catalogue_inputs(world), &status.catalogue_inputs),
+        local: stale.local || unread(false) || !same(local_inputs(world), &status.local_inputs),
     }
 }
 

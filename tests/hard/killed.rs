@@ -154,17 +154,28 @@ impl Pair {
     /// Changes the sources, lets `refresh` fail in its way, and looks at what readers find and what the next refresh does.
     /// True where the new index was already in force.
     fn fail(&mut self, what: &str, refresh: impl FnOnce(&Machine)) -> bool {
+        let as_meant = |machine: &Machine| {
+            refresh(machine);
+            true
+        };
+        self.attempt(what, as_meant).expect("it failed as it was meant to")
+    }
+
+    /// As above; `None` where `refresh` says that it failed in another way than was meant, which readers may notice.
+    fn attempt(&mut self, what: &str, refresh: impl FnOnce(&Machine) -> bool) -> Option<bool> {
         let (old, new) = (self.contents[self.turn].clone(), self.contents[1 - self.turn].clone());
         self.turn = 1 - self.turn;
         self.change.make(&self.machine, STATES[self.turn]);
-        refresh(&self.machine);
-        let found = content(&self.machine.index()).unwrap_or_else(|error| panic!("{what}: {error}"));
-        assert!(found == old || found == new, "{what}: neither the old index nor the new one");
+        let published = refresh(&self.machine).then(|| {
+            let found = content(&self.machine.index()).unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert!(found == old || found == new, "{what}: neither the old index nor the new one");
+            found == new
+        });
         let next = self.machine.omg(&["refresh"]);
         assert!(next.status.success(), "{what}: {next:?}");
         assert!(content(&self.machine.index()).unwrap() == new, "{what}: not the new index after the next refresh");
         assert_tidy(&self.machine, what);
-        found == new
+        published
     }
 }
 
@@ -224,25 +235,47 @@ fn a_refresh_refused_any_call_says_so_and_leaves_a_whole_index() {
     pair.machine.enter(State::B);
     let sites = sites(&pair.machine);
     pair.turn = 1;
+    let log = tempfile::NamedTempFile::new().unwrap();
     for (turn, site) in sites.iter().enumerate() {
         // Two of the four at each call, so that each kind of call meets all of them.
         for error in [["ENOSPC", "EIO"], ["EROFS", "EACCES"]][turn % 2] {
-            let inject = format!("inject={}:error={error}:when={}", site.call, site.number);
-            pair.fail(&format!("{error} at {site:?}"), |machine| {
-                let output = traced(machine, &["-f", "-qq", "-o", "/dev/null", "-e", &inject]);
-                let answer = Answer::of(&output);
-                // Refused to lock without waiting, it waits. And when it takes away what was the index before, the new one is
-                // in force; the next refresh takes away what is left.
-                if site.call.starts_with("unlink") || site.call == "flock" {
-                    assert!(answer.code == Some(0), "{error} {site:?}: {answer:?}");
-                    return;
-                }
-                assert!(answer.code == Some(3) && answer.errors.starts_with("error: "), "{error} {site:?}: {answer:?}");
-                let names_it = answer.errors.contains(machine.index().to_str().unwrap());
-                assert!(names_it && answer.errors.contains("os error"), "{error} {site:?}: {answer:?}");
+            // The first thread alone is refused. It shares the reading with others, so that what it makes as its call of that number
+            // may be the reading of another file; then a call near by is the one.
+            let met = [0, 1, -1, 2, -2, 3, -3, 4, -4].repeat(3).into_iter().any(|shift| {
+                let inject =
+                    format!("inject={}:error={error}:when={}", site.call, site.number.saturating_add_signed(shift));
+                let arguments = ["-qq", "-o", log.path().to_str().unwrap(), "-e", &inject];
+                let attempt = pair.attempt(&format!("{error} at {site:?}"), |machine| {
+                    let answer = Answer::of(&traced(machine, &arguments));
+                    let met = hit(site, &fs::read_to_string(log.path()).unwrap());
+                    if met {
+                        assert_refused(machine, site, &answer);
+                    }
+                    met
+                });
+                attempt.is_some()
             });
+            assert!(met, "{error} at {site:?}: never met");
         }
     }
+}
+
+/// Whether the call that was refused, by what strace wrote, is of the kind that was meant.
+fn hit(site: &Site, log: &str) -> bool {
+    let mut refused = log.lines().filter(|line| line.contains("(INJECTED)"));
+    refused.next().is_some_and(|line| site.call != "openat" || line.contains("O_CREAT"))
+}
+
+fn assert_refused(machine: &Machine, site: &Site, answer: &Answer) {
+    // Refused to lock without waiting, it waits. And when it takes away what was the index before, the new one is in force; the
+    // next refresh takes away what is left.
+    if site.call.starts_with("unlink") || site.call == "flock" {
+        assert!(answer.code == Some(0), "{site:?}: {answer:?}");
+        return;
+    }
+    assert!(answer.code == Some(3) && answer.errors.starts_with("error: "), "{site:?}: {answer:?}");
+    let names_it = answer.errors.contains(machine.index().to_str().unwrap());
+    assert!(names_it && answer.errors.contains("os error"), "{site:?}: {answer:?}");
 }
 
 /// A file system of its own, gone when the test is.
