@@ -1,7 +1,7 @@
 //! The command line: from arguments to one command, and from its result to an exit code.
 //!
-//! `prompt` and a plain `which` are answered before any parser exists. For the rest only the parser of the command that was typed is built: all of
-//! them together take longer than most commands.
+//! `prompt` and the plain forms of `which` and `env` are answered before any parser exists, and so is a program's call through a shim.
+//! For the rest only the parser of the command that was typed is built: all of them together take longer than most commands.
 
 use crate::commands::{Remark, Reply, Run, VERBS, Verb, ask};
 use crate::context::Ctx;
@@ -18,6 +18,9 @@ use std::path::PathBuf;
 /// Runs what the process was asked to; gives its exit code.
 pub fn main() -> u8 {
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(exit) = crate::commands::shims::main(&arguments) {
+        return exit.into();
+    }
     if arguments.get(1).is_some_and(|verb| verb == "prompt")
         && let Some(exit) = crate::prompt::main(&arguments[2..])
     {
@@ -25,6 +28,11 @@ pub fn main() -> u8 {
     }
     if arguments.get(1).is_some_and(|verb| verb == "which")
         && let Some(exit) = crate::commands::which::main(&arguments[2..])
+    {
+        return exit.into();
+    }
+    if arguments.get(1).is_some_and(|verb| verb == "env")
+        && let Some(exit) = crate::commands::env::main(&arguments[2..])
     {
         return exit.into();
     }

@@ -8,7 +8,7 @@ use crate::context::Ctx;
 use crate::error::Exit;
 use crate::index::Error;
 use crate::ops::{Known, Place};
-use crate::runtimes::pin;
+use crate::runtimes::pin::{self, Pin};
 use crate::ui::{Ui, clean};
 use anyhow::Result;
 use clap::{Arg, ArgMatches, Command};
@@ -104,8 +104,15 @@ fn filled(format: &str, values: &[(&str, String)]) -> String {
 fn runtimes() -> String {
     let Ok(folder) = std::env::current_dir() else { return String::new() };
     let home = std::env::var_os("HOME").map(PathBuf::from);
-    let pins = pin::active(&folder, home.as_deref().filter(|home| *home != Path::new("")));
-    pins.iter().map(|pin| format!("{} {} ", pin.runtime.name(), clean(&pin.version))).collect()
+    let shell = pin::of_environment(&|name| std::env::var(name).ok());
+    let files = pin::active(&folder, home.as_deref().filter(|home| *home != Path::new("")));
+    let files = files.iter().filter(|pin| shell.iter().all(|nearer| nearer.runtime != pin.runtime));
+    versions(shell.iter().chain(files))
+}
+
+/// Each runtime with what is asked for, and a space behind it.
+pub fn versions<'p>(pins: impl IntoIterator<Item = &'p Pin>) -> String {
+    pins.into_iter().map(|pin| format!("{} {} ", pin.runtime.name(), clean(&pin.version))).collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 use clap::{Arg, ArgAction, Command, ValueHint};
-use omg::shell::completions::{Shell, script};
+use omg::shell::Shell;
+use omg::shell::completions::script;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;

@@ -1,7 +1,7 @@
 //! Runs omg, the programs people use instead of it and an empty static program in turns, and prints medians, ratios and peak
 //! memory beside what is asked for:
 //!
-//!     cargo bench --bench peers [-- [--rounds N] [--pacman] [--refresh] [--scale] [--changes] [WORD...]]
+//!     cargo bench --bench peers [-- [--rounds N] [--pacman] [--refresh] [--scale] [--changes] [--shell] [WORD...]]
 //!
 //! Without a choice everything is run; words choose the rows whose label holds one (of `--changes` the parts:
 //! apt-plan, pacman-plan, apt-transaction, pacman-transaction, history). Nothing of the machine is changed: omg and
@@ -18,6 +18,7 @@ mod measure;
 mod refresh;
 mod rows;
 mod scale;
+mod shells;
 
 use anyhow::Result;
 use std::ffi::OsString;
@@ -56,6 +57,9 @@ fn main() -> Result<()> {
     }
     if options.wants("scale") {
         scale::run(&tools, &options)?;
+    }
+    if options.wants("shell") {
+        shells::run(&tools, &options)?;
     }
     if options.wants("changes") {
         changes::run(&tools, &options)?;

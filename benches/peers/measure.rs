@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -18,17 +19,24 @@ pub struct Program {
     pub label: String,
     pub argv: Vec<OsString>,
     pub env: Vec<(OsString, OsString)>,
+    /// Where it is run; here where none is named.
+    pub folder: PathBuf,
 }
 
 impl Program {
     pub fn new(argv: impl IntoIterator<Item = impl Into<OsString>>) -> Program {
         let argv: Vec<OsString> = argv.into_iter().map(Into::into).collect();
         let label = argv.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
-        Program { label, argv, env: Vec::new() }
+        Program { label, argv, env: Vec::new(), folder: ".".into() }
     }
 
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Program {
         self.env.push((name.into(), value.into()));
+        self
+    }
+
+    pub fn at(mut self, folder: impl Into<PathBuf>) -> Program {
+        self.folder = folder.into();
         self
     }
 
@@ -40,6 +48,7 @@ impl Program {
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.argv[0]);
         command.args(&self.argv[1..]).envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.current_dir(&self.folder);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
@@ -58,7 +67,7 @@ impl Program {
     pub fn peak(&self) -> Result<u64> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg(PEAK).args(&self.argv).envs(self.env.iter().map(|(name, value)| (name, value)));
-        let output = command.stderr(Stdio::inherit()).output()?;
+        let output = command.current_dir(&self.folder).stderr(Stdio::inherit()).output()?;
         let text = String::from_utf8(output.stdout)?;
         text.trim().parse().with_context(|| format!("no peak memory of {}: {text:?}", self.label))
     }

@@ -2,7 +2,8 @@
 
 use crate::context::Ctx;
 use crate::error::Exit;
-use crate::shell::completions::{Shell, script};
+use crate::shell::Shell;
+use crate::shell::completions::script;
 use anyhow::Result;
 use clap::{Arg, ArgMatches, Command, value_parser};
 

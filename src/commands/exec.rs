@@ -1,11 +1,11 @@
 //! `omg exec`: a command in the world of some runtimes' versions, in this process's place.
 
 use super::shop::{Wanted, person, shop, wanted};
-use super::which::quoted;
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::runtimes::active::{Person, environment};
 use crate::runtimes::installed::{Installed, is_program};
+use crate::shell::word;
 use crate::ui::Stages;
 use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -83,7 +83,7 @@ fn there(ctx: &Ctx, person: &Person, wanted: &Wanted, installs: bool) -> Result<
         return installed.with_context(|| format!("{name} {} is not there after all", wanted.request));
     }
     let message = format!("{name} {} is not installed", wanted.request);
-    let hint = format!("`omg install {}`, or --install", quoted(&format!("{name}@{}", wanted.request)));
+    let hint = format!("`omg install {}`, or --install", word(&format!("{name}@{}", wanted.request)));
     Err(Hinted::new(Exit::NothingFound, message, hint).into())
 }
 

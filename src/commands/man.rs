@@ -65,7 +65,7 @@ fn shown_by_man(text: &str) -> bool {
 const DATE: &str = "2026-11-21";
 
 /// What a command's page says besides its options, by the command's name.
-const MORE: [(&str, &str); 25] = [
+const MORE: &[(&str, &str)] = &[
     ("omg", include_str!("man/omg.roff")),
     ("search", include_str!("man/search.roff")),
     ("info", include_str!("man/info.roff")),
@@ -78,6 +78,10 @@ const MORE: [(&str, &str); 25] = [
     ("use", include_str!("man/use.roff")),
     ("which", include_str!("man/which.roff")),
     ("exec", include_str!("man/exec.roff")),
+    ("env", include_str!("man/env.roff")),
+    ("hook", include_str!("man/hook.roff")),
+    ("trust", include_str!("man/trust.roff")),
+    ("shims", include_str!("man/shims.roff")),
     ("runtime", include_str!("man/runtime.roff")),
     ("rollback", include_str!("man/rollback.roff")),
     ("snapshot", include_str!("man/snapshot.roff")),

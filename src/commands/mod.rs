@@ -11,9 +11,11 @@ mod conf;
 mod deps;
 mod doctor;
 mod download;
+pub(crate) mod env;
 mod exec;
 mod files;
 mod history;
+mod hook;
 mod info;
 mod install;
 mod list;
@@ -28,11 +30,13 @@ mod rollback;
 mod run;
 mod runtime;
 pub(crate) mod search;
+pub(crate) mod shims;
 mod shop;
 mod size;
 mod snapshot;
 mod status;
 mod sync;
+mod trust;
 mod units;
 mod upgrade;
 mod use_version;
@@ -112,6 +116,10 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "exec", command: exec::command, run: Run::Print(exec::run) },
     Verb { name: "runtime", command: runtime::command, run: Run::Change(runtime::run) },
     Verb { name: "uninstall", command: runtime::uninstall_command, run: Run::Change(runtime::uninstall) },
+    Verb { name: "env", command: env::command, run: Run::Query(env::run) },
+    Verb { name: "hook", command: hook::command, run: Run::Print(hook::run) },
+    Verb { name: "trust", command: trust::command, run: Run::Change(trust::run) },
+    Verb { name: "shims", command: shims::command, run: Run::Change(shims::run) },
     Verb { name: "history", command: history::command, run: Run::Query(history::run) },
     Verb { name: "policy", command: policy::command, run: Run::Query(policy::run) },
     Verb { name: "audit", command: audit::command, run: Run::Query(audit::run) },

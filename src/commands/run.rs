@@ -1,11 +1,14 @@
 //! `omg run`: a project's tasks, listed or run, whatever tool they are written for.
 
+use super::env;
 use super::reply::{Remark, Reply};
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
+use crate::ops::environment::of_folder;
 use crate::ops::run::{Event, Manner, Outcome, Output, Said, Step, When, carry_out, folder, order, watch};
 use crate::ops::run::{command as command_of, project};
 use crate::project::{Project, Source, Task, omg_toml};
+use crate::runtimes::active::Person;
 use crate::sys::signals::Incoming;
 use crate::ui::{Cell, Style, Ui, clean, table};
 use anyhow::{Context, Result};
@@ -52,7 +55,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
         }
         return list(&project, &here);
     }
-    let steps = order(&project, &here, &names, &arguments)?;
+    let mut steps = order(&project, &here, &names, &arguments)?;
     if matches.get_flag("dry-run") {
         let planned: Vec<Planned> = steps.iter().map(|step| Planned::of(step, &steps)).collect();
         return Ok(Reply::new(planned, |ui, steps| steps.iter().map(|step| step.line(ui)).collect(), Exit::Found));
@@ -61,6 +64,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
         let hint = "--list and --dry-run have JSON; what a task prints is its own";
         return Err(Hinted::new(Exit::Usage, "a task that is run gives no JSON", hint).into());
     }
+    give_environments(ctx, &mut steps);
     let manner = Manner { side_by_side: matches.get_flag("parallel"), is_watched: matches.get_flag("watch") };
     let incoming = Incoming::open(manner != Manner::default()).context("cannot note signals")?;
     let screen = Screen::new(&ctx.ui, &steps);
@@ -77,6 +81,24 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
         }
     };
     Ok(Reply::new((), |_, ()| String::new(), Exit::Task(code)))
+}
+
+/// Puts each step into the environment that its folder asks for, behind what the task sets itself; says once what is not there.
+fn give_environments(ctx: &Ctx, steps: &mut [Step]) {
+    // Without a home nothing can be asked for.
+    let Some(person) = Person::of_environment() else { return };
+    let mut said: Vec<Remark> = Vec::new();
+    for step in steps {
+        let environment = of_folder(&person, &step.folder, &env::variable);
+        for remark in env::remarks(&person, &environment) {
+            if !said.contains(&remark) {
+                remark.say(&ctx.ui);
+                said.push(remark);
+            }
+        }
+        let given = env::assigned(&environment).into_iter().filter_map(|(name, value)| Some((name, value?)));
+        step.variables.splice(0..0, given);
+    }
 }
 
 /// What the names of tasks are that begin so, for a shell's completion. A file that cannot be read has none.

@@ -47,12 +47,17 @@ pub fn person() -> Result<Person> {
     })
 }
 
+/// Where what can be had again is kept.
+pub fn cache(person: &Person) -> PathBuf {
+    let own = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = own.or_else(|| Some(person.home.as_ref()?.join(".cache")));
+    cache.map_or_else(|| person.folders.data.join("cache"), |cache| cache.join("omg"))
+}
+
 pub fn shop<'s>(ctx: &Ctx, person: &Person, stages: &'s Stages) -> Result<Shop<'s>> {
-    let own = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let cache = own("XDG_CACHE_HOME").or_else(|| Some(person.home.as_ref()?.join(".cache")));
     Ok(Shop {
         folders: person.folders.clone(),
-        cache: cache.map_or_else(|| person.folders.data.join("cache"), |cache| cache.join("omg")).join("runtimes"),
+        cache: cache(person).join("runtimes"),
         state: ctx.state_folder()?,
         root: ctx.place.root.clone(),
         settings: Config::read(&ctx.place.root)?.runtimes,

@@ -5,7 +5,10 @@ use super::shop::{Wanted, install, person, shop, wanted};
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::runtimes::edit;
+use crate::runtimes::pin::variable;
 use crate::runtimes::request::Kind;
+use crate::shell::Shell;
+use crate::shell::script::assign;
 use crate::ui::{Stages, Ui, clean};
 use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -19,6 +22,13 @@ pub fn command() -> Command {
         .arg(Arg::new("NAME").num_args(1..).required(true).help("NAME@VERSION; NAME alone for the newest"))
         .arg(flag("project", "In omg.toml of this folder, for all below it [default]").conflicts_with("global"))
         .arg(flag("global", "In your own omg.toml, for wherever no file asks for another"))
+        .arg(
+            flag(
+                "shell",
+                "In this shell alone, before any file: prints what it evaluates, which its hook does by itself",
+            )
+            .conflicts_with_all(["global", "project"]),
+        )
 }
 
 #[derive(Serialize)]
@@ -27,6 +37,7 @@ struct Used {
     requested: String,
     /// `None` for the distribution's own.
     version: Option<String>,
+    /// Or the name of a variable.
     file: String,
     new: bool,
 }
@@ -35,6 +46,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let person = person()?;
     let names = matches.get_many::<String>("NAME").unwrap_or_default();
     let all: Vec<Wanted> = names.map(|name| wanted(name)).collect::<Result<_>>()?;
+    let in_shell = matches.get_flag("shell");
     let file = if matches.get_flag("global") {
         person.global.clone().context("there is no home folder for a file of your own")?
     } else {
@@ -49,14 +61,24 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
             let shown = install(ctx, &shop(ctx, &person, &stages)?, &stages, wanted)?;
             (version, is_new) = (Some(shown.version), shown.new);
         }
-        ask_for(&file, wanted)?;
+        let asker = if in_shell { variable(wanted.runtime) } else { file.display().to_string() };
+        if !in_shell {
+            ask_for(&file, wanted)?;
+        }
         used.push(Used {
             runtime: wanted.runtime.name(),
             requested: wanted.request.to_string(),
             version,
-            file: file.display().to_string(),
+            file: asker,
             new: is_new,
         });
+    }
+    if in_shell {
+        // The hook says which shell it is.
+        let shell = std::env::var("OMG_SHELL").ok().and_then(|name| Shell::named(&name)).unwrap_or(Shell::Bash);
+        let set = |used: &Used| (used.file.clone(), Some(used.requested.clone()));
+        let script = move |_: &Ui, all: &Vec<Used>| assign(shell, &all.iter().map(set).collect::<Vec<_>>());
+        return Ok(Reply::new(used, script, Exit::Found));
     }
     Ok(Reply::new(used, |_: &Ui, used| text(used), Exit::Found))
 }

@@ -7,6 +7,7 @@ use super::shop;
 use crate::context::Ctx;
 use crate::error::Exit;
 use crate::runtimes::active::{Answer, Person, which};
+use crate::shell::word;
 use crate::ui::{Ui, clean};
 use anyhow::{Context, Result};
 use clap::{Arg, ArgMatches, Command};
@@ -28,8 +29,9 @@ struct Shown {
     version: Option<String>,
     /// Who installed it.
     keeper: Option<&'static str>,
-    /// As the file has it.
+    /// As the file or the variable has it.
     requested: Option<String>,
+    /// Or the name of a variable; then there is no line.
     file: Option<String>,
     line: Option<u32>,
 }
@@ -71,7 +73,7 @@ fn shown(name: &str, answer: &Answer) -> Shown {
         keeper: installed.map(|installed| installed.keeper.name()),
         requested: choice.map(|choice| choice.pin.version.clone()),
         file: choice.map(|choice| choice.pin.file.display().to_string()),
-        line: choice.map(|choice| choice.pin.line),
+        line: choice.map(|choice| choice.pin.line).filter(|line| *line > 0),
     }
 }
 
@@ -81,10 +83,10 @@ fn text(_: &Ui, shown: &Shown) -> String {
 
 fn why(shown: &Shown) -> String {
     let Shown { runtime, version, keeper, requested, file, line, .. } = shown;
-    let (Some(requested), Some(file), Some(line)) = (requested, file, line) else {
+    let (Some(requested), Some(file)) = (requested, file) else {
         return "no file asks for a version: it is the first on the search path".to_owned();
     };
-    let by = format!("{} line {line} asks for {}", clean(file), clean(requested));
+    let by = asks(&clean(file), line.unwrap_or(0), &clean(requested));
     match (runtime, version) {
         (Some(runtime), Some(version)) => match keeper {
             Some(keeper) if *keeper != "omg" => format!("{runtime} {version}, installed by {keeper}: {by}"),
@@ -94,8 +96,16 @@ fn why(shown: &Shown) -> String {
     }
 }
 
+/// Which line of which file, or which variable, asks for what.
+pub fn asks(file: &str, line: u32, requested: &str) -> String {
+    match line {
+        0 => format!("{file} in the environment asks for {requested}"),
+        line => format!("{file} line {line} asks for {requested}"),
+    }
+}
+
 /// Why there is no program, and what helps.
-fn fault(name: &str, answer: &Answer) -> (String, String) {
+pub fn fault(name: &str, answer: &Answer) -> (String, String) {
     let Some(choice) = &answer.choice else {
         let hint = match answer.runtime {
             Some(runtime) => format!("`omg use {}@VERSION` installs one and asks for it", runtime.name()),
@@ -105,7 +115,7 @@ fn fault(name: &str, answer: &Answer) -> (String, String) {
     };
     let runtime = choice.pin.runtime.name();
     let by =
-        format!("{} line {} asks for {runtime} {}", choice.pin.file.display(), choice.pin.line, choice.pin.version);
+        asks(&choice.pin.file.display().to_string(), choice.pin.line, &format!("{runtime} {}", choice.pin.version));
     match (&choice.request, &choice.installed) {
         (Err(why), _) => (format!("{by}, but {why}"), "as in 22, 3.12, '>=20 <23', lts, latest".to_owned()),
         (Ok(_), Some(installed)) => {
@@ -114,13 +124,7 @@ fn fault(name: &str, answer: &Answer) -> (String, String) {
         (Ok(_), None) if choice.is_system() => (format!("{by}, and the search path has no {name}"), String::new()),
         (Ok(request), None) => (
             format!("{by}, which is not installed"),
-            format!("`omg install {}`", quoted(&format!("{runtime}@{request}"))),
+            format!("`omg install {}`", word(&format!("{runtime}@{request}"))),
         ),
     }
-}
-
-/// As a shell takes it for one word.
-pub fn quoted(word: &str) -> String {
-    let is_plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"@%+=:,./-_^~".contains(&byte));
-    if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }

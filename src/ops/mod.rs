@@ -6,6 +6,7 @@ pub mod by_tool;
 pub mod clean;
 pub mod conf;
 pub mod current;
+pub mod environment;
 pub mod fetch;
 mod fs_snapshot;
 pub mod gate;

@@ -1,7 +1,7 @@
 //! What is in force in a folder: the request that counts for each runtime, and the installed version that it means.
 //!
-//! A version file of the folder or above counts, else the user's own file for everywhere (`omg use --global`), else
-//! whatever the search path finds.
+//! What the shell asks for (`omg use --shell`) counts first, then a version file of the folder or above, then the user's own file
+//! for everywhere (`omg use --global`), else whatever the search path finds.
 
 use super::Runtime;
 use super::installed::{Folders, Installed, is_program};
@@ -19,6 +19,8 @@ pub struct Person {
     pub global: Option<PathBuf>,
     /// The folders of programs, in order.
     pub search: Vec<PathBuf>,
+    /// What the shell asks for.
+    pub shell: Vec<Pin>,
 }
 
 impl Person {
@@ -32,15 +34,17 @@ impl Person {
             folders: Folders::of_environment()?,
             global: config.map(|config| config.join("omg/omg.toml")),
             search: std::env::split_paths(&search).filter(|folder| folder.is_absolute()).collect(),
+            shell: pin::of_environment(&|name| std::env::var(name).ok()),
             home,
         })
     }
 
     /// The requests in force in a folder, at most one for each runtime.
     pub fn pins(&self, folder: &Path) -> Vec<Pin> {
-        let mut pins = pin::active(folder, self.home.as_deref());
+        let mut pins = self.shell.clone();
+        let files = pin::active(folder, self.home.as_deref());
         let global = self.global.as_deref().map_or(Vec::new(), pin::of_file);
-        for pin in global {
+        for pin in files.into_iter().chain(global) {
             if pins.iter().all(|nearer| nearer.runtime != pin.runtime) {
                 pins.push(pin);
             }
@@ -154,6 +158,7 @@ mod tests {
             home: Some(home.path().to_owned()),
             global: Some(at(".config/omg/omg.toml")),
             search: vec![at(".local/share/omg/shims"), at("bin")],
+            shell: Vec::new(),
         };
         let versions = ".local/share/omg/versions/node";
         for path in ["22.1.0/bin/node", "22.1.0/bin/tsc", "20.1.0/bin/node"] {
@@ -181,6 +186,12 @@ mod tests {
             "a global package of that version"
         );
         assert_eq!(answer("npm").program, None, "it has none, and the system's would be another version's");
+
+        let own = |name: &str| (name == "OMG_NODE_VERSION").then(|| "20".to_owned());
+        let shell = Person { shell: pin::of_environment(&own), ..person.clone() };
+        let asked = which(&shell, &at("work/deep"), "node");
+        assert_eq!(asked.program, Some(at(versions).join("20.1.0/bin/node")), "the shell before the file");
+        assert_eq!(asked.choice.unwrap().pin.line, 0);
 
         fs::write(at("work/.nvmrc"), "18\n").unwrap();
         let missing = answer("node");

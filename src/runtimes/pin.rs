@@ -32,8 +32,39 @@ pub struct Pin {
     pub version: String,
     /// May hold any byte a file name can, so it is not safe on a terminal as it is.
     pub file: PathBuf,
-    /// Counted from 1.
+    /// Counted from 1; 0 where `file` is the name of a variable of the environment ([`of_environment`]).
     pub line: u32,
+}
+
+/// The variable by which a shell asks for a version of a runtime, before any file: `OMG_NODE_VERSION`.
+pub fn variable(runtime: Runtime) -> String {
+    format!("OMG_{}_VERSION", runtime.name().to_ascii_uppercase())
+}
+
+/// What the environment asks for, by the value of each such variable.
+pub fn of_environment(value: &dyn Fn(&str) -> Option<String>) -> Vec<Pin> {
+    let pin = |runtime| {
+        let name = variable(runtime);
+        let Found { runtime, version, .. } = Found::new(runtime, &value(&name)?, 0)?;
+        Some(Pin { runtime, version, file: name.into(), line: 0 })
+    };
+    Runtime::ALL.into_iter().filter_map(pin).collect()
+}
+
+/// The names of the files that are looked for in each folder, most preferred first.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    FILES.iter().map(|file| file.name)
+}
+
+/// Every file of such a name in `folder` and above, nearest first, whatever it asks for.
+pub fn files(folder: &Path, home: Option<&Path>) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    walk(folder, home, &mut |folder, dir| {
+        let is_there = |name: &&str| accessat(dir, *name, Access::EXISTS, AtFlags::empty()).is_ok();
+        found.extend(names().filter(is_there).map(|name| folder.join(name)));
+        true
+    });
+    found
 }
 
 /// The pins that count in `folder`: at most one for each runtime, nearest first. `home` is the user's home folder.
@@ -132,29 +163,38 @@ pub(crate) const FILES: [VersionFile; 19] = [
 fn search(folder: &Path, home: Option<&Path>, first_only: bool) -> Vec<Pin> {
     let mut pins = Vec::new();
     let mut decided = 0;
-    let Ok(folder) = std::path::absolute(folder) else { return pins };
-    for folder in folder.ancestors().take(MAX_LEVELS) {
-        // A folder that may be entered need not be readable, so that it is never listed is an advantage here as well.
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        if let Ok(dir) = open(folder, flags, Mode::empty()) {
-            for file in &FILES {
-                if first_only && file.speaks_of & !decided == 0 {
-                    continue;
-                }
-                let Some(text) = read(&dir, file.name) else { continue };
-                for Found { runtime, version, line } in (file.parse)(&text) {
-                    if !first_only || decided & runtime.bit() == 0 {
-                        decided |= runtime.bit();
-                        pins.push(Pin { runtime, version, file: folder.join(file.name), line });
-                    }
+    walk(folder, home, &mut |folder, dir| {
+        for file in &FILES {
+            if first_only && file.speaks_of & !decided == 0 {
+                continue;
+            }
+            let Some(text) = read(dir, file.name) else { continue };
+            for Found { runtime, version, line } in (file.parse)(&text) {
+                if !first_only || decided & runtime.bit() == 0 {
+                    decided |= runtime.bit();
+                    pins.push(Pin { runtime, version, file: folder.join(file.name), line });
                 }
             }
         }
-        if home == Some(folder) || (first_only && decided == ANY) {
+        !(first_only && decided == ANY)
+    });
+    pins
+}
+
+/// Visits the folders in which version files count, nearest first, until one was enough.
+fn walk(folder: &Path, home: Option<&Path>, visit: &mut dyn FnMut(&Path, &OwnedFd) -> bool) {
+    let Ok(folder) = std::path::absolute(folder) else { return };
+    for folder in folder.ancestors().take(MAX_LEVELS) {
+        // A folder that may be entered need not be readable, so that it is never listed is an advantage here as well.
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let goes_on = match open(folder, flags, Mode::empty()) {
+            Ok(dir) => visit(folder, &dir),
+            Err(_) => true,
+        };
+        if !goes_on || home == Some(folder) {
             break;
         }
     }
-    pins
 }
 
 /// The first [`MAX_FILE_BYTES`] of a regular file as text, bad UTF-8 replaced, without byte order mark. `None` for

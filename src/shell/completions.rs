@@ -14,15 +14,8 @@ mod bash;
 mod fish;
 mod zsh;
 
+use super::{Shell, quoted};
 use clap::{Arg, Command, ValueHint};
-
-/// The shells there is a script for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Shell {
-    Bash,
-    Zsh,
-    Fish,
-}
 
 /// The script for `shell`. What an argument takes is read off its value name, or else its id: `NAME` and `TERM` any
 /// package, `INSTALLED` (as the id, whatever the value's name) an installed one, `TASK` a task of the project, `PATH` and `FILE` files, `DIR` folders; clap's own hints and lists of values
@@ -156,11 +149,6 @@ fn takes(argument: &Arg) -> Takes {
 fn one_line(help: Option<&clap::builder::StyledStr>) -> String {
     let text = help.map(ToString::to_string).unwrap_or_default();
     text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).collect()
-}
-
-/// In single quotes, as bash and zsh read them.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// The functions that bash and zsh have in common.

@@ -5,6 +5,7 @@
 //! installation takes away.
 
 mod place;
+pub mod shims;
 mod tidy;
 mod unpack;
 mod vouch;

@@ -1,6 +1,7 @@
 //! For bash 4 and later, with or without the package bash-completion.
 
-use super::{Level, quoted, tables};
+use super::{Level, tables};
+use crate::shell::quoted;
 
 pub(super) fn script(levels: &[Level]) -> String {
     let mut lists = String::new();

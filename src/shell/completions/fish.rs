@@ -1,6 +1,7 @@
 //! For fish 3.1 and later.
 
 use super::{Level, Takes};
+use crate::shell::Shell;
 
 pub(super) fn script(levels: &[Level]) -> String {
     let (mut enters, mut option, mut positional, mut lists) =
@@ -51,9 +52,8 @@ fn kind(takes: &Takes) -> String {
     quoted(&takes.word())
 }
 
-/// In single quotes, as fish reads them.
 fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'"))
+    Shell::Fish.quoted(text)
 }
 
 /// fish takes each line of a command's output as it is, and escapes it when it inserts it.

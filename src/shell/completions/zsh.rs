@@ -1,6 +1,7 @@
 //! For zsh with its completion system (`compinit`). The same text may lie in a folder of `fpath` as `_omg` or be sourced.
 
-use super::{Level, quoted, tables};
+use super::{Level, tables};
+use crate::shell::quoted;
 
 pub(super) fn script(levels: &[Level]) -> String {
     let mut lists = String::new();

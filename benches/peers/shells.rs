@@ -1,0 +1,123 @@
+//! What the versions of a folder cost: a prompt with the hook, measured inside the shell; a shell's start; `which`, `env`, `use` and a
+//! shim. Beside them fnm and mise, where they are.
+
+use super::Options;
+use super::machine::{Tools, there};
+use super::measure::{self, Program};
+use super::rows::megabytes;
+use anyhow::{Context, Result, ensure};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Prompts in one measurement.
+const PROMPTS: u32 = 2000;
+/// Measurements of a shell.
+const RUNS: usize = 15;
+/// What a prompt and a shell's start may take, in microseconds.
+const PROMPT_MICROS: f64 = 60.0;
+const START_MICROS: f64 = 1000.0;
+
+/// A home with two versions of node and a project that asks for one.
+struct Home(tempfile::TempDir);
+
+impl Home {
+    fn new() -> Result<Home> {
+        let home = Home(tempfile::tempdir()?);
+        for version in ["20.1.0", "22.1.0"] {
+            let folder = home.at(".local/share/omg/versions/node").join(version).join("bin");
+            fs::create_dir_all(&folder)?;
+            fs::write(folder.join("node"), "#!/bin/sh\n")?;
+            fs::set_permissions(folder.join("node"), fs::Permissions::from_mode(0o755))?;
+        }
+        fs::create_dir_all(home.at("project"))?;
+        fs::create_dir_all(home.at("index"))?;
+        fs::write(home.at("project/.nvmrc"), "22\n")?;
+        fs::write(home.at("index/status.txt"), "updates=3 security=- attention=0 installed=900 built=1\n")?;
+        Ok(home)
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// In the project.
+    fn program(&self, argv: &[&str]) -> Program {
+        let program = Program::new(argv).at(self.at("project"));
+        program.env("HOME", self.0.path()).env("OMG_INDEX_DIR", self.at("index"))
+    }
+}
+
+pub fn run(tools: &Tools, options: &Options) -> Result<()> {
+    let home = Home::new()?;
+    let omg = tools.omg.to_str().context("a path of text")?;
+    println!("\nversions of a folder, and the shell");
+    println!("{:<44} {:>9} {:>8} {:>6} {:>8}", "", "median", "x empty", "asked", "peak");
+    let shims = home.program(&[omg, "shims"]).command().stdout(Stdio::piped()).output()?;
+    ensure!(shims.status.success(), "omg shims failed");
+    let shim = String::from_utf8(shims.stdout)?.trim().to_owned() + "/node";
+    // What the shim starts is a script; the same without a shim.
+    let node = home.at(".local/share/omg/versions/node/22.1.0/bin/node").display().to_string();
+    let empty = tools.empty.to_str().context("a path of text")?;
+    let rows: [(&str, f64, &[&str], &[&[&str]]); 4] = [
+        ("omg which node", 1.5, &[omg, "which", "node"], &[&["fnm", "current"], &["mise", "which", "node"]]),
+        ("omg env --shell bash", 1.5, &[omg, "env", "--shell", "bash"], &[&["fnm", "env"], &["mise", "env"]]),
+        ("omg use node@22", 3.0, &[omg, "use", "node@22"], &[]),
+        ("a shim, and the script it runs", 2.5, &[&shim], &[&[&node]]),
+    ];
+    for (label, limit, argv, peers) in rows {
+        let peers = peers.iter().filter(|peer| peer[0].contains('/') || there(peer[0])).map(|peer| home.program(peer));
+        let first = [home.program(&[empty]).labelled("empty static program"), home.program(argv).labelled(label)];
+        let programs: Vec<Program> = first.into_iter().chain(peers).collect();
+        let times = measure::in_turns(&programs, options.rounds)?;
+        for (place, (program, time)) in programs.iter().zip(&times).enumerate() {
+            let (time, empty) = (time.as_secs_f64(), times[0].as_secs_f64());
+            let asked = if place == 1 { limit.to_string() } else { String::new() };
+            let name = program.label.rsplit('/').next().unwrap_or_default();
+            let name = if place < 2 { &program.label } else { name };
+            let peak = megabytes(program.peak()? << 10);
+            println!("{name:<44} {:>6.2} ms {:>8.2} {asked:>6} {peak:>8}", time * 1000.0, time / empty);
+        }
+    }
+    for shell in ["bash", "zsh"] {
+        if there(shell) {
+            prompts(&home, omg, shell)?;
+        }
+    }
+    Ok(())
+}
+
+/// The cost of a prompt and of a start, by the shell's own clock.
+fn prompts(home: &Home, omg: &str, shell: &str) -> Result<()> {
+    let clock = if shell == "zsh" { "zmodload zsh/datetime; " } else { "" };
+    let load = format!("eval \"$({omg} hook {shell})\"");
+    let prompt = format!(
+        "{clock}{load}; __omg_hook; a=$EPOCHREALTIME; for ((i = 0; i < {PROMPTS}; i++)); do __omg_hook; done; b=$EPOCHREALTIME
+         for ((i = 0; i < {PROMPTS}; i++)); do :; done; echo $a $b $EPOCHREALTIME"
+    );
+    let start = format!("{clock}a=$EPOCHREALTIME; {load}; echo $a $EPOCHREALTIME $EPOCHREALTIME");
+    for (label, script, times, asked) in [
+        (format!("{shell}: a prompt with the hook"), prompt, PROMPTS, PROMPT_MICROS),
+        (format!("{shell}: starting with the hook"), start, 1, START_MICROS),
+    ] {
+        let mut micros: Vec<f64> = (0..RUNS).map(|_| inside(home, shell, &script, times)).collect::<Result<_>>()?;
+        micros.sort_by(f64::total_cmp);
+        println!("{label:<44} {:>6.1} us, least {:.1}; asked {asked}", micros[RUNS / 2], micros[0]);
+    }
+    Ok(())
+}
+
+/// Microseconds of each of `times`, without the loop around it.
+fn inside(home: &Home, shell: &str, script: &str, times: u32) -> Result<f64> {
+    let mut command = Command::new(shell);
+    if shell == "zsh" {
+        command.arg("-f");
+    }
+    command.current_dir(home.at("project")).env("HOME", home.0.path()).env("OMG_INDEX_DIR", home.at("index"));
+    let output = command.args(["-c", script]).output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let seconds: Vec<f64> = text.split_whitespace().filter_map(|word| word.replace(',', ".").parse().ok()).collect();
+    let [begun, ended, empty] = seconds[..] else { anyhow::bail!("{shell} said {text:?}") };
+    Ok(((ended - begun) - (empty - ended)) * 1e6 / f64::from(times))
+}

@@ -1,0 +1,240 @@
+//! What a folder asks of a shell's environment: the programs of its versions before the search path, variables, and what to look at
+//! to notice that it would be another now.
+//!
+//! What was changed is written down in a variable of its own, which shells started from this one inherit: so each of them can take
+//! just that back, whatever else was done to the search path meanwhile. Nothing of a project is executed.
+
+mod stamps;
+mod trust;
+
+pub use trust::{Settings, Trust, settings};
+
+use crate::runtimes::active::{Choice, Person, environment};
+use crate::runtimes::installed::Installed;
+use crate::runtimes::pin;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// The variable that says what omg changed.
+pub const VARIABLE: &str = "OMG_ENV";
+
+/// What omg changed in an environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    /// The folders that were put before the search path, in order.
+    #[serde(default)]
+    pub path: Vec<String>,
+    /// Each variable that was set: its name, its value, and the one it had before.
+    #[serde(default)]
+    pub set: Vec<(String, String, Option<String>)>,
+}
+
+/// What a folder asks for.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// The requests in force, of the distribution's own as well.
+    pub choices: Vec<Choice>,
+    /// What is changed against an environment without omg.
+    pub changed: Changed,
+    /// Variables to set, and without a value to take away, in this environment.
+    pub assign: Vec<(String, Option<String>)>,
+    /// Files that set variables and are not trusted.
+    pub untrusted: Vec<PathBuf>,
+    /// What could not be had, a sentence each.
+    pub problems: Vec<String>,
+}
+
+/// What a shell looks at before each prompt.
+#[derive(Clone, Debug, Default)]
+pub struct Watched {
+    /// Files, and beside each one whose time it had. Another time means another environment.
+    pub files: Vec<(String, String)>,
+    /// Names that were not in the folder.
+    pub absent: Vec<&'static str>,
+}
+
+/// The environment of a folder, for a process whose environment `variable` tells.
+pub fn of_folder(person: &Person, folder: &Path, variable: &dyn Fn(&str) -> Option<String>) -> Environment {
+    let choices: Vec<Choice> = person.pins(folder).into_iter().map(|pin| person.choice(pin)).collect();
+    let chosen: Vec<Installed> = choices.iter().filter_map(|choice| choice.installed.clone()).collect();
+    let mut problems = Vec::new();
+    let (folders, variables) = environment(&chosen);
+    let mut text = |path: PathBuf| {
+        // The separator of the search path cannot stand in one of its folders.
+        let text = path.into_os_string().into_string().ok().filter(|text| !text.contains(':'));
+        text.or_else(|| {
+            problems.push("a folder of versions has a name that the search path cannot hold".to_owned());
+            None
+        })
+    };
+    let path: Vec<String> = folders.into_iter().filter_map(&mut text).collect();
+    let mut set: Vec<(String, String)> =
+        variables.into_iter().filter_map(|(name, value)| Some((name.to_owned(), text(value)?))).collect();
+    let mut untrusted = Vec::new();
+    let trust = Trust::of(&person.folders);
+    for settings in trust::in_force(folder, person.home.as_deref()) {
+        if !trust.has(&settings) {
+            untrusted.push(settings.file);
+            continue;
+        }
+        for (name, value) in settings.variables {
+            if set.iter().all(|(nearer, _)| *nearer != name) {
+                set.push((name, value));
+            }
+        }
+    }
+    let before = variable(VARIABLE).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let (changed, assign) = change(&before, path, set, variable);
+    Environment { choices, changed, assign, untrusted, problems }
+}
+
+/// What is to be assigned to come from the environment that is to the one that is meant.
+fn change(
+    before: &Changed,
+    path: Vec<String>,
+    set: Vec<(String, String)>,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> (Changed, Vec<(String, Option<String>)>) {
+    let mut assign = Vec::new();
+    let search = variable("PATH").unwrap_or_default();
+    // An empty entry is the current folder; a search path that is empty has none.
+    let mut others: Vec<&str> = if search.is_empty() { Vec::new() } else { search.split(':').collect() };
+    for folder in &before.path {
+        // Once for each time it was put there: a person's own entry of the same folder stays.
+        if let Some(at) = others.iter().position(|other| other == folder) {
+            others.remove(at);
+        }
+    }
+    let whole = path.iter().map(String::as_str).chain(others).collect::<Vec<_>>().join(":");
+    if whole != search {
+        assign.push(("PATH".to_owned(), Some(whole)));
+    }
+    // What a variable would be without omg. One that was set to something else since is its owner's.
+    let without = |name: &str| {
+        let now = variable(name);
+        match before.set.iter().find(|(own, value, _)| own == name && now.as_ref() == Some(value)) {
+            Some((_, _, old)) => old.clone(),
+            None => now,
+        }
+    };
+    for (name, _, _) in before.set.iter().filter(|(name, ..)| set.iter().all(|(kept, _)| kept != name)) {
+        let old = without(name);
+        if old != variable(name) {
+            assign.push((name.clone(), old));
+        }
+    }
+    let mut changed = Changed { path, set: Vec::new() };
+    for (name, value) in set {
+        let old = without(&name);
+        if variable(&name).as_ref() != Some(&value) {
+            assign.push((name.clone(), Some(value.clone())));
+        }
+        changed.set.push((name, value, old));
+    }
+    if changed != *before {
+        let text = (changed != Changed::default()).then(|| serde_json::to_string(&changed).expect("it is plain text"));
+        assign.push((VARIABLE.to_owned(), text));
+    }
+    (changed, assign)
+}
+
+/// What a shell looks at, as the folder is now. `cache` is where the files of times may be kept.
+pub fn watched(person: &Person, folder: &Path, cache: Option<&Path>) -> Watched {
+    let mut files = pin::files(folder, person.home.as_deref());
+    let is_here = |name: &&str| files.iter().any(|file| file.parent() == Some(folder) && file.ends_with(name));
+    let absent = pin::names().filter(|name| !is_here(name)).collect();
+    files.extend(person.global.clone().filter(|global| global.exists()));
+    let stamp = |file: PathBuf| {
+        let stamp = stamps::of(&file, cache?)?;
+        Some((file.into_os_string().into_string().ok()?, stamp.into_os_string().into_string().ok()?))
+    };
+    Watched { files: files.into_iter().filter_map(stamp).collect(), absent }
+}
+
+impl Environment {
+    /// The versions that are asked for and not there. What a project's manifest says of itself is no matter where the search path has
+    /// a program for it: that may well do.
+    pub fn missing(&self, person: &Person) -> impl Iterator<Item = &Choice> {
+        let asks = |choice: &&Choice| choice.installed.is_none() && choice.request.is_ok() && !choice.is_system();
+        let does = move |choice: &&Choice| {
+            let is_manifest = MANIFESTS.iter().any(|name| choice.pin.file.ends_with(name));
+            !(is_manifest && person.system_program(choice.pin.runtime.program()).is_some())
+        };
+        self.choices.iter().filter(asks).filter(does)
+    }
+}
+
+/// Files whose versions are mostly what a project can do with, not what it is to have.
+const MANIFESTS: [&str; 4] = ["package.json", "pyproject.toml", "go.mod", "Gemfile"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    /// A shell: what it has set.
+    struct Shell(BTreeMap<String, String>);
+
+    impl Shell {
+        fn new(path: &str) -> Shell {
+            Shell(BTreeMap::from([("PATH".to_owned(), path.to_owned())]))
+        }
+
+        fn enter(&mut self, path: &[&str], set: &[(&str, &str)]) {
+            let variable = |name: &str| self.0.get(name).cloned();
+            let before = variable(VARIABLE).map(|text| serde_json::from_str(&text).unwrap()).unwrap_or_default();
+            let path = path.iter().map(|&folder| folder.to_owned()).collect();
+            let set = set.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+            for (name, value) in change(&before, path, set, &variable).1 {
+                match value {
+                    Some(value) => self.0.insert(name, value),
+                    None => self.0.remove(&name),
+                };
+            }
+        }
+
+        fn path(&self) -> &str {
+            &self.0["PATH"]
+        }
+    }
+
+    #[test]
+    fn leaving_brings_back_just_what_was_there() {
+        for path in ["/bin:/usr/bin", "", ":/bin::/a/bin:", "/a/bin", "/bin:/bin"] {
+            let behind = |added: &str| if path.is_empty() { added.to_owned() } else { format!("{added}:{path}") };
+            let mut shell = Shell::new(path);
+            shell.0.insert("JAVA_HOME".into(), "/old".into());
+            let before = shell.0.clone();
+            shell.enter(&["/a/bin", "/b/bin"], &[("JAVA_HOME", "/new"), ("X", "1")]);
+            assert_eq!((shell.path(), shell.0["X"].as_str()), (behind("/a/bin:/b/bin").as_str(), "1"));
+            shell.enter(&["/c/bin"], &[("JAVA_HOME", "/newer")]);
+            assert_eq!((shell.path(), shell.0["JAVA_HOME"].as_str()), (behind("/c/bin").as_str(), "/newer"));
+            shell.enter(&[], &[]);
+            assert_eq!(shell.0, before);
+        }
+    }
+
+    #[test]
+    fn what_a_person_did_meanwhile_stays() {
+        let mut shell = Shell::new("/bin");
+        shell.enter(&["/a/bin"], &[("X", "1"), ("Y", "1")]);
+        shell.0.insert("PATH".into(), "/mine:/a/bin:/bin:/late".into());
+        shell.0.insert("X".into(), "mine".into());
+        shell.0.remove("Y");
+        shell.enter(&["/b/bin"], &[]);
+        assert_eq!((shell.path(), shell.0.get("X").map(String::as_str)), ("/b/bin:/mine:/bin:/late", Some("mine")));
+        assert!(!shell.0.contains_key("Y"));
+        shell.enter(&[], &[]);
+        assert_eq!(shell.path(), "/mine:/bin:/late");
+    }
+
+    #[test]
+    fn twice_the_same_assigns_nothing() {
+        let mut shell = Shell::new("/bin");
+        shell.enter(&["/a/bin"], &[("X", "1")]);
+        let variable = |name: &str| shell.0.get(name).cloned();
+        let before: Changed = serde_json::from_str(&shell.0[VARIABLE]).unwrap();
+        let (_, assign) = change(&before, vec!["/a/bin".into()], vec![("X".into(), "1".into())], &variable);
+        assert!(assign.is_empty(), "{assign:?}");
+    }
+}

@@ -1,0 +1,181 @@
+//! The hook: a few functions that a shell evaluates when it starts, and calls before each prompt.
+//!
+//! At an ordinary prompt no process is started: the hook compares the folder, the times of the version files and the search path with
+//! the shell's own built-ins, and reads the status' one line. Only where something differs it asks `omg env`, once.
+//!
+//! It leaves alone what is the shell's: the last command's code, options such as `set -eu`, and other programs' hooks, behind which it
+//! is put, since some of them set the search path anew.
+
+use super::Shell;
+
+/// The hook for a shell; `program` is the path of omg.
+pub fn script(shell: Shell, program: &str) -> String {
+    let template = match shell {
+        Shell::Bash => BASH,
+        Shell::Zsh => ZSH,
+        Shell::Fish => FISH,
+    };
+    template.replace("@OMG@", &shell.quoted(program))
+}
+
+// What runs at every prompt is kept short, and free of `local` where it can be: each word of it costs a microsecond.
+
+const BASH: &str = r#"# omg in bash: eval "$(omg hook bash)"
+__omg_folder='' __omg_line='' __omg_runtimes='' __omg_shown='' OMG_PROMPT=''
+__omg_is_same() { [[ $PWD == "$__omg_folder" ]]; }
+__omg_hook() {
+    __omg_is_same || __omg_enter
+    local line=
+    [[ -r $__omg_line ]] && IFS= read -r line <"$__omg_line" || :
+    [[ "$line $__omg_runtimes" == "$__omg_shown" ]] || __omg_show "$line"
+}
+__omg_enter() {
+    __omg_folder=$PWD
+    eval "$(@OMG@ env --shell bash)" || :
+}
+__omg_show() {
+    local part count
+    __omg_shown="$1 $__omg_runtimes"
+    OMG_PROMPT=
+    for part in updates=↑ security=! attention=×; do
+        count=" $1"
+        count=${count#* "${part%%=*}"=}
+        count=${count%% *}
+        case $count in
+        '' | 0 | *[!0-9]*) ;;
+        *) OMG_PROMPT+="${part#*=}$count " ;;
+        esac
+    done
+    OMG_PROMPT+=$__omg_runtimes
+}
+omg() {
+    local code=0 text
+    case "${1-} $* " in
+    "use "*" --shell "*)
+        text=$(OMG_SHELL=bash @OMG@ "$@") || return
+        eval "$text"
+        __omg_folder=
+        __omg_hook
+        return
+        ;;
+    esac
+    @OMG@ "$@" || code=$?
+    case ${1-} in
+    use | install | uninstall | runtime | trust) __omg_folder= ;;
+    esac
+    return "$code"
+}
+case ${PROMPT_COMMAND[*]-} in
+*__omg_hook*) ;;
+*) PROMPT_COMMAND="${PROMPT_COMMAND:+$PROMPT_COMMAND
+}__omg_hook" ;;
+esac
+"#;
+
+const ZSH: &str = r#"# omg in zsh: eval "$(omg hook zsh)"
+__omg_folder='' __omg_line='' __omg_runtimes='' __omg_shown='' OMG_PROMPT=''
+__omg_is_same() { [[ $PWD == "$__omg_folder" ]]; }
+__omg_hook() {
+    __omg_is_same || __omg_enter
+    # zsh does this without a process, and its `read` byte by byte.
+    local line=
+    [[ -r $__omg_line ]] && line=$(<"$__omg_line") || :
+    [[ "$line $__omg_runtimes" == "$__omg_shown" ]] || __omg_show "$line"
+}
+__omg_enter() {
+    emulate -L zsh
+    __omg_folder=$PWD
+    eval "$(@OMG@ env --shell zsh)" || :
+}
+__omg_show() {
+    emulate -L zsh
+    local part count
+    __omg_shown="$1 $__omg_runtimes"
+    OMG_PROMPT=
+    for part in updates=↑ security=! attention=×; do
+        count=" $1"
+        count=${count#* ${part%%=*}=}
+        count=${count%% *}
+        case $count in
+        ('' | 0 | *[!0-9]*) ;;
+        (*) OMG_PROMPT+="${part#*=}$count " ;;
+        esac
+    done
+    OMG_PROMPT+=$__omg_runtimes
+}
+omg() {
+    emulate -L zsh
+    local code=0 text
+    case "${1-} $* " in
+    ("use "*" --shell "*)
+        text=$(OMG_SHELL=zsh @OMG@ "$@") || return
+        eval "$text"
+        __omg_folder=
+        __omg_hook
+        return
+        ;;
+    esac
+    @OMG@ "$@" || code=$?
+    case ${1-} in
+    (use | install | uninstall | runtime | trust) __omg_folder= ;;
+    esac
+    return $code
+}
+typeset -ga precmd_functions chpwd_functions
+[[ ${precmd_functions[(r)__omg_hook]-} == __omg_hook ]] || precmd_functions+=(__omg_hook)
+[[ ${chpwd_functions[(r)__omg_hook]-} == __omg_hook ]] || chpwd_functions+=(__omg_hook)
+"#;
+
+const FISH: &str = r#"# omg in fish: omg hook fish | source
+set -g __omg_folder
+function __omg_is_same
+    test "$__omg_folder" = "$PWD"
+end
+function __omg_hook --on-event fish_prompt --on-variable PWD
+    # A folder that is only changed for the time of a substitution is none a person is in.
+    status is-command-substitution; and return
+    if not __omg_is_same
+        set -g __omg_folder $PWD
+        @OMG@ env --shell fish | source
+    end
+    set -l line ''
+    test -n "$__omg_line" -a -r "$__omg_line"; and read line <"$__omg_line"
+    if test "$line $__omg_runtimes" != "$__omg_shown"
+        set -g __omg_shown "$line $__omg_runtimes"
+        set -g OMG_PROMPT ''
+        for part in updates=↑ security=! attention=×
+            set -l sign (string split = -- $part)
+            set -l count (string match -rg -- "(?:^| )$sign[1]=([1-9][0-9]*)" "$line")
+            and set -g OMG_PROMPT "$OMG_PROMPT$sign[2]$count "
+        end
+        set -g OMG_PROMPT "$OMG_PROMPT$__omg_runtimes"
+    end
+end
+function omg
+    if test "$argv[1]" = use; and contains -- --shell $argv
+        set -l text (OMG_SHELL=fish @OMG@ $argv | string collect)
+        or return
+        eval $text
+        set -g __omg_folder
+        __omg_hook
+        return
+    end
+    @OMG@ $argv
+    set -l code $status
+    contains -- "$argv[1]" use install uninstall runtime trust; and set -g __omg_folder
+    return $code
+end
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_of_any_name_stays_one_word() {
+        for shell in Shell::ALL {
+            let text = script(shell, "/a b/o'm$(g)");
+            assert!(!text.contains("@OMG@") && text.contains(&shell.quoted("/a b/o'm$(g)")), "{text}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What a shell evaluates to come into the environment of a folder, and the function by which it notices, without a process, that
+//! this is no longer the one.
+
+use super::Shell;
+
+/// What the hook keeps, beside the variables.
+#[derive(Clone, Debug, Default)]
+pub struct Kept<'k> {
+    /// Folders that are to be on the search path, one after the other.
+    pub path: &'k [String],
+    /// Files, and beside each one that has its time.
+    pub files: &'k [(String, String)],
+    /// Names that are not in the folder.
+    pub absent: &'k [&'static str],
+    /// The file with the counts for the prompt, in one line.
+    pub line: Option<&'k str>,
+    /// The versions, for the prompt; empty or with a space behind it.
+    pub runtimes: &'k str,
+}
+
+/// Sets variables, or takes them away.
+pub fn assign(shell: Shell, variables: &[(String, Option<String>)]) -> String {
+    let line = |(name, value): &(String, Option<String>)| match (shell, value) {
+        (Shell::Fish, Some(value)) => format!("set -gx {name} {}\n", shell.quoted(value)),
+        (Shell::Fish, None) => format!("set -e {name}\n"),
+        (_, Some(value)) => format!("export {name}={}\n", shell.quoted(value)),
+        (_, None) => format!("unset {name}\n"),
+    };
+    variables.iter().map(line).collect()
+}
+
+/// What the hook compares before each prompt. Its parts are the shell's own `test`; nothing is expanded.
+pub fn keep(shell: Shell, kept: &Kept<'_>) -> String {
+    let quoted = |text: &str| shell.quoted(text);
+    let (or, and) = if shell == Shell::Fish { (" -o ", "; and ") } else { (" || ", " && ") };
+    let times = kept.files.iter().flat_map(|(file, stamp)| {
+        let (file, stamp) = (quoted(file), quoted(stamp));
+        let mut tests = vec![format!("{file} -nt {stamp}"), format!("{file} -ot {stamp}")];
+        if shell == Shell::Zsh {
+            // There a file that is missing is neither newer nor older.
+            tests.extend([format!("! -e {file}"), format!("! -e {stamp}")]);
+        }
+        tests
+    });
+    let new = kept.absent.iter().map(|name| format!("-e {name}"));
+    let changed = times.chain(new).collect::<Vec<_>>().join(or);
+    let mut same = vec![match shell {
+        Shell::Fish => "test \"$__omg_folder\" = \"$PWD\"".to_owned(),
+        Shell::Bash | Shell::Zsh => "$PWD == \"$__omg_folder\"".to_owned(),
+    }];
+    match shell {
+        // Another program may have put the search path back as it was.
+        Shell::Fish => same.extend(kept.path.iter().map(|folder| format!("contains -- {} $PATH", quoted(folder)))),
+        _ if kept.path.is_empty() => {}
+        _ => same.push(format!("\":$PATH:\" == *{}*", quoted(&format!(":{}:", kept.path.join(":"))))),
+    }
+    if !changed.is_empty() {
+        same.push(if shell == Shell::Fish { format!("not test {changed}") } else { format!("! ( {changed} )") });
+    }
+    let same = same.join(and);
+    let line = quoted(kept.line.unwrap_or_default());
+    match shell {
+        Shell::Fish => {
+            format!(
+                "function __omg_is_same\n    {same}\nend\nset -g __omg_line {line}\nset -g __omg_runtimes {}\n",
+                quoted(kept.runtimes)
+            )
+        }
+        _ => {
+            // zsh reads a percent sign of a prompt as the beginning of something.
+            let runtimes = kept.runtimes.replace('%', if shell == Shell::Zsh { "%%" } else { "%" });
+            format!("__omg_is_same() {{ [[ {same} ]]; }}\n__omg_line={line}\n__omg_runtimes={}\n", quoted(&runtimes))
+        }
+    }
+}
