@@ -430,3 +430,28 @@ fn a_task_runs_with_the_versions_and_variables_of_its_folder() {
         "{missing:?}"
     );
 }
+
+#[test]
+fn pin_writes_the_exact_versions_that_are_in_use() {
+    let home = Home::new();
+    let run = |folder: &str, words: &[&str]| {
+        let mut command = Command::new(OMG);
+        home.settle(&mut command);
+        command.args(words).current_dir(home.at(folder)).output().unwrap()
+    };
+    assert_eq!(run("none", &["pin"]).status.code(), Some(1));
+    let unknown = run("b", &["pin", "go"]);
+    assert!(unknown.status.code() == Some(1) && !home.at("b/omg.toml").exists(), "{unknown:?}");
+    let pinned: serde_json::Value = serde_json::from_slice(&run("b", &["pin", "--json"]).stdout).unwrap();
+    let keys: Vec<&String> = pinned[0].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["file", "new", "requested", "runtime", "version"]);
+    let text = fs::read_to_string(home.at("b/omg.toml")).unwrap();
+    assert!(text.contains("node = \"20.1.0\"") && text.contains("java = \"21.0.5+11\""), "{text}");
+    // One that is not there is no reason to write the others.
+    home.write("c/.nvmrc", "22\n");
+    home.write("c/.go-version", "1.22\n");
+    let missing = run("c", &["pin"]);
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("omg install go@1.22"), "{missing:?}");
+    assert!(!home.at("c/omg.toml").exists());
+    assert!(run("c", &["pin", "node"]).status.success() && home.at("c/omg.toml").exists());
+}

@@ -22,6 +22,7 @@ mod list;
 mod man;
 mod mark;
 mod owner;
+mod pin;
 mod policy;
 mod refresh;
 mod remove;
@@ -112,6 +113,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "hold", command: mark::hold_command, run: Run::Change(mark::run_hold) },
     Verb { name: "unhold", command: mark::unhold_command, run: Run::Change(mark::run_unhold) },
     Verb { name: "use", command: use_version::command, run: Run::Change(use_version::run) },
+    Verb { name: "pin", command: pin::command, run: Run::Change(pin::run) },
     Verb { name: "which", command: which::command, run: Run::Query(which::run) },
     Verb { name: "exec", command: exec::command, run: Run::Print(exec::run) },
     Verb { name: "runtime", command: runtime::command, run: Run::Change(runtime::run) },

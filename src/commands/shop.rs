@@ -3,12 +3,12 @@
 use super::Ctx;
 use crate::config::Config;
 use crate::error::{Exit, Hinted};
-use crate::ops::runtimes::{Done, Shop};
+use crate::ops::runtimes::{Done, Shop, shims};
 use crate::runtimes::active::Person;
 use crate::runtimes::{Request, Runtime};
 use crate::sys::http::Network;
 use crate::ui::Stages;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -89,6 +89,11 @@ pub fn install(ctx: &Ctx, shop: &Shop<'_>, stages: &Stages, wanted: &Wanted) -> 
     let Done { installed, is_new, sha256, key, unverified } = result?;
     let (runtime, version) = (wanted.runtime.name(), installed.version.to_string());
     if is_new {
+        // Whoever has shims wants those of the new version's programs as well.
+        if shims::folder(&shop.folders).is_dir() {
+            let omg = std::env::current_exe().context("cannot tell where omg lies")?;
+            shims::renew(&shop.folders, &omg)?;
+        }
         for what in &unverified {
             ctx.ui.note(&format!("{runtime} {version}: its checksum was verified; not verified: {what}"));
         }

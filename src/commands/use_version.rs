@@ -4,9 +4,9 @@ use super::reply::Reply;
 use super::shop::{Wanted, install, person, shop, wanted};
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
-use crate::runtimes::edit;
 use crate::runtimes::pin::variable;
 use crate::runtimes::request::Kind;
+use crate::runtimes::{Request, Runtime, edit};
 use crate::shell::Shell;
 use crate::shell::script::assign;
 use crate::ui::{Stages, Ui, clean};
@@ -32,7 +32,7 @@ pub fn command() -> Command {
 }
 
 #[derive(Serialize)]
-struct Used {
+pub struct Used {
     runtime: &'static str,
     requested: String,
     /// `None` for the distribution's own.
@@ -40,6 +40,12 @@ struct Used {
     /// Or the name of a variable.
     file: String,
     new: bool,
+}
+
+impl Used {
+    pub fn of(runtime: Runtime, request: &Request, version: Option<String>, file: String, new: bool) -> Used {
+        Used { runtime: runtime.name(), requested: request.to_string(), version, file, new }
+    }
 }
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
@@ -63,15 +69,9 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
         }
         let asker = if in_shell { variable(wanted.runtime) } else { file.display().to_string() };
         if !in_shell {
-            ask_for(&file, wanted)?;
+            ask_for(&file, wanted.runtime, &wanted.request)?;
         }
-        used.push(Used {
-            runtime: wanted.runtime.name(),
-            requested: wanted.request.to_string(),
-            version,
-            file: asker,
-            new: is_new,
-        });
+        used.push(Used::of(wanted.runtime, &wanted.request, version, asker, is_new));
     }
     if in_shell {
         // The hook says which shell it is.
@@ -84,13 +84,13 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
 }
 
 /// Writes the request into the file, whose other lines stay as they are.
-fn ask_for(file: &Path, wanted: &Wanted) -> Result<()> {
+pub fn ask_for(file: &Path, runtime: Runtime, request: &Request) -> Result<()> {
     let text = match std::fs::read_to_string(file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         text => text.with_context(|| format!("cannot read {}", file.display()))?,
     };
-    let new = edit::with_version(&text, wanted.runtime, &wanted.request.to_string()).map_err(|why| {
-        let hint = format!("write {} = \"{}\" there yourself", wanted.runtime.name(), wanted.request);
+    let new = edit::with_version(&text, runtime, &request.to_string()).map_err(|why| {
+        let hint = format!("write {} = \"{request}\" there yourself", runtime.name());
         Hinted::new(Exit::Failed, format!("{}: {why}", file.display()), hint)
     })?;
     if new == text {
@@ -113,7 +113,7 @@ fn ask_for(file: &Path, wanted: &Wanted) -> Result<()> {
     write().with_context(|| format!("cannot write {}", file.display()))
 }
 
-fn text(all: &[Used]) -> String {
+pub fn text(all: &[Used]) -> String {
     let line = |used: &Used| {
         let Used { runtime, requested, version, file, .. } = used;
         let version = version.as_deref().unwrap_or("of the distribution");
