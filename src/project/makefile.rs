@@ -4,7 +4,7 @@
 //! branches of a condition. What a function, a pattern or a command makes is not seen. A target counts as a task where `.PHONY` names it
 //! or its name does not look like a file's: one with a slash or a dot in it is made, not done.
 
-use super::{Found, Open};
+use super::{Found, Open, beginning, is_name};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,8 @@ const MAX_LENGTH: usize = 64 << 10;
 /// What all lines together may come to: a short line can ask for a long one again and again.
 const MAX_EXPANDED: usize = 8 << 20;
 const MAX_TARGETS: usize = 20_000;
+/// Of one target. Of an object's hundred headers nobody wants to know.
+const MAX_NEEDS: usize = 100;
 
 pub(super) fn tasks(text: &str, open: &mut Open) -> Vec<Found> {
     let mut makefile = Makefile { left: MAX_EXPANDED, prefix: '\t', ..Makefile::default() };
@@ -84,7 +86,7 @@ impl Makefile {
     }
 
     fn recipe(&mut self, targets: &[usize], line: &str) {
-        let command = line.trim_start_matches(['@', '-', '+']).trim();
+        let command = beginning(line.trim_start_matches(['@', '-', '+']).trim());
         for target in targets {
             if self.targets[*target].command.is_empty() && !command.is_empty() && !command.starts_with('#') {
                 self.targets[*target].command = command.to_owned();
@@ -136,7 +138,7 @@ impl Makefile {
                     self.phony.extend(names.iter().map(|name| (*name).to_owned()));
                 }
                 let description = remark.and_then(|remark| remark.strip_prefix('#')).map(str::trim);
-                let description = description.filter(|text| !text.is_empty()).unwrap_or(above);
+                let description = beginning(description.filter(|text| !text.is_empty()).unwrap_or(above));
                 let mut places = Vec::new();
                 for name in targets.split_whitespace().filter(|name| !name.starts_with('.') && !name.contains('%')) {
                     places.extend(self.target(name, line, description, &names, file));
@@ -173,8 +175,8 @@ impl Makefile {
             found.description = description.to_owned();
         }
         for need in needs {
-            // Of an object's hundred headers nobody wants to know.
-            if found.dependencies.len() < 100 && !found.dependencies.iter().any(|known| known == need) {
+            let has_room = found.dependencies.len() < MAX_NEEDS && is_name(need);
+            if has_room && !found.dependencies.iter().any(|known| known == need) {
                 found.dependencies.push((*need).to_owned());
             }
         }
@@ -210,42 +212,51 @@ impl Makefile {
         let mut out = String::new();
         for word in words(text) {
             let before = out.len();
-            if self.expand(word, &mut out, 0).is_none() {
+            if expand(&self.variables, &mut self.left, word, &mut out, 0).is_none() {
                 out.truncate(before);
             }
             out.push(' ');
-            self.left = self.left.saturating_sub(out.len() - before);
         }
         out
     }
+}
 
-    /// `None` where something in it cannot be known, or comes to too much.
-    fn expand(&self, text: &str, out: &mut String, depth: usize) -> Option<()> {
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once('$') {
-            out.push_str(before);
-            let first = after.chars().next()?;
-            let end = match first {
-                '$' => {
-                    out.push('$');
-                    rest = &after[1..];
-                    continue;
-                }
-                '(' => after.find(')')?,
-                '{' => after.find('}')?,
-                _ => first.len_utf8() - 1,
-            };
-            let name = if matches!(first, '(' | '{') { &after[1..end] } else { &after[..=end] };
-            let value = self.variables.get(name)?;
-            if depth >= MAX_DEPTH || out.len() + value.len() > MAX_LENGTH.min(self.left) {
-                return None;
+/// `None` where something in it cannot be known, or comes to too much. `left` is how much more may be read of variables: one of nothing
+/// that is made of others of nothing can ask for as many as there are atoms.
+fn expand(
+    variables: &HashMap<String, String>,
+    left: &mut usize,
+    text: &str,
+    out: &mut String,
+    depth: usize,
+) -> Option<()> {
+    /// What it takes to look a variable up, in bytes of its value.
+    const LOOK: usize = 16;
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        out.push_str(before);
+        let first = after.chars().next()?;
+        let end = match first {
+            '$' => {
+                out.push('$');
+                rest = &after[1..];
+                continue;
             }
-            self.expand(value, out, depth + 1)?;
-            rest = &after[end + 1..];
+            '(' => after.find(')')?,
+            '{' => after.find('}')?,
+            _ => first.len_utf8() - 1,
+        };
+        let name = if matches!(first, '(' | '{') { &after[1..end] } else { &after[..=end] };
+        let value = variables.get(name)?;
+        if depth >= MAX_DEPTH || out.len() + value.len() > MAX_LENGTH {
+            return None;
         }
-        out.push_str(rest);
-        Some(())
+        *left = left.checked_sub(value.len() + LOOK)?;
+        expand(variables, left, value, out, depth + 1)?;
+        rest = &after[end + 1..];
     }
+    out.push_str(rest);
+    Some(())
 }
 
 /// The first word of a line.
@@ -379,6 +390,25 @@ mod tests {
         text += &"$(Y) $(F) x: $(Y) $(F)\n".repeat(3000);
         let found = tasks(&text, &mut |_| None);
         assert_eq!(found.last().unwrap().name, "x");
+    }
+
+    #[test]
+    fn variables_of_nothing_that_are_made_of_each_other_end() {
+        let mut text = "A =\n".to_owned();
+        for (from, to) in ('A'..'M').zip('B'..='M') {
+            text += &format!("{to} = {}\n", format!("$({from})").repeat(1000));
+        }
+        assert_eq!(names(&(text + "$(M) x:\n")), ["x"]);
+    }
+
+    #[test]
+    fn what_many_targets_share_is_kept_short() {
+        let targets = (0..10_000).map(|n| format!("t{n} ")).collect::<String>();
+        let long = "x".repeat(1 << 20);
+        let found = tasks(&format!("{targets}: {long} ## {long}\n\t{long}\n"), &mut |_| None);
+        assert_eq!(found.len(), 10_000);
+        let most = found.iter().map(|found| found.command.len() + found.description.len()).max();
+        assert_eq!((most, found[0].dependencies.len()), (Some(2000), 0));
     }
 
     #[test]

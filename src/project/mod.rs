@@ -209,6 +209,12 @@ pub(crate) fn is_name(name: &str) -> bool {
         && !name.chars().any(char::is_control)
 }
 
+/// Of a text that a file may have many tasks share: a short file can name a long text again and again.
+pub(crate) fn beginning(text: &str) -> &str {
+    const LONGEST: usize = 1000;
+    text.char_indices().nth(LONGEST).map_or(text, |(end, _)| &text[..end])
+}
+
 /// What each reader makes of one text, for the fuzzers: names with their lines, 0 for none. Files are included three times at most, and
 /// are the same text.
 pub(crate) fn read_all(text: &str) -> Vec<(&'static str, Vec<(String, u32)>)> {
