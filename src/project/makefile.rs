@@ -18,6 +18,9 @@ const MAX_TARGETS: usize = 20_000;
 /// Of one target. Of an object's hundred headers nobody wants to know.
 const MAX_NEEDS: usize = 100;
 
+/// What may stand before a variable's name.
+const MODIFIERS: [&str; 3] = ["export", "override", "private"];
+
 pub(super) fn tasks(text: &str, open: &mut Open) -> Vec<Found> {
     let mut makefile = Makefile { left: MAX_EXPANDED, prefix: '\t', ..Makefile::default() };
     makefile.read(text, None, open, 0);
@@ -41,8 +44,8 @@ struct Makefile {
 impl Makefile {
     fn read(&mut self, text: &str, file: Option<&Path>, open: &mut Open, depth: usize) {
         let mut lines = (1..).zip(text.lines()).peekable();
-        // Those whose recipe is being read.
-        let mut current: Vec<usize> = Vec::new();
+        // Those whose recipe is being read; a pattern's is nobody's.
+        let mut current: Option<Vec<usize>> = None;
         let mut defines = 0;
         let mut comment = "";
         while let Some((number, line)) = lines.next() {
@@ -55,8 +58,10 @@ impl Makefile {
                 };
                 continue;
             }
-            if line.starts_with(self.prefix) && !current.is_empty() {
-                self.recipe(&current, line[self.prefix.len_utf8()..].trim());
+            if let Some(current) = &current
+                && let Some(recipe) = line.strip_prefix(self.prefix)
+            {
+                self.recipe(current, recipe.trim());
                 // A line that goes on is of the recipe, whatever it begins with.
                 let mut ended = !goes_on(line);
                 while !ended {
@@ -76,7 +81,7 @@ impl Makefile {
             let above = std::mem::take(&mut comment);
             match directive(code) {
                 "" => comment = remark.map_or("", |_| line.trim().trim_start_matches('#').trim()),
-                "define" => defines = 1,
+                _ if is_definition(code) => defines = 1,
                 "ifeq" | "ifneq" | "ifdef" | "ifndef" | "else" | "endif" | "endef" | "vpath" | "undefine"
                 | "unexport" | "load" => {}
                 "include" | "-include" | "sinclude" if !is_rule(code) => self.include(code, file, open, depth),
@@ -110,7 +115,7 @@ impl Makefile {
         }
     }
 
-    /// An assignment or a rule; gives the targets whose recipe follows.
+    /// An assignment or a rule; gives the targets whose recipe follows, `None` where none does.
     fn statement(
         &mut self,
         code: &str,
@@ -118,22 +123,20 @@ impl Makefile {
         above: &str,
         line: u32,
         file: Option<&Path>,
-    ) -> Vec<usize> {
-        match split(code) {
-            Some(Split::Assignment { name, operator, value }) => {
+    ) -> Option<Vec<usize>> {
+        match split(code)? {
+            Split::Assignment { name, operator, value } => {
                 self.assign(name, operator, value);
-                Vec::new()
+                None
             }
-            Some(Split::Rule { targets, rest }) => {
-                // `target: NAME = value` says what a variable is while the target is made.
-                if matches!(split(rest), Some(Split::Assignment { .. })) {
-                    return Vec::new();
-                }
+            Split::Rule { rest, .. } if is_variable(rest) => None,
+            Split::Rule { targets, rest } => {
                 let (rest, recipe) = rest.split_once(';').map_or((rest, None), |(rest, recipe)| (rest, Some(recipe)));
                 // Of a static pattern the prerequisites are a pattern, too.
-                let prerequisites = if rest.contains(':') { String::new() } else { self.expanded(rest) };
+                let is_static = matches!(split(rest), Some(Split::Rule { .. }));
+                let prerequisites = if is_static { String::new() } else { unescaped(&self.expanded(rest)) };
                 let names: Vec<&str> = prerequisites.split_whitespace().filter(|word| *word != "|").collect();
-                let targets = self.expanded(targets).replace("\\#", "#");
+                let targets = unescaped(&self.expanded(targets));
                 if targets.split_whitespace().any(|target| target == ".PHONY") {
                     self.phony.extend(names.iter().map(|name| (*name).to_owned()));
                 }
@@ -146,9 +149,8 @@ impl Makefile {
                 if let Some(recipe) = recipe {
                     self.recipe(&places, recipe.trim());
                 }
-                places
+                Some(places)
             }
-            None => Vec::new(),
         }
     }
 
@@ -184,8 +186,7 @@ impl Makefile {
     }
 
     fn assign(&mut self, name: &str, operator: &str, value: &str) {
-        let words = ["export", "override", "private"];
-        let name = name.split_whitespace().find(|word| !words.contains(word)).unwrap_or("");
+        let name = name.split_whitespace().find(|word| !MODIFIERS.contains(word)).unwrap_or("");
         if name == ".RECIPEPREFIX" {
             self.prefix = value.chars().next().unwrap_or('\t');
         }
@@ -264,6 +265,23 @@ fn directive(line: &str) -> &str {
     line.split_whitespace().next().unwrap_or("")
 }
 
+/// `define X`, `override define X`.
+fn is_definition(code: &str) -> bool {
+    code.split_whitespace().find(|word| !MODIFIERS.contains(word)) == Some("define")
+}
+
+/// Behind a target: `NAME = value` says what a variable is while the target is made. A command behind a semicolon does not.
+fn is_variable(rest: &str) -> bool {
+    let Some(Split::Assignment { name, .. }) = split(rest) else { return false };
+    let mut words = name.split_whitespace().filter(|word| !MODIFIERS.contains(word));
+    words.next().is_some_and(|name| !name.contains(';')) && words.next().is_none()
+}
+
+/// What `a\:b` and `a\#b` are called.
+fn unescaped(names: &str) -> String {
+    names.replace("\\#", "#").replace("\\:", ":")
+}
+
 /// An odd number of backslashes at the end.
 fn goes_on(line: &str) -> bool {
     line.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1
@@ -292,12 +310,13 @@ enum Split<'t> {
     Rule { targets: &'t str, rest: &'t str },
 }
 
-/// At the first colon or equals sign that is not inside of a variable's brackets.
+/// At the first colon or equals sign that is not inside of a variable's brackets, nor behind a backslash.
 fn split(code: &str) -> Option<Split<'_>> {
     let bytes = code.as_bytes();
     let mut depth = 0usize;
     for (at, byte) in code.bytes().enumerate() {
         let dollar = at > 0 && bytes[at - 1] == b'$';
+        let escaped = at > 0 && bytes[at - 1] == b'\\';
         match byte {
             b'(' | b'{' if dollar || depth > 0 => depth += 1,
             b')' | b'}' => depth = depth.saturating_sub(1),
@@ -307,7 +326,7 @@ fn split(code: &str) -> Option<Split<'_>> {
                 let operator = &before[name.len()..];
                 return Some(Split::Assignment { name: name.trim(), operator, value: code[at + 1..].trim() });
             }
-            b':' if depth == 0 => {
+            b':' if depth == 0 && !escaped => {
                 let behind = code[at..].trim_start_matches(':');
                 if let Some(value) = behind.strip_prefix('=') {
                     return Some(Split::Assignment { name: code[..at].trim(), operator: ":", value: value.trim() });
@@ -409,6 +428,30 @@ mod tests {
         assert_eq!(found.len(), 10_000);
         let most = found.iter().map(|found| found.command.len() + found.description.len()).max();
         assert_eq!((most, found[0].dependencies.len()), (Some(2000), 0));
+    }
+
+    #[test]
+    fn a_patterns_recipe_is_no_rule() {
+        assert_eq!(names("%.o: %.c\n\t@echo \"cc: $<\"\n$(OBJ): x\n\techo in: y\n.DEFAULT:\n\techo d: e\na:\n"), ["a"]);
+    }
+
+    #[test]
+    fn a_target_may_hold_a_colon() {
+        let found = tasks(".PHONY: docker\\:push\ndocker\\:push: docker\\:build\n\tpush\n", &mut |_| None);
+        assert_eq!((&*found[0].name, &*found[0].command), ("docker:push", "push"));
+        assert_eq!(found[0].dependencies, ["docker:build"]);
+    }
+
+    #[test]
+    fn a_command_on_the_rules_line_may_set_variables() {
+        let found = tasks("cov: build ; GO=1 go test\nrun: ; @X=1 y\nno: X = 1\nalso: export X ?= 1\n", &mut |_| None);
+        let known: Vec<_> = found.iter().map(|found| (&*found.name, &*found.command)).collect();
+        assert_eq!(known, [("cov", "GO=1 go test"), ("run", "X=1 y")]);
+    }
+
+    #[test]
+    fn a_definition_with_a_modifier_is_one() {
+        assert_eq!(names("override define X\na: b\nendef\nexport define Y\nc: d\nendef\ne:\n"), ["e"]);
     }
 
     #[test]
