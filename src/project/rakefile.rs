@@ -6,6 +6,15 @@
 use super::{Found, is_name};
 use std::collections::{HashMap, HashSet};
 
+/// Classes whose objects are tasks, and what one is called that is given no name.
+const CLASSES: [(&str, &str); 5] = [
+    ("Rake::TestTask.new", "test"),
+    ("Minitest::TestTask.create", "test"),
+    ("RSpec::Core::RakeTask.new", "spec"),
+    ("RuboCop::RakeTask.new", "rubocop"),
+    ("Cucumber::Rake::Task.new", "cucumber"),
+];
+
 pub(super) fn tasks(text: &str) -> Vec<Found> {
     let mut all: Vec<Found> = Vec::new();
     let mut seen = HashSet::new();
@@ -30,8 +39,8 @@ pub(super) fn tasks(text: &str) -> Vec<Found> {
         let opens = opens(code);
         if let Some(rest) = call(code, "desc") {
             description = literal(rest).map_or(String::new(), |(text, _)| text.to_owned());
-        } else if let Some(rest) = call(code, "task").or_else(|| call(code, "multitask")) {
-            if let Some((name, needs)) = task(rest) {
+        } else if let Some(task) = defined(code) {
+            if let Some((name, needs)) = task {
                 // Before it is put together: namespaces in namespaces may come to a name of any length.
                 let is_short = is_name(&namespace) || namespace.is_empty();
                 let name = if is_short { format!("{namespace}{name}") } else { String::new() };
@@ -62,6 +71,21 @@ pub(super) fn tasks(text: &str) -> Vec<Found> {
         }
     }
     all
+}
+
+/// The task that a line is about with what it needs, if those can be told; `None` where it is about none.
+fn defined(code: &str) -> Option<Option<(&str, Vec<&str>)>> {
+    if let Some(rest) = call(code, "task").or_else(|| call(code, "multitask")) {
+        return Some(task(rest));
+    }
+    let (class, unnamed) = CLASSES.into_iter().find(|(class, _)| code.starts_with(class))?;
+    let rest = &code[class.len()..];
+    let is_block = |rest: &str| matches!(rest.split_whitespace().next(), None | Some("do" | "{"));
+    match call(code, class) {
+        Some(named) if !is_block(named) => Some(task(named)),
+        None if !rest.is_empty() => None,
+        _ => Some(Some((unnamed, Vec::new()))),
+    }
 }
 
 /// What a method is called with: `desc "x"`, `task(:x)`.
@@ -185,6 +209,14 @@ mod tests {
             names("namespace :a do\n  def x(y = 1) = y\n  def z = 1\n  def w(v = 1)\n  end\nend\ntask :b\n"),
             ["b"]
         );
+    }
+
+    #[test]
+    fn tasks_of_well_known_classes() {
+        let text = "Rake::TestTask.new(:unit) do |t|\n  t.x\nend\nRake::TestTask.new do |t|\nend\ndesc 'Specs'\nRSpec::Core::RakeTask.new(:spec)\nRuboCop::RakeTask.new\n\
+                    Minitest::TestTask.create\nRake::TestTask.new(x)\nRake::TestTask.new 'it' => [:compile]\nRake::ExtensionTask.new(:no)\nRake::TestTask.newer\ntask :z\n";
+        assert_eq!(names(text), ["unit", "test", "spec", "rubocop", "it", "z"]);
+        assert_eq!(tasks(text)[2].description, "Specs");
     }
 
     #[test]
