@@ -569,8 +569,10 @@ fn what_cannot_be_run_is_told_with_a_way_out() {
         assert_eq!((talk(&output).as_str(), output.status.code()), (&*expected, Some(code)), "{words:?}");
     }
     assert_eq!(said(&place.omg(&["run", "test"])), "mine\n", "omg.toml says what a name means");
-    let mut command = place.command(env!("CARGO_BIN_EXE_omg"), &["run", "-C", "gone", "t"]);
-    let output = command.env("PATH", place.path("bin")).output().unwrap();
+    // Set by a second `env`: the first is looked for on the PATH that it is given.
+    let path = format!("PATH={}", place.path("bin").display());
+    let words = [&*path, env!("CARGO_BIN_EXE_omg"), "run", "-C", "gone", "t"];
+    let output = place.command("env", &words).output().unwrap();
     let expected = "error: just is not on the PATH, and t of justfile is run with it\nhint: `omg search just` shows whether a package brings it\n";
     assert_eq!((talk(&output).as_str(), output.status.code()), (expected, Some(3)));
 }
