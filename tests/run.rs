@@ -899,6 +899,20 @@ fn what_a_task_leaves_running_is_not_waited_for() {
 }
 
 #[test]
+fn what_a_task_leaves_writing_is_not_waited_for() {
+    let place = Place::new(&[("omg.toml", "[tasks]\nx = \"yes & sleep 0.1\"\n")]);
+    let output = place.command("sh", &["-c", "timeout 60 omg run --parallel x >/dev/null; echo $?"]).output().unwrap();
+    assert_eq!(said(&output), "0\n");
+}
+
+#[test]
+fn a_signal_is_heard_while_a_task_writes_without_end() {
+    let place = Place::new(&[("omg.toml", "[tasks]\nx = [\"yes\"]\n")]);
+    let shell = "timeout --preserve-status -s INT -k 60 1 omg run --parallel x >/dev/null; echo $?";
+    assert_eq!(said(&place.command("sh", &["-c", shell]).output().unwrap()), "130\n");
+}
+
+#[test]
 fn a_reader_that_goes_away_ends_what_writes() {
     let place = Place::new(&[("omg.toml", "[tasks]\nx = [\"yes\"]\n")]);
     let output = place.command("timeout", &["60", "sh", "-c", "omg run -p x | head -n 2"]).output().unwrap();
