@@ -5,11 +5,7 @@ use super::json::{Document, Raw, member, object, string, strings};
 
 pub(super) fn tasks(text: &str) -> Result<Vec<Found>, String> {
     let document = Document::new(text);
-    let manifest = document.members()?;
-    let Some(scripts) = member(&manifest, "scripts") else { return Ok(Vec::new()) };
-    let scripts =
-        object(scripts).ok_or_else(|| format!("line {}: \"scripts\" is no object", document.line(scripts)))?;
-    let descriptions = member(&manifest, "scripts-descriptions").and_then(object).unwrap_or_default();
+    let descriptions = member(&document.members()?, "scripts-descriptions").and_then(object).unwrap_or_default();
     let found = |(name, value): (String, Raw)| {
         let commands = string(value).map(|one| vec![one]).or_else(|| strings(value))?;
         // `@name --option` is another script; `@php`, `@composer` and `@putenv` are composer's own.
@@ -24,7 +20,7 @@ pub(super) fn tasks(text: &str) -> Result<Vec<Found>, String> {
             ..Found::new(name, document.line(value), commands.into_iter().next().unwrap_or_default())
         })
     };
-    Ok(scripts.into_iter().filter_map(found).collect())
+    Ok(document.members_of("scripts")?.into_iter().filter_map(found).collect())
 }
 
 #[cfg(test)]
