@@ -569,8 +569,10 @@ fn what_cannot_be_run_is_told_with_a_way_out() {
         assert_eq!((talk(&output).as_str(), output.status.code()), (&*expected, Some(code)), "{words:?}");
     }
     assert_eq!(said(&place.omg(&["run", "test"])), "mine\n", "omg.toml says what a name means");
-    let mut command = place.command(env!("CARGO_BIN_EXE_omg"), &["run", "-C", "gone", "t"]);
-    let output = command.env("PATH", place.path("bin")).output().unwrap();
+    // Set by a second `env`: the first is looked for on the PATH that it is given.
+    let path = format!("PATH={}", place.path("bin").display());
+    let words = [&*path, env!("CARGO_BIN_EXE_omg"), "run", "-C", "gone", "t"];
+    let output = place.command("env", &words).output().unwrap();
     let expected = "error: just is not on the PATH, and t of justfile is run with it\nhint: `omg search just` shows whether a package brings it\n";
     assert_eq!((talk(&output).as_str(), output.status.code()), (expected, Some(3)));
 }
@@ -894,6 +896,20 @@ fn what_a_task_leaves_running_is_not_waited_for() {
     let output = place.command("timeout", &["60", "omg", "run", "--parallel", "x"]).output().unwrap();
     assert_eq!((said(&output).as_str(), output.status.code()), ("done\n", Some(0)));
     assert!(Command::new("kill").arg(place.read("pid").trim()).status().unwrap().success());
+}
+
+#[test]
+fn what_a_task_leaves_writing_is_not_waited_for() {
+    let place = Place::new(&[("omg.toml", "[tasks]\nx = \"yes & sleep 0.1\"\n")]);
+    let output = place.command("sh", &["-c", "timeout 60 omg run --parallel x >/dev/null; echo $?"]).output().unwrap();
+    assert_eq!(said(&output), "0\n");
+}
+
+#[test]
+fn a_signal_is_heard_while_a_task_writes_without_end() {
+    let place = Place::new(&[("omg.toml", "[tasks]\nx = [\"yes\"]\n")]);
+    let shell = "timeout --preserve-status -s INT -k 60 1 omg run --parallel x >/dev/null; echo $?";
+    assert_eq!(said(&place.command("sh", &["-c", shell]).output().unwrap()), "130\n");
 }
 
 #[test]

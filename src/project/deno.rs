@@ -6,8 +6,6 @@ use super::json::{Document, Raw, member, object, string, strings, without_commen
 pub(super) fn tasks(text: &str) -> Result<Vec<Found>, String> {
     let plain = without_comments(text);
     let document = Document::new(&plain);
-    let Some(tasks) = member(&document.members()?, "tasks") else { return Ok(Vec::new()) };
-    let tasks = object(tasks).ok_or_else(|| format!("line {}: \"tasks\" is no object", document.line(tasks)))?;
     let found = |(name, value): (String, Raw)| {
         let line = document.line(value);
         if let Some(command) = string(value) {
@@ -18,7 +16,7 @@ pub(super) fn tasks(text: &str) -> Result<Vec<Found>, String> {
         let dependencies = member(&task, "dependencies").and_then(strings).unwrap_or_default();
         Some(Found { description: text("description"), dependencies, ..Found::new(name, line, text("command")) })
     };
-    Ok(tasks.into_iter().filter_map(found).collect())
+    Ok(document.members_of("tasks")?.into_iter().filter_map(found).collect())
 }
 
 #[cfg(test)]

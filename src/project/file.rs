@@ -15,7 +15,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Longer files are not read.
-pub const MAX_BYTES: u64 = 4 << 20;
+const MAX_BYTES: u64 = 4 << 20;
 /// Folders looked at, the first one included.
 const MAX_LEVELS: usize = 64;
 /// Of one folder. Nobody types the ten-thousandth.

@@ -42,10 +42,12 @@ pub(super) fn tasks(text: &str) -> Vec<Found> {
     let mut in_comment = false;
     // The task whose braces are open, and how many.
     let mut current: Option<(usize, usize)> = None;
+    // How many braces are open in `tasks { ... }`, its own included.
+    let mut block = 0usize;
     for (number, line) in (1..).zip(text.lines()) {
         let code = without_comments(line, &mut in_comment);
         let code = code.trim();
-        if let Some((name, rest)) = defined(code) {
+        if let Some((name, rest)) = defined(code, block == 1) {
             all.push(Found::new(name, number, ""));
             current = Some((all.len() - 1, 0));
             step(&mut current, rest);
@@ -57,6 +59,9 @@ pub(super) fn tasks(text: &str) -> Vec<Found> {
                 all[task].description = text.to_owned();
             }
             step(&mut current, code);
+        }
+        if block > 0 || code.strip_prefix("tasks").is_some_and(|rest| rest.trim_start().starts_with('{')) {
+            block = depth_behind(code, block);
         }
     }
     let named: Vec<&str> = plugins(text);
@@ -84,26 +89,30 @@ fn is_plugin(name: &str, known: &str) -> bool {
 /// The task ends with its braces, or with its line where it opens none.
 fn step(current: &mut Option<(usize, usize)>, code: &str) {
     let Some((_, depth)) = current else { return };
-    let opened = code.matches('{').count();
-    *depth = (*depth + opened).saturating_sub(code.matches('}').count());
+    *depth = depth_behind(code, *depth);
     if *depth == 0 {
         *current = None;
     }
 }
 
+fn depth_behind(code: &str, depth: usize) -> usize {
+    (depth + code.matches('{').count()).saturating_sub(code.matches('}').count())
+}
+
 /// `task x`, `task x(type: Y)`, `task("x")`, `tasks.register("x")`, `tasks.register<Y>("x")`, `tasks.create 'x'`,
-/// `val x by tasks.registering`.
-fn defined(code: &str) -> Option<(&str, &str)> {
-    for form in ["tasks.register", "tasks.create"] {
-        if let Some(rest) = code.split_once(form).map(|(_, rest)| rest)
-            && let Some(rest) = behind_type(rest)
-        {
+/// `val x by tasks.registering`; in the block of `tasks` without `tasks.`.
+fn defined(code: &str, is_in_block: bool) -> Option<(&str, &str)> {
+    for form in ["register", "create"] {
+        let rest = if is_in_block { code.strip_prefix(form) } else { None };
+        let rest = rest.or_else(|| code.split_once("tasks.")?.1.strip_prefix(form));
+        if let Some(rest) = rest.and_then(behind_type) {
             let rest = rest.trim_start().trim_start_matches('(');
             return first_string(rest).filter(|_| rest.trim_start().starts_with(['"', '\''])).map(|name| (name, rest));
         }
     }
-    if let Some((before, rest)) =
-        code.split_once(" by tasks.registering").or_else(|| code.split_once(" by tasks.creating"))
+    if let Some((before, rest)) = code.split_once(" by ")
+        && let rest = if is_in_block { rest } else { rest.strip_prefix("tasks.").unwrap_or("") }
+        && let Some(rest) = rest.strip_prefix("registering").or_else(|| rest.strip_prefix("creating"))
     {
         return before.trim().strip_prefix("val ").map(|name| (name.trim(), rest));
     }
@@ -119,12 +128,12 @@ fn defined(code: &str) -> Option<(&str, &str)> {
     (end > 0 && (behind.is_empty() || behind.starts_with(['{', '(', '<']))).then(|| (&name[..end], behind))
 }
 
-/// Behind `<Copy>`, if that is there.
+/// Behind `<Copy>` or `<Sync<X>>`, if that is there.
 fn behind_type(code: &str) -> Option<&str> {
     if code.starts_with(['(', ' ']) {
         return Some(code);
     }
-    code.strip_prefix('<')?.split_once('>').map(|(_, rest)| rest)
+    code.strip_prefix('<')?.split_once('>').map(|(_, rest)| rest.trim_start_matches('>'))
 }
 
 fn first_string(code: &str) -> Option<&str> {
@@ -199,6 +208,15 @@ mod tests {
         assert_eq!(known, [("hello", 1, "Greet"), ("copy", 5, ""), ("dist", 7, "Zip it"), ("a-b", 10, "")]);
         let kotlin = "val gen by tasks.registering(Copy::class) {}\ntasks.register<Jar>(\"fat\") {\n}\ntask<Copy>(\"c\")\ntasks.named(\"test\") {}\n";
         assert_eq!(names(kotlin), ["gen", "fat", "c"]);
+    }
+
+    #[test]
+    fn tasks_in_the_block_of_tasks() {
+        let kotlin = "tasks {\n  test {\n    register(\"no\")\n  }\n  register<Copy>(\"copyIt\") {\n    description = \"Copy\"\n  }\n  val gen by registering {\n  }\n}\n\
+                      publications {\n  create<Maven>(\"no\")\n}\ntasks.register<Sync<X>>(\"sync\")\nval x by lazy {}\n";
+        let found = tasks(kotlin);
+        let known: Vec<_> = found.iter().map(|found| (&*found.name, found.line, &*found.description)).collect();
+        assert_eq!(known, [("copyIt", 5, "Copy"), ("gen", 8, ""), ("sync", 14, "")]);
     }
 
     #[test]

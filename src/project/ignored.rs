@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 /// A pattern list that is longer is cut.
 const MAX_PATTERNS: usize = 1000;
+/// Bytes of a pattern. A longer one is none that anybody wrote.
+const MAX_PATTERN: usize = 4096;
 
 /// Folders that no one edits in, whatever the project says.
 const ALWAYS: [&str; 8] = [".git", ".hg", ".jj", ".svn", "node_modules", "target", "__pycache__", ".venv"];
@@ -39,8 +41,10 @@ impl Ignored {
 
 impl Filter for Ignored {
     fn enter(&mut self, below: &str) {
-        let Some(text) = beside(&self.root.join(below).join(".gitignore")) else { return };
         let base = if below.is_empty() { String::new() } else { format!("{below}/") };
+        // A folder that comes again brings its list anew.
+        self.rules.retain(|rule| rule.base != base);
+        let Some(text) = beside(&self.root.join(below).join(".gitignore")) else { return };
         let room = MAX_PATTERNS.saturating_sub(self.rules.len());
         self.rules.extend(text.lines().filter_map(|line| rule(line, &base)).take(room));
     }
@@ -64,7 +68,7 @@ fn rule(line: &str, base: &str) -> Option<Rule> {
     while let Some(shorter) = pattern.strip_suffix([' ', '\t']).filter(|shorter| !shorter.ends_with('\\')) {
         pattern = shorter;
     }
-    if pattern.is_empty() || pattern.starts_with('#') {
+    if pattern.is_empty() || pattern.starts_with('#') || pattern.len() > MAX_PATTERN {
         return None;
     }
     let takes_back = pattern.starts_with('!');
@@ -207,6 +211,21 @@ mod tests {
             seen[usize::from(ours)] += 1;
         }
         assert!(seen[0] >= 8 && seen[1] > 15, "{seen:?}");
+    }
+
+    #[test]
+    fn a_folder_that_comes_again_brings_its_list_anew() {
+        let root = tempfile::tempdir().unwrap();
+        let list = root.path().join(".gitignore");
+        let mut ignored = Ignored::of(root.path());
+        for n in 0..2 * MAX_PATTERNS {
+            fs::write(&list, format!("old{n}\nnew\n")).unwrap();
+            ignored.enter("");
+        }
+        assert!(ignored.passes_over("new", false) && !ignored.passes_over("old1", false));
+        fs::remove_file(&list).unwrap();
+        ignored.enter("");
+        assert!(!ignored.passes_over("new", false));
     }
 
     #[test]

@@ -24,6 +24,12 @@ impl<'t> Document<'t> {
         members(self.text).map_err(|error| error.to_string())
     }
 
+    /// The members of the object that the outermost one has under this name; none where it has none.
+    pub fn members_of(&self, name: &str) -> Result<Vec<(String, Raw<'t>)>, String> {
+        let Some(value) = member(&self.members()?, name) else { return Ok(Vec::new()) };
+        object(value).ok_or_else(|| format!("line {}: \"{name}\" is no object", self.line(value)))
+    }
+
     /// The line of a value of this text.
     pub fn line(&self, value: Raw<'t>) -> u32 {
         // Values are slices of the text they were read from.

@@ -2,13 +2,12 @@
 //!
 //! Read as far as a listing goes: names, dependencies, comments and attributes; expressions are stepped over.
 
-use super::{Found, Open};
+use super::{Found, Open, is_name};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Modules in modules, imports in imports.
 const MAX_DEPTH: usize = 16;
-
 const MAX_RECIPES: usize = 20_000;
 
 pub(super) fn tasks(text: &str, open: &mut Open) -> Vec<Found> {
@@ -49,11 +48,12 @@ fn read(text: &str, place: &Place, open: &mut Open, all: &mut Items, depth: usiz
     let mut line = 1;
     let mut about = About::default();
     let mut in_recipe = None;
+    let mut strings = Strings::default();
     while !rest.is_empty() {
         let first = rest.split('\n').next().unwrap_or_default();
         let is_body = first.starts_with([' ', '\t']);
-        let length =
-            if is_body || first.trim().is_empty() || first.starts_with('#') { first.len() } else { item_length(rest) };
+        let is_line = is_body || first.trim().is_empty() || first.starts_with('#');
+        let length = if is_line { first.len() } else { item_length(rest, &mut strings) };
         let (item, begun) = (&rest[..length], line);
         line += item.matches('\n').count() as u32 + 1;
         rest = rest.get(length + 1..).unwrap_or_default();
@@ -88,7 +88,9 @@ fn read(text: &str, place: &Place, open: &mut Open, all: &mut Items, depth: usiz
                     read(&text, &Place { file: Some(path), ..place.clone() }, open, all, depth + 1);
                 }
             }
-            Statement::Module { name, path } if depth < MAX_DEPTH => module(name, path, place, open, all, depth),
+            Statement::Module { name, path } if depth < MAX_DEPTH && is_name(name) => {
+                module(name, path, place, open, all, depth);
+            }
             Statement::Alias { name, target } => {
                 let found = Found {
                     description: format!("alias for {target}"),
@@ -166,14 +168,12 @@ impl About {
     /// `[private, doc('text')]`.
     fn attributes(&mut self, words: &[Token]) {
         for (at, word) in words.iter().enumerate() {
-            let argument = words[at + 1..].iter().find_map(|word| match word {
-                Token::Text(text) => Some(Some(text.clone())),
-                Token::Mark('(' | ':') => None,
-                _ => Some(None),
-            });
             match word {
                 Token::Name("private") => self.is_private = true,
-                Token::Name("doc") => self.doc = Some(argument.flatten().unwrap_or_default()),
+                Token::Name("doc") => {
+                    let argument = words[at + 1..].iter().find(|word| !matches!(word, Token::Mark('(' | ':')));
+                    self.doc = Some(if let Some(Token::Text(text)) = argument { text.clone() } else { String::new() });
+                }
                 Token::Name(
                     system @ ("linux" | "unix" | "macos" | "windows" | "openbsd" | "freebsd" | "netbsd" | "dragonfly"
                     | "android"),
@@ -286,7 +286,7 @@ fn dependencies(words: &[Token]) -> Vec<String> {
 }
 
 /// How long the item at the beginning is: to the end of its line, unless a string or a bracket goes on beyond it.
-fn item_length(text: &str) -> usize {
+fn item_length(text: &str, strings: &mut Strings) -> usize {
     let mut depth = 0usize;
     let mut at = 0;
     while let Some(next) = text[at..].chars().next() {
@@ -300,7 +300,7 @@ fn item_length(text: &str) -> usize {
                 continue;
             }
             '\'' | '"' | '`' => {
-                at += string_length(&text[at..], next);
+                at += strings.length(&text[at..], next);
                 continue;
             }
             _ => {}
@@ -310,35 +310,50 @@ fn item_length(text: &str) -> usize {
     text.len()
 }
 
-/// How long a string is, with its quotes; up to the end of the line where it does not end.
-fn string_length(text: &str, quote: char) -> usize {
-    let triple = [quote; 3].iter().collect::<String>();
-    let (open, end) = if text.starts_with(&triple) { (3, &*triple) } else { (1, &triple[..1]) };
-    let mut at = open;
-    while let Some(found) = text[at..].find([quote, '\\']) {
-        at += found;
-        if text[at..].starts_with('\\') {
-            // Only double quotes know escapes.
-            let skipped = if quote == '"' { text[at + 1..].chars().next().map_or(0, char::len_utf8) } else { 0 };
-            at += 1 + skipped;
-        } else if text[at..].starts_with(end) {
-            return at + end.len();
-        } else {
-            at += 1;
+/// The strings of a text, from its beginning on.
+#[derive(Default)]
+struct Strings {
+    /// Quotes that do not come any more: to look for them again at each that opens a string would go through the rest as often.
+    gone: Vec<String>,
+}
+
+impl Strings {
+    /// How long the string is that a text begins with, with its quotes; up to the end of the line where it does not end.
+    fn length(&mut self, text: &str, quote: char) -> usize {
+        let one = quote.to_string();
+        let three = one.repeat(3);
+        let end = if text.starts_with(&three) { three } else { one };
+        if !self.gone.contains(&end) {
+            let mut at = end.len();
+            while let Some(found) = text[at..].find([quote, '\\']) {
+                at += found;
+                if text[at..].starts_with('\\') {
+                    // Only double quotes know escapes.
+                    let skipped =
+                        if quote == '"' { text[at + 1..].chars().next().map_or(0, char::len_utf8) } else { 0 };
+                    at += 1 + skipped;
+                } else if text[at..].starts_with(&end) {
+                    return at + end.len();
+                } else {
+                    at += 1;
+                }
+            }
+            self.gone.push(end);
         }
+        text.find('\n').unwrap_or(text.len())
     }
-    text.find('\n').unwrap_or(text.len())
 }
 
 fn tokens(item: &str) -> Vec<Token<'_>> {
     let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
     let mut all = Vec::new();
+    let mut strings = Strings::default();
     let mut rest = item;
     while let Some(next) = rest.chars().next() {
         let length = match next {
             '#' => break,
             '\'' | '"' | '`' => {
-                let length = string_length(rest, next);
+                let length = strings.length(rest, next);
                 all.push(Token::Text(rest[..length].trim_matches(next).to_owned()));
                 length
             }
@@ -412,6 +427,14 @@ mod tests {
         assert_eq!(names, ["a", "b", "c", "docs::build", "docs::check", "docs::deep::x"]);
         assert_eq!((found[0].file.as_deref(), found[0].line), (None, 5));
         assert_eq!(found[3].dependencies, ["check"]);
+    }
+
+    #[test]
+    fn strings_without_an_end_are_looked_through_once() {
+        let escaped = "\\\"\n".repeat(400_000);
+        assert_eq!(names(&format!("{escaped}a:\n")), ["a"]);
+        assert_eq!(names(&format!("a:\n({escaped}")), ["a"]);
+        assert_eq!(names(&format!("a:\n[{}", "(:".repeat(500_000))), ["a"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! branches of a condition. What a function, a pattern or a command makes is not seen. A target counts as a task where `.PHONY` names it
 //! or its name does not look like a file's: one with a slash or a dot in it is made, not done.
 
-use super::{Found, Open};
+use super::{Found, Open, beginning, is_name};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,11 @@ const MAX_LENGTH: usize = 64 << 10;
 /// What all lines together may come to: a short line can ask for a long one again and again.
 const MAX_EXPANDED: usize = 8 << 20;
 const MAX_TARGETS: usize = 20_000;
+/// Of one target. Of an object's hundred headers nobody wants to know.
+const MAX_NEEDS: usize = 100;
+
+/// What may stand before a variable's name.
+const MODIFIERS: [&str; 3] = ["export", "override", "private"];
 
 pub(super) fn tasks(text: &str, open: &mut Open) -> Vec<Found> {
     let mut makefile = Makefile { left: MAX_EXPANDED, prefix: '\t', ..Makefile::default() };
@@ -39,8 +44,8 @@ struct Makefile {
 impl Makefile {
     fn read(&mut self, text: &str, file: Option<&Path>, open: &mut Open, depth: usize) {
         let mut lines = (1..).zip(text.lines()).peekable();
-        // Those whose recipe is being read.
-        let mut current: Vec<usize> = Vec::new();
+        // Those whose recipe is being read; a pattern's is nobody's.
+        let mut current: Option<Vec<usize>> = None;
         let mut defines = 0;
         let mut comment = "";
         while let Some((number, line)) = lines.next() {
@@ -53,8 +58,10 @@ impl Makefile {
                 };
                 continue;
             }
-            if line.starts_with(self.prefix) && !current.is_empty() {
-                self.recipe(&current, line[self.prefix.len_utf8()..].trim());
+            if let Some(current) = &current
+                && let Some(recipe) = line.strip_prefix(self.prefix)
+            {
+                self.recipe(current, recipe.trim());
                 // A line that goes on is of the recipe, whatever it begins with.
                 let mut ended = !goes_on(line);
                 while !ended {
@@ -74,7 +81,7 @@ impl Makefile {
             let above = std::mem::take(&mut comment);
             match directive(code) {
                 "" => comment = remark.map_or("", |_| line.trim().trim_start_matches('#').trim()),
-                "define" => defines = 1,
+                _ if is_definition(code) => defines = 1,
                 "ifeq" | "ifneq" | "ifdef" | "ifndef" | "else" | "endif" | "endef" | "vpath" | "undefine"
                 | "unexport" | "load" => {}
                 "include" | "-include" | "sinclude" if !is_rule(code) => self.include(code, file, open, depth),
@@ -84,7 +91,7 @@ impl Makefile {
     }
 
     fn recipe(&mut self, targets: &[usize], line: &str) {
-        let command = line.trim_start_matches(['@', '-', '+']).trim();
+        let command = beginning(line.trim_start_matches(['@', '-', '+']).trim());
         for target in targets {
             if self.targets[*target].command.is_empty() && !command.is_empty() && !command.starts_with('#') {
                 self.targets[*target].command = command.to_owned();
@@ -108,7 +115,7 @@ impl Makefile {
         }
     }
 
-    /// An assignment or a rule; gives the targets whose recipe follows.
+    /// An assignment or a rule; gives the targets whose recipe follows, `None` where none does.
     fn statement(
         &mut self,
         code: &str,
@@ -116,27 +123,25 @@ impl Makefile {
         above: &str,
         line: u32,
         file: Option<&Path>,
-    ) -> Vec<usize> {
-        match split(code) {
-            Some(Split::Assignment { name, operator, value }) => {
+    ) -> Option<Vec<usize>> {
+        match split(code)? {
+            Split::Assignment { name, operator, value } => {
                 self.assign(name, operator, value);
-                Vec::new()
+                None
             }
-            Some(Split::Rule { targets, rest }) => {
-                // `target: NAME = value` says what a variable is while the target is made.
-                if matches!(split(rest), Some(Split::Assignment { .. })) {
-                    return Vec::new();
-                }
+            Split::Rule { rest, .. } if is_variable(rest) => None,
+            Split::Rule { targets, rest } => {
                 let (rest, recipe) = rest.split_once(';').map_or((rest, None), |(rest, recipe)| (rest, Some(recipe)));
                 // Of a static pattern the prerequisites are a pattern, too.
-                let prerequisites = if rest.contains(':') { String::new() } else { self.expanded(rest) };
+                let is_static = matches!(split(rest), Some(Split::Rule { .. }));
+                let prerequisites = if is_static { String::new() } else { unescaped(&self.expanded(rest)) };
                 let names: Vec<&str> = prerequisites.split_whitespace().filter(|word| *word != "|").collect();
-                let targets = self.expanded(targets).replace("\\#", "#");
+                let targets = unescaped(&self.expanded(targets));
                 if targets.split_whitespace().any(|target| target == ".PHONY") {
                     self.phony.extend(names.iter().map(|name| (*name).to_owned()));
                 }
                 let description = remark.and_then(|remark| remark.strip_prefix('#')).map(str::trim);
-                let description = description.filter(|text| !text.is_empty()).unwrap_or(above);
+                let description = beginning(description.filter(|text| !text.is_empty()).unwrap_or(above));
                 let mut places = Vec::new();
                 for name in targets.split_whitespace().filter(|name| !name.starts_with('.') && !name.contains('%')) {
                     places.extend(self.target(name, line, description, &names, file));
@@ -144,9 +149,8 @@ impl Makefile {
                 if let Some(recipe) = recipe {
                     self.recipe(&places, recipe.trim());
                 }
-                places
+                Some(places)
             }
-            None => Vec::new(),
         }
     }
 
@@ -173,8 +177,8 @@ impl Makefile {
             found.description = description.to_owned();
         }
         for need in needs {
-            // Of an object's hundred headers nobody wants to know.
-            if found.dependencies.len() < 100 && !found.dependencies.iter().any(|known| known == need) {
+            let has_room = found.dependencies.len() < MAX_NEEDS && is_name(need);
+            if has_room && !found.dependencies.iter().any(|known| known == need) {
                 found.dependencies.push((*need).to_owned());
             }
         }
@@ -182,8 +186,7 @@ impl Makefile {
     }
 
     fn assign(&mut self, name: &str, operator: &str, value: &str) {
-        let words = ["export", "override", "private"];
-        let name = name.split_whitespace().find(|word| !words.contains(word)).unwrap_or("");
+        let name = name.split_whitespace().find(|word| !MODIFIERS.contains(word)).unwrap_or("");
         if name == ".RECIPEPREFIX" {
             self.prefix = value.chars().next().unwrap_or('\t');
         }
@@ -210,47 +213,73 @@ impl Makefile {
         let mut out = String::new();
         for word in words(text) {
             let before = out.len();
-            if self.expand(word, &mut out, 0).is_none() {
+            if expand(&self.variables, &mut self.left, word, &mut out, 0).is_none() {
                 out.truncate(before);
             }
             out.push(' ');
-            self.left = self.left.saturating_sub(out.len() - before);
         }
         out
     }
+}
 
-    /// `None` where something in it cannot be known, or comes to too much.
-    fn expand(&self, text: &str, out: &mut String, depth: usize) -> Option<()> {
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once('$') {
-            out.push_str(before);
-            let first = after.chars().next()?;
-            let end = match first {
-                '$' => {
-                    out.push('$');
-                    rest = &after[1..];
-                    continue;
-                }
-                '(' => after.find(')')?,
-                '{' => after.find('}')?,
-                _ => first.len_utf8() - 1,
-            };
-            let name = if matches!(first, '(' | '{') { &after[1..end] } else { &after[..=end] };
-            let value = self.variables.get(name)?;
-            if depth >= MAX_DEPTH || out.len() + value.len() > MAX_LENGTH.min(self.left) {
-                return None;
+/// `None` where something in it cannot be known, or comes to too much. `left` is how much more may be read of variables: one of nothing
+/// that is made of others of nothing can ask for as many as there are atoms.
+fn expand(
+    variables: &HashMap<String, String>,
+    left: &mut usize,
+    text: &str,
+    out: &mut String,
+    depth: usize,
+) -> Option<()> {
+    /// What it takes to look a variable up, in bytes of its value.
+    const LOOK: usize = 16;
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        out.push_str(before);
+        let first = after.chars().next()?;
+        let end = match first {
+            '$' => {
+                out.push('$');
+                rest = &after[1..];
+                continue;
             }
-            self.expand(value, out, depth + 1)?;
-            rest = &after[end + 1..];
+            '(' => after.find(')')?,
+            '{' => after.find('}')?,
+            _ => first.len_utf8() - 1,
+        };
+        let name = if matches!(first, '(' | '{') { &after[1..end] } else { &after[..=end] };
+        let value = variables.get(name)?;
+        if depth >= MAX_DEPTH || out.len() + value.len() > MAX_LENGTH {
+            return None;
         }
-        out.push_str(rest);
-        Some(())
+        *left = left.checked_sub(value.len() + LOOK)?;
+        expand(variables, left, value, out, depth + 1)?;
+        rest = &after[end + 1..];
     }
+    out.push_str(rest);
+    Some(())
 }
 
 /// The first word of a line.
 fn directive(line: &str) -> &str {
     line.split_whitespace().next().unwrap_or("")
+}
+
+/// `define X`, `override define X`.
+fn is_definition(code: &str) -> bool {
+    code.split_whitespace().find(|word| !MODIFIERS.contains(word)) == Some("define")
+}
+
+/// Behind a target: `NAME = value` says what a variable is while the target is made. A command behind a semicolon does not.
+fn is_variable(rest: &str) -> bool {
+    let Some(Split::Assignment { name, .. }) = split(rest) else { return false };
+    let mut words = name.split_whitespace().filter(|word| !MODIFIERS.contains(word));
+    words.next().is_some_and(|name| !name.contains(';')) && words.next().is_none()
+}
+
+/// What `a\:b` and `a\#b` are called.
+fn unescaped(names: &str) -> String {
+    names.replace("\\#", "#").replace("\\:", ":")
 }
 
 /// An odd number of backslashes at the end.
@@ -281,12 +310,13 @@ enum Split<'t> {
     Rule { targets: &'t str, rest: &'t str },
 }
 
-/// At the first colon or equals sign that is not inside of a variable's brackets.
+/// At the first colon or equals sign that is not inside of a variable's brackets, nor behind a backslash.
 fn split(code: &str) -> Option<Split<'_>> {
     let bytes = code.as_bytes();
     let mut depth = 0usize;
     for (at, byte) in code.bytes().enumerate() {
         let dollar = at > 0 && bytes[at - 1] == b'$';
+        let escaped = at > 0 && bytes[at - 1] == b'\\';
         match byte {
             b'(' | b'{' if dollar || depth > 0 => depth += 1,
             b')' | b'}' => depth = depth.saturating_sub(1),
@@ -296,7 +326,7 @@ fn split(code: &str) -> Option<Split<'_>> {
                 let operator = &before[name.len()..];
                 return Some(Split::Assignment { name: name.trim(), operator, value: code[at + 1..].trim() });
             }
-            b':' if depth == 0 => {
+            b':' if depth == 0 && !escaped => {
                 let behind = code[at..].trim_start_matches(':');
                 if let Some(value) = behind.strip_prefix('=') {
                     return Some(Split::Assignment { name: code[..at].trim(), operator: ":", value: value.trim() });
@@ -379,6 +409,49 @@ mod tests {
         text += &"$(Y) $(F) x: $(Y) $(F)\n".repeat(3000);
         let found = tasks(&text, &mut |_| None);
         assert_eq!(found.last().unwrap().name, "x");
+    }
+
+    #[test]
+    fn variables_of_nothing_that_are_made_of_each_other_end() {
+        let mut text = "A =\n".to_owned();
+        for (from, to) in ('A'..'M').zip('B'..='M') {
+            text += &format!("{to} = {}\n", format!("$({from})").repeat(1000));
+        }
+        assert_eq!(names(&(text + "$(M) x:\n")), ["x"]);
+    }
+
+    #[test]
+    fn what_many_targets_share_is_kept_short() {
+        let targets = (0..10_000).map(|n| format!("t{n} ")).collect::<String>();
+        let long = "x".repeat(1 << 20);
+        let found = tasks(&format!("{targets}: {long} ## {long}\n\t{long}\n"), &mut |_| None);
+        assert_eq!(found.len(), 10_000);
+        let most = found.iter().map(|found| found.command.len() + found.description.len()).max();
+        assert_eq!((most, found[0].dependencies.len()), (Some(2000), 0));
+    }
+
+    #[test]
+    fn a_patterns_recipe_is_no_rule() {
+        assert_eq!(names("%.o: %.c\n\t@echo \"cc: $<\"\n$(OBJ): x\n\techo in: y\n.DEFAULT:\n\techo d: e\na:\n"), ["a"]);
+    }
+
+    #[test]
+    fn a_target_may_hold_a_colon() {
+        let found = tasks(".PHONY: docker\\:push\ndocker\\:push: docker\\:build\n\tpush\n", &mut |_| None);
+        assert_eq!((&*found[0].name, &*found[0].command), ("docker:push", "push"));
+        assert_eq!(found[0].dependencies, ["docker:build"]);
+    }
+
+    #[test]
+    fn a_command_on_the_rules_line_may_set_variables() {
+        let found = tasks("cov: build ; GO=1 go test\nrun: ; @X=1 y\nno: X = 1\nalso: export X ?= 1\n", &mut |_| None);
+        let known: Vec<_> = found.iter().map(|found| (&*found.name, &*found.command)).collect();
+        assert_eq!(known, [("cov", "GO=1 go test"), ("run", "X=1 y")]);
+    }
+
+    #[test]
+    fn a_definition_with_a_modifier_is_one() {
+        assert_eq!(names("override define X\na: b\nendef\nexport define Y\nc: d\nendef\ne:\n"), ["e"]);
     }
 
     #[test]

@@ -21,27 +21,48 @@ pub(super) fn tasks(text: &str) -> Vec<Found> {
     // Brackets that are open in the list, its own included.
     let mut depth = 0usize;
     for (number, line) in (1..).zip(text.lines()) {
-        let code = line.split('#').next().unwrap_or("").trim();
+        let code = line.trim();
         if !inside {
             let function = code.strip_prefix("defp ").or_else(|| code.strip_prefix("def ")).map(str::trim_start);
-            inside = function.and_then(|name| name.strip_prefix("aliases")).is_some_and(|rest| !rest.starts_with('_'));
+            let rest = function.and_then(|name| name.strip_prefix("aliases"));
+            inside = rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'));
             if !inside {
                 continue;
             }
         }
-        let outer = depth;
-        let list = if outer == 0 { code.split_once('[').map_or("", |(_, list)| list) } else { code };
-        depth = (depth + code.matches('[').count()).saturating_sub(code.matches(']').count());
-        if outer <= 1
-            && let Some((name, rest)) = key(list.trim_start())
-            && seen.insert(name)
-        {
-            let command = rest.trim_start_matches(['[', ' ']).strip_prefix('"').and_then(|text| text.split('"').next());
-            all.push(Found::new(name, number, command.unwrap_or("")));
+        // Whether an entry of the list may begin here; one may be the first of its line.
+        let mut is_start = depth == 1;
+        let mut rest = code;
+        while let Some(next) = rest.chars().next() {
+            if is_start
+                && !next.is_whitespace()
+                && let Some((name, value)) = key(rest)
+            {
+                if seen.insert(name) {
+                    let command = value.trim_start_matches(['[', ' ']).strip_prefix('"');
+                    let command = command.and_then(|text| text.split('"').next());
+                    all.push(Found::new(name, number, command.unwrap_or("")));
+                }
+                (is_start, rest) = (false, value);
+                continue;
+            }
+            match next {
+                '#' => break,
+                '[' => depth += 1,
+                ']' => {
+                    depth = depth.saturating_sub(1);
+                    inside = depth > 0;
+                }
+                _ => {}
+            }
+            if !inside {
+                break;
+            }
+            is_start = depth == 1 && (matches!(next, '[' | ',') || is_start && next.is_whitespace());
+            rest = &rest[if next == '"' { string_length(rest) } else { next.len_utf8() }..];
         }
-        if code == "end" || (outer > 0 && depth == 0) {
-            inside = false;
-        }
+        // A function that gives no list.
+        inside &= code != "end" || depth > 0;
     }
     for (name, description) in ALWAYS {
         if seen.insert(name) {
@@ -58,7 +79,20 @@ fn key(code: &str) -> Option<(&str, &str)> {
         return rest.strip_prefix(':').map(|rest| (name, rest));
     }
     let end = code.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '?' | '!')))?;
-    code[end..].strip_prefix(": ").filter(|_| end > 0).map(|rest| (&code[..end], rest))
+    let value = code[end..].strip_prefix(':').filter(|rest| rest.is_empty() || rest.starts_with(' '));
+    value.filter(|_| end > 0).map(|value| (&code[..end], value))
+}
+
+/// With its quotes; to the end of the line where it does not end.
+fn string_length(code: &str) -> usize {
+    let mut escaped = false;
+    for (at, byte) in code.bytes().enumerate().skip(1) {
+        match byte {
+            b'"' if !escaped => return at + 1,
+            _ => escaped = byte == b'\\' && !escaped,
+        }
+    }
+    code.len()
 }
 
 #[cfg(test)]
@@ -82,5 +116,21 @@ mod tests {
                 ("run", 0, "")
             ]
         );
+    }
+
+    #[test]
+    fn a_lists_end_is_not_looked_for_in_texts_and_comments() {
+        let text = "defp aliases do\n  [\n    a: [\"cmd echo #x\", \"credo [y\"], # ]\n    b: \"x \\\" [\",\n    c:\n      \"y\"\n  ]\nend\ndef no, do: [d: 1]\n";
+        let found = tasks(text);
+        let known: Vec<_> = found.iter().map(|found| (&*found.name, found.line)).take(4).collect();
+        assert_eq!(known, [("a", 3), ("b", 4), ("c", 5), ("compile", 0)]);
+    }
+
+    #[test]
+    fn a_list_on_one_line_ends_with_it() {
+        let text = "defp aliases, do: [a: \"x\", b: [\"y\", \"z\"], \"c.d\": &e/1]\ndefp deps, do: [no: 1]\n";
+        let found = tasks(text);
+        let known: Vec<_> = found.iter().map(|found| (&*found.name, &*found.command)).take(4).collect();
+        assert_eq!(known, [("a", "x"), ("b", "y"), ("c.d", ""), ("compile", "")]);
     }
 }

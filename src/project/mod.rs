@@ -28,7 +28,7 @@ mod taskfile;
 mod yaml;
 
 pub use choose::{Choice, near};
-pub use file::{MAX_BYTES, find};
+pub use file::find;
 
 use std::path::{Path, PathBuf};
 
@@ -79,7 +79,7 @@ pub enum Source {
 }
 
 impl Source {
-    pub const ALL: [Source; 20] = [
+    const ALL: [Source; 20] = [
         Source::Omg,
         Source::Just,
         Source::Task,
@@ -173,7 +173,7 @@ pub struct Project {
 
 /// A task as a parser gives it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Found {
+struct Found {
     pub name: String,
     /// 0 for a task that no line names.
     pub line: u32,
@@ -197,16 +197,22 @@ impl Found {
 
 /// How a parser gets at files that the one it reads includes: the path as written, beside the file that includes it.
 /// `None` where there is none, or none that may be read.
-pub(crate) type Open<'a> = dyn FnMut(&Path) -> Option<String> + 'a;
+type Open<'a> = dyn FnMut(&Path) -> Option<String> + 'a;
 
 /// A name that can be typed and shown. One that begins with a hyphen would be an option of whoever runs it.
-pub(crate) fn is_name(name: &str) -> bool {
+fn is_name(name: &str) -> bool {
     const LONGEST: usize = 200;
     !name.is_empty()
         && name.len() <= LONGEST
         && !name.starts_with('-')
         && name.trim() == name
         && !name.chars().any(char::is_control)
+}
+
+/// Of a text that a file may have many tasks share: a short file can name a long text again and again.
+fn beginning(text: &str) -> &str {
+    const LONGEST: usize = 1000;
+    text.char_indices().nth(LONGEST).map_or(text, |(end, _)| &text[..end])
 }
 
 /// What each reader makes of one text, for the fuzzers: names with their lines, 0 for none. Files are included three times at most, and

@@ -28,11 +28,8 @@ pub(super) fn tasks(place: &Place, text: &str) -> Parsed {
 
 pub(super) fn scripts(text: &str) -> Result<Vec<Found>, String> {
     let document = Document::new(text);
-    let Some(scripts) = member(&document.members()?, "scripts") else { return Ok(Vec::new()) };
-    let scripts =
-        object(scripts).ok_or_else(|| format!("line {}: \"scripts\" is no object", document.line(scripts)))?;
     let found = |(name, value): (String, Raw)| Some(Found::new(name, document.line(value), string(value)?));
-    Ok(scripts.into_iter().filter_map(found).collect())
+    Ok(document.members_of("scripts")?.into_iter().filter_map(found).collect())
 }
 
 fn managers(place: &Place, text: &str) -> Vec<Source> {

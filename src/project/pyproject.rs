@@ -5,7 +5,7 @@
 
 use super::file::{Parsed, Place};
 use super::tables::{Document, Value, command, member, string, strings};
-use super::{Found, Source};
+use super::{Found, Source, is_name};
 use std::collections::HashSet;
 
 /// By lockfile and by table.
@@ -74,7 +74,7 @@ pub(super) fn hatch(text: &str) -> Result<Vec<Found>, String> {
 fn hatch_scripts(document: &Document, environments: &Value) -> Vec<Found> {
     let mut all = Vec::new();
     for (environment, _, table) in document.members_of(environments) {
-        let Some(scripts) = member(table, "scripts") else { continue };
+        let Some(scripts) = member(table, "scripts").filter(|_| is_name(environment)) else { continue };
         for (name, line, value) in document.members_of(scripts) {
             let name = if environment == "default" { name.to_owned() } else { format!("{environment}:{name}") };
             let command = strings(value).and_then(|list| list.first().cloned()).or_else(|| command(value));
@@ -141,6 +141,12 @@ build = "mkdocs build"
         let root = tempfile::tempdir().unwrap();
         let text = "[project.scripts]\nserve = \"app:main\"\n";
         assert_eq!(tasks(&Place { folders: &[root.path().to_owned()] }, text).unwrap(), []);
+    }
+
+    #[test]
+    fn an_environment_whose_name_nobody_types_has_no_scripts() {
+        let scripts: String = (0..10_000).map(|n| format!("t{n} = \"x\"\n")).collect();
+        assert_eq!(hatch(&format!("[envs.{}.scripts]\n{scripts}", "e".repeat(1 << 20))).unwrap(), []);
     }
 
     #[test]

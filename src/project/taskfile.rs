@@ -3,7 +3,7 @@
 //! What a template (`{{.OS}}`) or another machine has to be asked for is not seen.
 
 use super::yaml::{self, Node};
-use super::{Found, Open};
+use super::{Found, Open, beginning, is_name};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,8 @@ pub(super) const NAMES: [&str; 8] = [
 /// Taskfiles that include each other.
 const MAX_DEPTH: usize = 16;
 const MAX_TASKS: usize = 5_000;
+/// Of one list. A list may be named again and again, and each including file multiplies the names of what it includes.
+const MAX_NAMES: usize = 100;
 const ALIAS: &str = "alias for ";
 
 pub(super) fn tasks(text: &str, open: &mut Open) -> Result<Vec<Found>, String> {
@@ -55,25 +57,30 @@ impl Place {
             self.names.iter().map(|before| format!("{before}:{name}")).collect()
         }
     }
+
+    /// The same for several names, one after the other.
+    fn called_all<'n>(&self, names: impl Iterator<Item = &'n str>) -> Vec<String> {
+        names.filter(|name| is_name(name)).flat_map(|name| self.called(name)).take(MAX_NAMES).collect()
+    }
 }
 
 fn collect(root: &Node, place: &Place, open: &mut Open, all: &mut Vec<Found>, depth: usize) {
     for entry in root.member("tasks").map_or(Vec::new(), Node::entries) {
         let task = &*entry.value;
-        if all.len() >= MAX_TASKS || task.member("internal").is_some_and(Node::is_true) {
+        if all.len() >= MAX_TASKS || !is_name(&entry.key) || task.member("internal").is_some_and(Node::is_true) {
             continue;
         }
         let text = |key: &str| task.member(key).and_then(Node::text).unwrap_or_default().trim();
-        let first_line = |text: &str| text.lines().next().unwrap_or_default().trim().to_owned();
+        let first_line = |text: &str| beginning(text.lines().next().unwrap_or_default().trim()).to_owned();
         let own = place.called(&entry.key).remove(0);
-        let aliases = task.member("aliases").map_or(&[][..], Node::items).iter().filter_map(|alias| alias.text());
         let mut also = place.called(&entry.key);
-        also.extend(aliases.flat_map(|alias| place.called(alias)));
+        also.extend(place.called_all(texts(task.member("aliases"))));
         // `docs` is `docs:default`.
         if entry.key == "default" {
             also.extend(place.names.iter().cloned());
         }
         let dependencies = task.member("deps").map_or(&[][..], Node::items).iter().filter_map(|need| called(need));
+        let dependencies = dependencies.filter(|need| is_name(need)).take(MAX_NAMES);
         let found = Found {
             description: first_line(if text("desc").is_empty() { text("summary") } else { text("desc") }),
             dependencies: dependencies.map(str::to_owned).collect(),
@@ -103,6 +110,11 @@ fn command(task: &Node) -> &str {
     first.text().or_else(|| first.member("cmd").and_then(Node::text)).unwrap_or_default().trim()
 }
 
+/// The texts of a list.
+fn texts(list: Option<&Node>) -> impl Iterator<Item = &str> {
+    list.map_or(&[][..], Node::items).iter().filter_map(|item| item.text())
+}
+
 /// A task that is named as a text or with what it is given.
 fn called(node: &Node) -> Option<&str> {
     node.text().or_else(|| node.member("task").and_then(Node::text))
@@ -124,13 +136,10 @@ fn include(name: &str, value: &Node, place: &Place, open: &mut Open, all: &mut V
     let names = if value.member("flatten").is_some_and(Node::is_true) {
         place.names.clone()
     } else {
-        let aliases = value.member("aliases").map_or(&[][..], Node::items).iter().filter_map(|alias| alias.text());
-        std::iter::once(name).chain(aliases).flat_map(|name| place.called(name)).collect()
+        place.called_all(std::iter::once(name).chain(texts(value.member("aliases"))))
     };
-    let excluded: Vec<&str> =
-        value.member("excludes").map_or(&[][..], Node::items).iter().filter_map(|name| name.text()).collect();
     let place = Place { names, file: Some(file) };
-    let excluded: Vec<String> = excluded.into_iter().flat_map(|name| place.called(name)).collect();
+    let excluded = place.called_all(texts(value.member("excludes")));
     let before = all.len();
     collect(&root, &place, open, all, depth + 1);
     let included = all.split_off(before);
@@ -215,6 +224,31 @@ mod tests {
         let found = tasks(text, &mut |_| None).unwrap();
         let known: Vec<_> = found.iter().map(|found| (&*found.name, found.line)).collect();
         assert_eq!(known, [("c", 2), ("a", 2), ("b", 3), ("d", 4)]);
+    }
+
+    #[test]
+    fn a_file_that_includes_itself_under_many_names_ends() {
+        let names: String = (0..200).map(|n| format!("n{n}, ")).collect();
+        let text = format!(
+            "includes:\n  x: {{taskfile: self.yml, aliases: [{names}]}}\ntasks:\n  a: {{aliases: [{names}]}}\n"
+        );
+        let mut left = 100;
+        let found = tasks(&text, &mut |_| {
+            left -= 1;
+            (left > 0).then(|| text.clone())
+        });
+        let found = found.unwrap();
+        assert!(found.iter().any(|found| found.name == "x:x:a"));
+        assert!(found.len() < 5_000, "{}", found.len());
+    }
+
+    #[test]
+    fn what_many_tasks_share_is_kept_short() {
+        let long = "x".repeat(1 << 20);
+        let tasks_of = (0..4000).map(|n| format!("  t{n}: {{desc: *d, deps: *l, cmd: *d}}\n")).collect::<String>();
+        let text = format!("x: &d {long}\nl: &l [{}]\ntasks:\n{tasks_of}", "a, ".repeat(300_000));
+        let found = tasks(&text, &mut |_| None).unwrap();
+        assert_eq!((found.len(), found[0].description.len(), found[0].dependencies.len()), (4000, 1000, 100));
     }
 
     #[test]

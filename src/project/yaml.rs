@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 /// Deeper nesting is refused.
 const MAX_DEPTH: usize = 64;
-/// Of one map; a long one that is named again and again would be looked through as often.
+/// Of one map, with what it takes over; a long one that is named again and again would be looked through as often.
 const MAX_ENTRIES: usize = 5_000;
 
 #[derive(Clone, Debug)]
@@ -31,23 +31,20 @@ pub(super) struct Entry {
 impl Node {
     /// The entries of a map, with those that `<<` takes over from others; none for anything else.
     pub fn entries(&self) -> Vec<&Entry> {
-        let Node::Map(entries) = self else { return Vec::new() };
-        let (merges, own): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|entry| entry.key == "<<");
-        let mut seen: HashSet<&str> = own.iter().map(|entry| &*entry.key).collect();
-        let mut all = own;
-        for merge in merges {
-            let more: Vec<&Entry> = match &*merge.value {
-                Node::Map(entries) => entries.iter().collect(),
-                Node::List(maps) => maps.iter().flat_map(|map| map.plain_entries()).collect(),
-                Node::Text(..) => Vec::new(),
-            };
-            for entry in more {
-                if seen.insert(&entry.key) {
-                    all.push(entry);
-                }
-            }
-        }
+        let mut all: Vec<&Entry> = self.own_entries().collect();
+        let mut seen: HashSet<&str> = all.iter().map(|entry| &*entry.key).collect();
+        all.extend(self.taken_over().filter(|entry| seen.insert(&entry.key)));
         all
+    }
+
+    fn own_entries(&self) -> impl Iterator<Item = &Entry> {
+        self.plain_entries().iter().filter(|entry| entry.key != "<<")
+    }
+
+    fn taken_over(&self) -> impl Iterator<Item = &Entry> {
+        let merges = self.plain_entries().iter().filter(|entry| entry.key == "<<");
+        let maps = merges.flat_map(|merge| std::iter::once(&merge.value).chain(merge.value.items()));
+        maps.take(MAX_ENTRIES).flat_map(|map| map.plain_entries()).take(MAX_ENTRIES)
     }
 
     fn plain_entries(&self) -> &[Entry] {
@@ -58,7 +55,7 @@ impl Node {
     }
 
     pub fn member(&self, key: &str) -> Option<&Node> {
-        self.entries().into_iter().find(|entry| entry.key == key).map(|entry| &*entry.value)
+        self.own_entries().chain(self.taken_over()).find(|entry| entry.key == key).map(|entry| &*entry.value)
     }
 
     pub fn text(&self) -> Option<&str> {
@@ -169,6 +166,15 @@ mod tests {
             text += &format!("a{at}: &a{at} [*a{0}, *a{0}, *a{0}]\n", at - 1);
         }
         assert_eq!(read(&text).unwrap().entries().len(), 200);
+    }
+
+    #[test]
+    fn a_map_that_takes_over_another_a_million_times_stays_small() {
+        let long: String = (0..4000).map(|n| format!("  k{n}: x\n")).collect();
+        let node = read(&format!("a: &a\n{long}b:\n  <<: [{}]\n  own: y\n", "*a, ".repeat(1_000_000))).unwrap();
+        let b = node.member("b").unwrap();
+        assert_eq!(b.entries().len(), 4001);
+        assert_eq!(b.member("k3999").and_then(Node::text), Some("x"));
     }
 
     #[test]

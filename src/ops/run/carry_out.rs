@@ -12,6 +12,7 @@ use crate::sys::signals::Incoming;
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::io::ioctl_fionread;
 use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process, kill_process_group};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
 use rustix::time::Timespec;
@@ -26,6 +27,8 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A line that is longer is handed on in pieces.
 const MAX_LINE: usize = 64 << 10;
+/// How much is read of a pipe at a time. One that is filled as fast as it is read must not keep signals and the other steps waiting.
+const MAX_READ: usize = 64 << 10;
 
 /// What happens meanwhile.
 #[derive(Debug)]
@@ -362,10 +365,16 @@ impl<'s> Work<'s> {
 }
 
 impl Pipe {
-    /// Hands on the lines that have come; at the end the rest as well.
+    /// Hands on lines that have come; at the end all that the pipe holds, and the rest of a line as well.
     fn read(&mut self, step: &Step, place: usize, is_end: bool, report: &mut Report) {
         let mut bytes = [0; 16 << 10];
-        while let Some(end) = &self.end {
+        let mut left = match &self.end {
+            Some(end) if is_end => ioctl_fionread(end).map_or(0, |held| held as usize),
+            _ => MAX_READ,
+        };
+        while left > 0
+            && let Some(end) = &self.end
+        {
             let length = match rustix::io::read(end, &mut bytes) {
                 Ok(0) => {
                     self.end = None;
@@ -379,6 +388,7 @@ impl Pipe {
                     break;
                 }
             };
+            left = left.saturating_sub(length);
             self.rest.extend_from_slice(&bytes[..length]);
             let mut rest = std::mem::take(&mut self.rest);
             let mut start = 0;
