@@ -106,7 +106,12 @@ pub fn for_shell(person: &Person, folder: &Path, shell: Shell) -> (String, Vec<R
         line: line.as_deref(),
         runtimes: &runtimes,
     };
-    (assign(shell, &assigned(&environment)) + &keep(shell, &kept), remarks(person, &environment))
+    // Between two prompts nobody has typed omg.
+    let named = remarks(person, &environment).into_iter().map(|remark| match remark {
+        Remark::Note(text) => Remark::Note(format!("omg: {text}")),
+        other => other,
+    });
+    (assign(shell, &assigned(&environment)) + &keep(shell, &kept), named.collect())
 }
 
 /// A variable of this process.

@@ -82,6 +82,7 @@ const MORE: &[(&str, &str)] = &[
     ("hook", include_str!("man/hook.roff")),
     ("trust", include_str!("man/trust.roff")),
     ("shims", include_str!("man/shims.roff")),
+    ("migrate-from", include_str!("man/migrate-from.roff")),
     ("runtime", include_str!("man/runtime.roff")),
     ("rollback", include_str!("man/rollback.roff")),
     ("snapshot", include_str!("man/snapshot.roff")),

@@ -21,6 +21,7 @@ mod install;
 mod list;
 mod man;
 mod mark;
+mod migrate_from;
 mod owner;
 mod pin;
 mod policy;
@@ -117,6 +118,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "which", command: which::command, run: Run::Query(which::run) },
     Verb { name: "exec", command: exec::command, run: Run::Print(exec::run) },
     Verb { name: "runtime", command: runtime::command, run: Run::Change(runtime::run) },
+    Verb { name: "migrate-from", command: migrate_from::command, run: Run::Change(migrate_from::run) },
     Verb { name: "uninstall", command: runtime::uninstall_command, run: Run::Change(runtime::uninstall) },
     Verb { name: "env", command: env::command, run: Run::Query(env::run) },
     Verb { name: "hook", command: hook::command, run: Run::Print(hook::run) },

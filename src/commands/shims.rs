@@ -35,7 +35,7 @@ pub fn run(_: &Ctx, _: &ArgMatches) -> Result<Reply> {
     let folder = shims::folder(&person.folders);
     let omg = std::env::current_exe().context("cannot tell where omg lies")?;
     let programs = shims::renew(&person.folders, &omg)?;
-    let mut remarks = vec![Remark::Note(format!("{} programs have a shim", programs.len()))];
+    let mut remarks = vec![Remark::Note(format!("shims there are: {}", programs.len()))];
     if !person.search.contains(&folder) {
         remarks
             .push(Remark::Hint("the folder is not on the search path: PATH=\"$(omg shims --quiet):$PATH\"".to_owned()));

@@ -47,6 +47,18 @@ pub enum Keeper {
 }
 
 impl Keeper {
+    /// All but omg.
+    pub const OTHERS: [Keeper; 8] = [
+        Keeper::Nvm,
+        Keeper::Fnm,
+        Keeper::Pyenv,
+        Keeper::Rbenv,
+        Keeper::Goenv,
+        Keeper::Asdf,
+        Keeper::Mise,
+        Keeper::Rustup,
+    ];
+
     pub fn name(self) -> &'static str {
         match self {
             Keeper::Omg => "omg",

@@ -138,6 +138,51 @@ fn others_versions_are_used_and_left_alone() {
 }
 
 #[test]
+fn what_nvm_installed_is_copied_and_nothing_of_it_changes() {
+    let world = World::new();
+    let nothing = world.omg(&["migrate-from", "nvm"]);
+    assert!(nothing.status.code() == Some(1) && err(&nothing).contains("nvm has installed nothing here"));
+    let nvm = world.home().join(".nvm/versions/node/v18.1.0");
+    fs::create_dir_all(nvm.join("bin")).unwrap();
+    fs::create_dir_all(nvm.join("lib/empty")).unwrap();
+    fs::write(nvm.join("bin/node"), "#!/bin/sh\necho 18\n").unwrap();
+    fs::set_permissions(nvm.join("bin/node"), fs::Permissions::from_mode(0o755)).unwrap();
+    std::os::unix::fs::symlink("../lib/npm.js", nvm.join("bin/npm")).unwrap();
+    fs::create_dir_all(world.home().join(".nvm/versions/node/v19.0.0")).unwrap();
+    fs::create_dir_all(world.home().join(".asdf/installs/python/3.12.1/bin")).unwrap();
+
+    let dry = out(world.omg(&["migrate-from", "nvm", "--dry-run"]));
+    assert!(dry.contains("node 18.1.0") && dry.contains("would be copied") && world.versions().is_empty(), "{dry}");
+    // One of these holds no node: what was copied before it stays, and nothing of it is left.
+    let broken = world.omg(&["migrate-from", "nvm"]);
+    assert!(broken.status.code() == Some(3) && err(&broken).contains("holds no program node"), "{}", err(&broken));
+    assert_eq!((world.versions(), world.left_over()), (vec!["18.1.0".to_owned()], 0));
+    fs::remove_dir(world.home().join(".nvm/versions/node/v19.0.0")).unwrap();
+    let again: Value = serde_json::from_str(&out(world.omg(&["migrate-from", "nvm", "--json"]))).unwrap();
+    let keys: Vec<&String> = again[0].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["from", "outcome", "runtime", "version", "why"]);
+    assert_eq!(again[0]["outcome"], "there");
+    let stays: Value = serde_json::from_str(&out(world.omg(&["migrate-from", "asdf", "--json"]))).unwrap();
+    assert_eq!((&stays[0]["runtime"], &stays[0]["outcome"]), (&"python".into(), &"stays".into()));
+
+    let own = world.version("18.1.0");
+    assert_eq!(fs::read_link(own.join("bin/npm")).unwrap(), fs::read_link(nvm.join("bin/npm")).unwrap());
+    assert!(own.join("lib/empty").is_dir());
+    fs::remove_dir_all(world.home().join(".nvm")).unwrap();
+    assert_eq!(out(world.omg(&["exec", "node@18", "--", "node"])), "18\n");
+    let log: Value = serde_json::from_str(&out(world.omg(&["audit", "log", "--json"]))).unwrap();
+    assert!(log.to_string().contains("a copy of what nvm installed"), "{log}");
+
+    // A policy is asked before anything is copied.
+    world.policy("banned = [\"node\"]\n");
+    let other = world.home().join(".asdf/installs/nodejs/20.0.0/bin");
+    fs::create_dir_all(&other).unwrap();
+    fs::copy(own.join("bin/node"), other.join("node")).unwrap();
+    let refused = world.omg(&["migrate-from", "asdf"]);
+    assert_eq!((refused.status.code(), world.versions().len()), (Some(5), 1), "{}", err(&refused));
+}
+
+#[test]
 fn what_makes_no_sense_is_told_in_a_sentence() {
     let world = World::new();
     world.publish("22.11.0");

@@ -6,15 +6,17 @@
 
 mod place;
 pub mod shims;
+mod take_over;
 mod tidy;
 mod unpack;
 mod vouch;
 
+pub use take_over::stays;
 pub use tidy::{line, remove, superseded};
 
 use super::gate::{self, Ledger, Refused};
 use crate::audit::log::Event;
-use crate::audit::policy::Facts;
+use crate::audit::policy::{Facts, Policy};
 use crate::config::{RuntimeSettings, RuntimesSettings};
 use crate::error::{Exit, Hinted};
 use crate::model::Observer;
@@ -90,7 +92,9 @@ impl Shop<'_> {
         let failure = http::download(&source.index_url(settings), &path, &options).err();
         let stale = match failure {
             Some(error) if !path.exists() => {
-                return Err(error.context(format!("cannot read what {} there is", runtime.name())));
+                let message = format!("cannot read what {} there is: {error:#}", runtime.name());
+                let hint = format!("[runtimes.{}] of omg-config(5) names a mirror, or a folder", runtime.name());
+                return Err(Hinted::new(Exit::Failed, message, hint).into());
             }
             Some(error) => Some(format!("{error:#}; the list from before is used")),
             None => None,
@@ -143,24 +147,13 @@ impl Shop<'_> {
         let policy = gate::policy(&self.root)?;
         gate::note_policy(&ledger, &self.state, &policy)?;
         let vouched = self.vouch(release).inspect_err(|error| self.note_rejection(&ledger, release, error))?;
-        let refusals = policy.judge(&Facts {
-            name: release.runtime.name(),
-            source: "runtime",
-            repository: host(&release.url),
-            licenses: None,
+        let facts = Facts {
             // What has a bad signature is not installed at all; what has one that is not verified here is not known to be signed.
             signed: vouched.is_signed.then_some(true),
-            severity: None,
-            grade: None,
             published: release.date.as_deref().and_then(published),
-            now: Timestamp::now().as_second(),
-        });
-        if !refusals.is_empty() {
-            let url = release.url.clone();
-            ledger.write(&Event::RuntimeRefused { runtime, version, url, refusals: refusals.clone() })?;
-            let hint = "`omg policy` shows the rules in force";
-            return Err(Hinted::new(Exit::Refused, Refused(refusals).to_string(), hint).into());
-        }
+            ..facts(release.runtime, &release.url)
+        };
+        judge(&ledger, &policy, &facts, &version, &release.url)?;
         let put =
             place::put(self, release, &vouched).inspect_err(|error| self.note_rejection(&ledger, release, error))?;
         let place::Put { path, is_new } = put;
@@ -239,6 +232,33 @@ fn publisher(runtime: Runtime) -> Result<&'static sources::Source> {
 
 fn platform() -> Result<Platform> {
     Platform::of_machine().with_context(|| format!("nobody publishes runtimes for {}", std::env::consts::ARCH))
+}
+
+/// What is known of any version that comes from there.
+fn facts(runtime: Runtime, url: &str) -> Facts<'_> {
+    Facts {
+        name: runtime.name(),
+        source: "runtime",
+        repository: host(url),
+        licenses: None,
+        signed: None,
+        severity: None,
+        grade: None,
+        published: None,
+        now: Timestamp::now().as_second(),
+    }
+}
+
+/// Stops what the policy forbids, and writes that down.
+fn judge(ledger: &Ledger, policy: &Policy, facts: &Facts<'_>, version: &str, url: &str) -> Result<()> {
+    let refusals = policy.judge(facts);
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    let (runtime, version, url) = (facts.name.to_owned(), version.to_owned(), url.to_owned());
+    ledger.write(&Event::RuntimeRefused { runtime, version, url, refusals: refusals.clone() })?;
+    let hint = "`omg policy` shows the rules in force";
+    Err(Hinted::new(Exit::Refused, Refused(refusals).to_string(), hint).into())
 }
 
 /// What `allowed_origins` may name.

@@ -6,6 +6,7 @@ use super::{Rejected, Shop};
 use crate::model::Event;
 use crate::runtimes::installed::{Installed, Keeper};
 use crate::runtimes::sources::Release;
+use crate::runtimes::{Runtime, Version};
 use anyhow::{Context, Result};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use std::fs::{self, File};
@@ -23,8 +24,20 @@ pub(super) struct Put {
 
 /// Brings a release into its place.
 pub(super) fn put(shop: &Shop<'_>, release: &Release, vouched: &Vouched) -> Result<Put> {
-    let versions = shop.folders.versions(release.runtime);
-    let path = versions.join(release.version.to_string());
+    let fill = |new: &Path, scratch: &Path| unpack(shop, release, vouched, new, scratch);
+    put_with(shop, release.runtime, &release.version, &release.url, &fill)
+}
+
+/// Brings a version into its place; `fill` fills its folder, and may use another.
+pub(super) fn put_with(
+    shop: &Shop<'_>,
+    runtime: Runtime,
+    version: &Version,
+    url: &str,
+    fill: &dyn Fn(&Path, &Path) -> Result<()>,
+) -> Result<Put> {
+    let versions = shop.folders.versions(runtime);
+    let path = versions.join(version.to_string());
     let _lock = lock(shop, &versions)?;
     // Whoever had the lock may have installed the very same.
     if path.is_dir() {
@@ -35,16 +48,11 @@ pub(super) fn put(shop: &Shop<'_>, release: &Release, vouched: &Vouched) -> Resu
     let scratch = tempfile::Builder::new().prefix(TEMPORARY[0]).tempdir_in(&versions).with_context(describe)?;
     let new = scratch.path().join("content");
     fs::create_dir(&new).with_context(describe)?;
-    unpack(shop, release, vouched, &new, scratch.path())?;
-    let unpacked = Installed {
-        runtime: release.runtime,
-        version: release.version.clone(),
-        path: new.clone(),
-        keeper: Keeper::Omg,
-    };
-    let program = release.runtime.program();
-    if unpacked.program(program).is_none() {
-        return Err(Rejected(format!("{} holds no program {program} where it should be", release.url)).into());
+    fill(&new, scratch.path())?;
+    let filled = Installed { runtime, version: version.clone(), path: new.clone(), keeper: Keeper::Omg };
+    let program = runtime.program();
+    if filled.program(program).is_none() {
+        return Err(Rejected(format!("{url} holds no program {program} where it should be")).into());
     }
     shop.observer.event(Event::Stage { what: "writing it to the disk", percent: 99 });
     publish(&new, &path, &versions).with_context(|| format!("cannot create {}", path.display()))?;
