@@ -34,7 +34,9 @@ impl Home {
         for name in ["sh", "env", "rm", "touch", "id", "grep", "bash", "zsh", "fish", "strace", "script"] {
             let found =
                 ["/usr/bin", "/bin"].map(|folder| Path::new(folder).join(name)).into_iter().find(|path| path.exists());
-            found.map(|path| std::os::unix::fs::symlink(path, home.at("programs").join(name)).unwrap());
+            if let Some(path) = found {
+                std::os::unix::fs::symlink(path, home.at("programs").join(name)).unwrap();
+            }
         }
         home
     }

@@ -49,6 +49,19 @@ impl Home {
     }
 }
 
+/// A command of omg, and what is run beside it.
+struct Row<'r> {
+    label: &'r str,
+    /// Times the empty program.
+    limit: f64,
+    omg: Vec<&'r str>,
+    peers: Vec<Vec<&'r str>>,
+}
+
+fn row<'r>(label: &'r str, limit: f64, omg: &[&'r str], peers: &[&[&'r str]]) -> Row<'r> {
+    Row { label, limit, omg: omg.to_vec(), peers: peers.iter().map(|peer| peer.to_vec()).collect() }
+}
+
 pub fn run(tools: &Tools, options: &Options) -> Result<()> {
     let home = Home::new()?;
     let omg = tools.omg.to_str().context("a path of text")?;
@@ -60,15 +73,15 @@ pub fn run(tools: &Tools, options: &Options) -> Result<()> {
     // What the shim starts is a script; the same without a shim.
     let node = home.at(".local/share/omg/versions/node/22.1.0/bin/node").display().to_string();
     let empty = tools.empty.to_str().context("a path of text")?;
-    let rows: [(&str, f64, &[&str], &[&[&str]]); 4] = [
-        ("omg which node", 1.5, &[omg, "which", "node"], &[&["fnm", "current"], &["mise", "which", "node"]]),
-        ("omg env --shell bash", 1.5, &[omg, "env", "--shell", "bash"], &[&["fnm", "env"], &["mise", "env"]]),
-        ("omg use node@22", 3.0, &[omg, "use", "node@22"], &[]),
-        ("a shim, and the script it runs", 2.5, &[&shim], &[&[&node]]),
+    let rows = [
+        row("omg which node", 1.5, &[omg, "which", "node"], &[&["fnm", "current"], &["mise", "which", "node"]]),
+        row("omg env --shell bash", 1.5, &[omg, "env", "--shell", "bash"], &[&["fnm", "env"], &["mise", "env"]]),
+        row("omg use node@22", 3.0, &[omg, "use", "node@22"], &[]),
+        row("a shim, and the script it runs", 2.5, &[&shim], &[&[&node]]),
     ];
-    for (label, limit, argv, peers) in rows {
+    for Row { label, limit, omg: argv, peers } in rows {
         let peers = peers.iter().filter(|peer| peer[0].contains('/') || there(peer[0])).map(|peer| home.program(peer));
-        let first = [home.program(&[empty]).labelled("empty static program"), home.program(argv).labelled(label)];
+        let first = [home.program(&[empty]).labelled("empty static program"), home.program(&argv).labelled(label)];
         let programs: Vec<Program> = first.into_iter().chain(peers).collect();
         let times = measure::in_turns(&programs, options.rounds)?;
         for (place, (program, time)) in programs.iter().zip(&times).enumerate() {

@@ -3,8 +3,9 @@
 //! A shell cannot ask for a file's time, only which of two files is newer. A file is named after its time and kept in the user's
 //! cache, so that shells share it and none leaves one behind: there are as many as times that version files had.
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, open, statat, utimensat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, open, utimensat};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// More than this many are old ones, which nobody compares with any more.
@@ -12,23 +13,22 @@ const MOST: usize = 256;
 
 /// The file with the time of `file`; `None` where it cannot be had.
 pub fn of(file: &Path, cache: &Path) -> Option<PathBuf> {
-    let stat = statat(CWD, file, AtFlags::empty()).ok()?;
-    let time = Timespec { tv_sec: stat.st_mtime as _, tv_nsec: stat.st_mtime_nsec as _ };
+    let time_of = |stat: &fs::Metadata| (stat.mtime(), stat.mtime_nsec());
+    let time = time_of(&fs::metadata(file).ok()?);
     let folder = cache.join("stamps");
-    let path = folder.join(format!("{}.{:09}", time.tv_sec, time.tv_nsec));
-    if let Ok(there) = statat(CWD, &path, AtFlags::SYMLINK_NOFOLLOW)
-        && (there.st_mtime as i64, there.st_mtime_nsec as i64) == (time.tv_sec, time.tv_nsec as i64)
-    {
+    let path = folder.join(format!("{}.{:09}", time.0, time.1));
+    if fs::symlink_metadata(&path).is_ok_and(|there| time_of(&there) == time) {
         return Some(path);
     }
     make(&folder, &path, time)?;
     Some(path)
 }
 
-fn make(folder: &Path, path: &Path, time: Timespec) -> Option<()> {
+fn make(folder: &Path, path: &Path, (seconds, nanoseconds): (i64, i64)) -> Option<()> {
     fs::create_dir_all(folder).ok()?;
     let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     open(path, flags, Mode::RUSR | Mode::WUSR).ok()?;
+    let time = Timespec { tv_sec: seconds, tv_nsec: nanoseconds as _ };
     utimensat(CWD, path, &Timestamps { last_access: time, last_modification: time }, AtFlags::SYMLINK_NOFOLLOW).ok()?;
     let all: Vec<PathBuf> = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).collect();
     if all.len() > MOST {
@@ -41,7 +41,6 @@ fn make(folder: &Path, path: &Path, time: Timespec) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::MetadataExt;
     use std::time::{Duration, SystemTime};
 
     #[test]
