@@ -136,6 +136,24 @@ echo 22 >.node-version; prompt; node; cd ../none/deep; echo 20 >../.nvmrc; cd .;
 }
 
 #[test]
+fn a_new_version_file_in_a_folder_long_unchanged_is_noticed_and_other_files_are_no_matter() {
+    for shell in shells("a_new_version_file_in_a_folder_long_unchanged_is_noticed_and_other_files_are_no_matter") {
+        let home = Home::new();
+        // Its time counts from here on, since it is not of this very moment.
+        let settled = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+        fs::File::open(home.at("none")).unwrap().set_modified(settled).unwrap();
+        let seen =
+            each(shell, "{ functions __omg_is_same 2>/dev/null || declare -f __omg_is_same; } >~/same", "true >~/same");
+        let script = format!(
+            "cd ~/none; prompt; {seen}; echo x >built; prompt; echo 22 >.nvmrc; prompt; node; rm .nvmrc; prompt; command -v node; echo end"
+        );
+        assert_eq!(home.says(shell, &script), ["22.1.0", "end"], "{shell:?}");
+        let same = fs::read_to_string(home.at("same")).unwrap();
+        assert!(shell == Shell::Fish || same.contains("1700000000.000000000"), "{shell:?} {same}");
+    }
+}
+
+#[test]
 fn a_search_path_that_another_program_put_back_is_noticed() {
     for shell in shells("a_search_path_that_another_program_put_back_is_noticed") {
         let home = Home::new();
@@ -341,6 +359,38 @@ fn in_a_terminal_the_prompt_keeps_the_last_commands_code_and_other_hooks() {
 }
 
 #[test]
+fn beside_direnv_both_come_and_both_go() {
+    let test = "beside_direnv_both_come_and_both_go";
+    let Some(direnv) = ["/usr/bin/direnv", "/bin/direnv"].into_iter().find(|path| Path::new(path).exists()) else {
+        return println!("skipped {test}: no direnv here");
+    };
+    for shell in shells(test) {
+        let home = Home::new();
+        std::os::unix::fs::symlink(direnv, home.at("programs/direnv")).unwrap();
+        for name in ["mkdir", "dirname", "cat"] {
+            std::os::unix::fs::symlink(Path::new("/bin").join(name), home.at("programs").join(name)).unwrap();
+        }
+        for project in ["a", "b"] {
+            home.write(&format!("{project}/.envrc"), &format!("export PROJECT={project}\nPATH_add tools\n"));
+            let mut allow = Command::new(direnv);
+            home.settle(&mut allow);
+            assert!(allow.args(["allow", "."]).current_dir(home.at(project)).status().unwrap().success());
+        }
+        // direnv puts itself before the others. Of fish's events only its prompt's counts for both.
+        let load =
+            each(shell, "eval \"$(direnv hook SHELL)\"", "direnv hook fish | source").replace("SHELL", shell.name());
+        let both = each(shell, "prompt", "__direnv_export_eval; prompt");
+        let quiet = each(shell, "export DIRENV_LOG_FORMAT=", "set -gx DIRENV_LOG_FORMAT ''");
+        let show = each(shell, "echo ${PROJECT-none}", "set -q PROJECT; and echo $PROJECT; or echo none");
+        let script = format!(
+            "{quiet}; {load}; cd ~/a; {both}; node; {show}; cd ~/b; {both}; node; {show}; cd ~; {both}; {show}; echo $PATH"
+        );
+        let said = home.says(shell, &script);
+        assert_eq!(said, ["22.1.0", "a", "20.1.0", "b", "none", &home.path(shell, "")], "{shell:?}");
+    }
+}
+
+#[test]
 fn odd_homes_leave_a_prompt_that_works() {
     for shell in shells("odd_homes_leave_a_prompt_that_works") {
         let home = Home::new();
@@ -395,6 +445,12 @@ fn shims_run_what_the_folder_asks_for() {
     fs::remove_dir_all(home.at(".local/share/omg/versions/java")).unwrap();
     assert!(run("none", Path::new(OMG), &["shims"]).status.success());
     assert!(!Path::new(&folder).join("java").exists() && Path::new(&folder).join("mine").exists() && node.exists());
+    // Reached by another name, a shim is no program of the system, or it would call itself for ever.
+    std::os::unix::fs::symlink(&folder, home.at("other")).unwrap();
+    let mut command = Command::new(home.at("other/node"));
+    home.settle(&mut command);
+    let path = format!("{}:{}", home.at("other").display(), home.path(Shell::Bash, ""));
+    assert_eq!(command.env("PATH", path).current_dir(home.at("none")).status().unwrap().code(), Some(127));
     // The search path of what it starts has the version's own programs first, and omg itself is no shim.
     home.write(".local/share/omg/versions/node/22.1.0/bin/tool", "#!/bin/sh\ncommand -v node\n");
     let tool = home.at(".local/share/omg/versions/node/22.1.0/bin/tool");

@@ -950,6 +950,19 @@ fn a_change_runs_it_again_and_its_own_output_does_not() {
 }
 
 #[test]
+fn a_task_that_runs_in_a_folder_of_the_project_is_run_again_for_all_of_it() {
+    let tasks = "[tasks.build]\nrun = \"cat ../shared >>../.git/runs\"\ndir = \"web\"\n";
+    let place = Place::new(&[("omg.toml", tasks), ("web/x", ""), ("shared", "1\n"), (".git/x", "")]);
+    let mut talker = Talker::of_stderr(&mut place.command("omg", &["run", "--watch", "build"]));
+    talker.until("done; waiting for a change");
+    place.write("shared", "2\n");
+    talker.until("done; waiting for a change");
+    assert!(place.read(".git/runs").ends_with("2\n"));
+    talker.signal("INT");
+    assert_eq!(talker.rest().1, Some(130));
+}
+
+#[test]
 fn a_task_that_writes_something_else_each_time_does_not_run_for_ever() {
     let place = Place::new(&[("omg.toml", "[tasks]\nbuild = \"echo >>out\"\n"), ("in", "")]);
     let mut talker = Talker::of_stderr(&mut place.command("omg", &["run", "--watch", "build"]));

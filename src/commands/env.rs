@@ -103,6 +103,7 @@ pub fn for_shell(person: &Person, folder: &Path, shell: Shell) -> (String, Vec<R
         path: &environment.changed.path,
         files: &watched.files,
         absent: &watched.absent,
+        folder: watched.folder.as_deref(),
         line: line.as_deref(),
         runtimes: &runtimes,
     };

@@ -70,8 +70,10 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let screen = Screen::new(&ctx.ui, &steps);
     let mut report = |event: Event| screen.show(event);
     let code = if manner.is_watched {
-        let outermost = steps.iter().map(|step| &step.folder).min_by_key(|folder| folder.components().count());
-        let outermost = outermost.context("there is no step")?;
+        // The projects' folders, of which each but the first is above the one before. A task may be run elsewhere in them.
+        let projects = steps.iter().filter_map(|step| step.file.parent().filter(|_| step.file.is_file()));
+        let folders = projects.chain(steps.iter().map(|step| &*step.folder));
+        let outermost = folders.min_by_key(|folder| folder.components().count()).context("there is no step")?;
         let restarts = matches.get_flag("restart");
         watch(&steps, manner, restarts, outermost, &incoming, &mut report, &mut |when| screen.tell(when))?
     } else {

@@ -62,12 +62,17 @@ impl Person {
         Choice { pin, request, installed }
     }
 
-    /// The first program of this name on the search path that is none of omg's versions.
+    /// The first program of this name on the search path that is none of omg's versions or shims.
     pub fn system_program(&self, name: impl AsRef<OsStr>) -> Option<PathBuf> {
         let is_foreign = |folder: &&PathBuf| !folder.starts_with(&self.folders.data);
         let paths = self.search.iter().filter(is_foreign).map(|folder| folder.join(name.as_ref()));
-        paths.into_iter().find(|path| is_program(path))
+        paths.into_iter().find(|path| is_program(path) && !is_shim(path))
     }
+}
+
+/// A link to omg by another name, wherever the folder of shims is reached from: it would ask the same question again.
+fn is_shim(path: &Path) -> bool {
+    std::fs::read_link(path).is_ok_and(|target| target.file_name().is_some_and(|name| name == "omg"))
 }
 
 /// A request in force, and what it comes to.

@@ -131,9 +131,7 @@ set -g __omg_folder
 function __omg_is_same
     test "$__omg_folder" = "$PWD"
 end
-function __omg_hook --on-event fish_prompt --on-variable PWD
-    # A folder that is only changed for the time of a substitution is none a person is in.
-    status is-command-substitution; and return
+function __omg_hook --on-event fish_prompt
     if not __omg_is_same
         set -g __omg_folder $PWD
         @OMG@ env --shell fish | source

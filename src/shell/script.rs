@@ -12,6 +12,8 @@ pub struct Kept<'k> {
     pub files: &'k [(String, String)],
     /// Names that are not in the folder.
     pub absent: &'k [&'static str],
+    /// A file with the folder's own time: while it has that, none of these names has come.
+    pub folder: Option<&'k str>,
     /// The file with the counts for the prompt, in one line.
     pub line: Option<&'k str>,
     /// The versions, for the prompt; empty or with a space behind it.
@@ -42,8 +44,17 @@ pub fn keep(shell: Shell, kept: &Kept<'_>) -> String {
         }
         tests
     });
-    let new = kept.absent.iter().map(|name| format!("-e {name}"));
-    let changed = times.chain(new).collect::<Vec<_>>().join(or);
+    let mut changed: Vec<String> = times.collect();
+    let new: Vec<String> = kept.absent.iter().map(|name| format!("-e {name}")).collect();
+    match kept.folder.filter(|_| shell != Shell::Fish && !new.is_empty()) {
+        Some(stamp) => {
+            let stamp = quoted(stamp);
+            let gone = if shell == Shell::Zsh { format!(" || ! -e {stamp}") } else { String::new() };
+            changed.push(format!("( . -nt {stamp} || . -ot {stamp}{gone} ) && ( {} )", new.join(or)));
+        }
+        None => changed.extend(new),
+    }
+    let changed = changed.join(or);
     let mut same = vec![match shell {
         Shell::Fish => "test \"$__omg_folder\" = \"$PWD\"".to_owned(),
         Shell::Bash | Shell::Zsh => "$PWD == \"$__omg_folder\"".to_owned(),

@@ -51,6 +51,8 @@ pub struct Watched {
     pub files: Vec<(String, String)>,
     /// Names that were not in the folder.
     pub absent: Vec<&'static str>,
+    /// A file with the folder's own time, where that tells whether a name has come since.
+    pub folder: Option<String>,
 }
 
 /// The environment of a folder, for a process whose environment `variable` tells.
@@ -144,11 +146,13 @@ pub fn watched(person: &Person, folder: &Path, cache: Option<&Path>) -> Watched 
     let is_here = |name: &&str| files.iter().any(|file| file.parent() == Some(folder) && file.ends_with(name));
     let absent = pin::names().filter(|name| !is_here(name)).collect();
     files.extend(person.global.clone().filter(|global| global.exists()));
-    let stamp = |file: PathBuf| {
-        let stamp = stamps::of(&file, cache?)?;
-        Some((file.into_os_string().into_string().ok()?, stamp.into_os_string().into_string().ok()?))
+    let stamp = |file: &Path| stamps::of(file, cache?)?.into_os_string().into_string().ok();
+    let with_stamp = |file: PathBuf| {
+        let stamp = stamp(&file)?;
+        Some((file.into_os_string().into_string().ok()?, stamp))
     };
-    Watched { files: files.into_iter().filter_map(stamp).collect(), absent }
+    let own = stamps::is_settled(folder).then(|| stamp(folder)).flatten();
+    Watched { files: files.into_iter().filter_map(with_stamp).collect(), absent, folder: own }
 }
 
 impl Environment {

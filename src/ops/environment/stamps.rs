@@ -7,6 +7,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, open, utimens
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// More than this many are old ones, which nobody compares with any more.
 const MOST: usize = 256;
@@ -22,6 +23,12 @@ pub fn of(file: &Path, cache: &Path) -> Option<PathBuf> {
     }
     make(&folder, &path, time)?;
     Some(path)
+}
+
+/// Whether the next change will give it another time. The kernel's clock for files stands still for some milliseconds.
+pub fn is_settled(file: &Path) -> bool {
+    let age = fs::metadata(file).and_then(|stat| stat.modified()).ok().and_then(|time| time.elapsed().ok());
+    age.is_some_and(|age| age > Duration::from_millis(100))
 }
 
 fn make(folder: &Path, path: &Path, (seconds, nanoseconds): (i64, i64)) -> Option<()> {
@@ -41,7 +48,7 @@ fn make(folder: &Path, path: &Path, (seconds, nanoseconds): (i64, i64)) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     #[test]
     fn a_stamp_has_the_files_time_and_one_serves_all() {
