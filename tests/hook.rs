@@ -442,9 +442,11 @@ fn shims_run_what_the_folder_asks_for() {
     assert_eq!(made["programs"], serde_json::json!(["java", "node"]));
     // A program that is gone has none any more, and what somebody else put there stays.
     fs::write(Path::new(&folder).join("mine"), "").unwrap();
+    std::os::unix::fs::symlink("/bin/sh", Path::new(&folder).join("my-link")).unwrap();
     fs::remove_dir_all(home.at(".local/share/omg/versions/java")).unwrap();
     assert!(run("none", Path::new(OMG), &["shims"]).status.success());
     assert!(!Path::new(&folder).join("java").exists() && Path::new(&folder).join("mine").exists() && node.exists());
+    assert!(Path::new(&folder).join("my-link").exists(), "a link that somebody else made stays");
     // Reached by another name, a shim is no program of the system, or it would call itself for ever.
     std::os::unix::fs::symlink(&folder, home.at("other")).unwrap();
     let mut command = Command::new(home.at("other/node"));
@@ -481,6 +483,12 @@ fn a_task_runs_with_the_versions_and_variables_of_its_folder() {
     assert!(run(&["trust", "--revoke"]).status.success());
     assert_eq!(run(&["trust", "--revoke"]).status.code(), Some(1));
     assert_eq!(String::from_utf8_lossy(&run(&["run", "say"]).stdout), "22.1.0\n\n");
+    // One that cannot be understood sets nothing, and that is said.
+    let text = fs::read_to_string(home.at("a/omg.toml")).unwrap();
+    home.write("a/omg.toml", &text.replace("GREETING", "PATH"));
+    let wrong = run(&["env"]);
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("omg.toml cannot set \"PATH\""), "{wrong:?}");
+    home.write("a/omg.toml", &text);
     home.write("a/.nvmrc", "18\n");
     let missing = run(&["run", "say"]);
     assert!(
@@ -498,6 +506,7 @@ fn pin_writes_the_exact_versions_that_are_in_use() {
         command.args(words).current_dir(home.at(folder)).output().unwrap()
     };
     assert_eq!(run("none", &["pin"]).status.code(), Some(1));
+    assert_eq!(run("b", &["pin", "node@22"]).status.code(), Some(2));
     let unknown = run("b", &["pin", "go"]);
     assert!(unknown.status.code() == Some(1) && !home.at("b/omg.toml").exists(), "{unknown:?}");
     let pinned: serde_json::Value = serde_json::from_slice(&run("b", &["pin", "--json"]).stdout).unwrap();

@@ -59,7 +59,7 @@ struct Asked {
 pub fn main(arguments: &[OsString]) -> Option<Exit> {
     let [flag, shell] = arguments else { return None };
     let shell = shell.to_str().and_then(Shell::named).filter(|_| flag == "--shell")?;
-    let (text, remarks) = for_shell(&Person::of_environment()?, &std::env::current_dir().ok()?, shell);
+    let (text, remarks) = here(shell)?;
     let ui = Ui::new(false);
     let printed = ui.print(&text);
     remarks.iter().for_each(|remark| remark.say(&ui));
@@ -71,7 +71,7 @@ pub fn run(_: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let folder = std::env::current_dir().context("the current folder is gone")?;
     let environment = of_folder(&person, &folder, &variable);
     let (text, remarks) = match matches.get_one::<Shell>("shell") {
-        Some(shell) => for_shell(&person, &folder, *shell),
+        Some(shell) => for_shell(&person, &folder, &environment, *shell),
         None => (assign(Shell::Bash, &assigned(&environment)), remarks(&person, &environment)),
     };
     let asked = environment.choices.iter().map(|choice| Asked {
@@ -92,10 +92,8 @@ pub fn run(_: &Ctx, matches: &ArgMatches) -> Result<Reply> {
 }
 
 /// What the hook evaluates, and what is said beside it.
-pub fn for_shell(person: &Person, folder: &Path, shell: Shell) -> (String, Vec<Remark>) {
-    let environment = of_folder(person, folder, &variable);
-    let cache = shop::cache(person);
-    let watched = watched(person, folder, Some(&cache));
+fn for_shell(person: &Person, folder: &Path, environment: &Environment, shell: Shell) -> (String, Vec<Remark>) {
+    let watched = watched(person, folder, &shop::cache(person));
     let of_folder = environment.choices.iter().map(|choice| &choice.pin);
     let runtimes = versions(of_folder.filter(|pin| Some(&pin.file) != person.global.as_ref()));
     let line = line().and_then(|path| path.into_os_string().into_string().ok());
@@ -108,11 +106,17 @@ pub fn for_shell(person: &Person, folder: &Path, shell: Shell) -> (String, Vec<R
         runtimes: &runtimes,
     };
     // Between two prompts nobody has typed omg.
-    let named = remarks(person, &environment).into_iter().map(|remark| match remark {
+    let named = remarks(person, environment).into_iter().map(|remark| match remark {
         Remark::Note(text) => Remark::Note(format!("omg: {text}")),
         other => other,
     });
-    (assign(shell, &assigned(&environment)) + &keep(shell, &kept), named.collect())
+    (assign(shell, &assigned(environment)) + &keep(shell, &kept), named.collect())
+}
+
+/// The same for the folder one is in; `None` without a home, or where the folder is gone.
+pub fn here(shell: Shell) -> Option<(String, Vec<Remark>)> {
+    let (person, folder) = (Person::of_environment()?, std::env::current_dir().ok()?);
+    Some(for_shell(&person, &folder, &of_folder(&person, &folder, &variable), shell))
 }
 
 /// A variable of this process.

@@ -9,7 +9,8 @@ use crate::shell::word;
 use crate::ui::Stages;
 use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use std::ffi::OsString;
+use std::convert::Infallible;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
@@ -52,13 +53,28 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
             chosen.extend(person.choice(pin).installed);
         }
     }
-    let words: Vec<&OsString> = matches.get_many::<OsString>("COMMAND").unwrap_or_default().collect();
-    let (folders, variables) = environment(&chosen);
-    let search: Vec<PathBuf> = folders.into_iter().chain(person.search).collect();
-    let program = program(words[0], &search)?;
-    let mut command = std::process::Command::new(&program);
-    command.arg0(words[0]).args(&words[1..]).envs(variables);
-    command.env("PATH", std::env::join_paths(&search).context("a folder of the search path has a colon in its name")?);
+    let words: Vec<OsString> = matches.get_many::<OsString>("COMMAND").unwrap_or_default().cloned().collect();
+    let (folders, _) = environment(&chosen);
+    let search: Vec<PathBuf> = folders.into_iter().chain(person.search.iter().cloned()).collect();
+    let program = program(&words[0], &search)?;
+    match becomes(&program, &words[0], &words[1..], &chosen, person)? {}
+}
+
+/// Runs a program in this process's place, in the world of these versions. It comes back only where that failed.
+pub fn becomes(
+    program: &Path,
+    name: &OsStr,
+    arguments: &[OsString],
+    chosen: &[Installed],
+    person: Person,
+) -> Result<Infallible> {
+    let mut command = std::process::Command::new(program);
+    command.arg0(name).args(arguments);
+    if !chosen.is_empty() {
+        let (folders, variables) = environment(chosen);
+        let search = std::env::join_paths(folders.into_iter().chain(person.search));
+        command.envs(variables).env("PATH", search.context("a folder of the search path has a colon in its name")?);
+    }
     Err(command.exec()).with_context(|| format!("cannot run {}", program.display()))
 }
 

@@ -1,7 +1,6 @@
 //! `omg hook`: what a shell evaluates when it starts.
 
-use super::env::for_shell;
-use super::shop;
+use super::env::here;
 use crate::context::Ctx;
 use crate::error::Exit;
 use crate::shell::{Shell, hook};
@@ -28,17 +27,16 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
     let program = program.to_str().context("omg lies where its path is no text")?;
     let mut text = hook::script(shell, program);
     // The first prompt's question is answered beforehand: a process less at every start of a shell.
-    if let (Ok(person), Ok(folder)) = (shop::person(), std::env::current_dir()) {
-        let (environment, remarks) = for_shell(&person, &folder, shell);
+    let mut remarks = Vec::new();
+    if let Some((environment, said)) = here(shell) {
         text += &environment;
         text += match shell {
             Shell::Fish => "set -g __omg_folder $PWD\n",
             Shell::Bash | Shell::Zsh => "__omg_folder=$PWD\n",
         };
-        ctx.ui.print(&text)?;
-        remarks.iter().for_each(|remark| remark.say(&ctx.ui));
-        return Ok(Exit::Found);
+        remarks = said;
     }
     ctx.ui.print(&text)?;
+    remarks.iter().for_each(|remark| remark.say(&ctx.ui));
     Ok(Exit::Found)
 }

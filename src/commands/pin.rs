@@ -1,13 +1,14 @@
 //! `omg pin`: writes down just the versions that are in use here, so that everybody has the same.
 
 use super::reply::Reply;
-use super::shop::person;
+use super::shop::{person, wanted};
 use super::use_version::{Used, ask_for, text};
-use super::which::{asks, fault};
+use super::which::fault;
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
+use crate::runtimes::Runtime;
 use crate::runtimes::active::{Answer, Choice};
-use crate::runtimes::{Request, Runtime};
+use crate::shell::word;
 use crate::ui::Ui;
 use anyhow::{Context, Result};
 use clap::{Arg, ArgMatches, Command};
@@ -21,12 +22,8 @@ pub fn command() -> Command {
 pub fn run(_: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let person = person()?;
     let folder = std::env::current_dir().context("the current folder is gone")?;
-    let mut named = Vec::new();
-    for name in matches.get_many::<String>("NAME").unwrap_or_default() {
-        let hint = "`omg use NAME@VERSION` asks for another version";
-        let unknown = || Hinted::new(Exit::Usage, format!("{name:?} is no runtime that omg knows"), hint);
-        named.push(Runtime::named(name).ok_or_else(unknown)?);
-    }
+    let names = matches.get_many::<String>("NAME").unwrap_or_default();
+    let named: Vec<Runtime> = names.map(|name| bare(name)).collect::<Result<_>>()?;
     let pins = person.pins(&folder);
     if let Some(runtime) = named.iter().find(|runtime| pins.iter().all(|pin| pin.runtime != **runtime)) {
         let hint = format!("`omg use {}@VERSION` does", runtime.name());
@@ -48,15 +45,22 @@ pub fn run(_: &Ctx, matches: &ArgMatches) -> Result<Reply> {
             let (message, hint) = fault(runtime.program(), &answer);
             return Err(Hinted::new(Exit::NothingFound, message, hint).into());
         };
-        let version = installed.version.to_string();
-        let by = asks(&choice.pin.file.display().to_string(), choice.pin.line, &choice.pin.version);
-        let exact = Request::parse(runtime, &version).map_err(|why| anyhow::anyhow!("{by}: {why}"))?;
-        written.push((runtime, exact, version));
+        written.push((runtime, installed.version.to_string()));
     }
     let mut used = Vec::new();
-    for (runtime, exact, version) in written {
-        ask_for(&file, runtime, &exact)?;
-        used.push(Used::of(runtime, &exact, Some(version), file.display().to_string(), false));
+    for (runtime, version) in written {
+        ask_for(&file, runtime, &version)?;
+        used.push(Used::of(runtime, version.clone(), Some(version), file.display().to_string(), false));
     }
     Ok(Reply::new(used, |_: &Ui, used| text(used), Exit::Found))
+}
+
+/// A runtime without a version: that is what is in use.
+fn bare(name: &str) -> Result<Runtime> {
+    let wanted = wanted(name)?;
+    if !wanted.is_bare {
+        let hint = format!("`omg use {}` asks for another", word(name));
+        return Err(Hinted::new(Exit::Usage, "what is in use is pinned, so no version is named", hint).into());
+    }
+    Ok(wanted.runtime)
 }

@@ -14,6 +14,7 @@ use crate::ui::{Cell, Style, Ui, clean, table};
 use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde::Serialize;
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -90,16 +91,20 @@ fn give_environments(ctx: &Ctx, steps: &mut [Step]) {
     // Without a home nothing can be asked for.
     let Some(person) = Person::of_environment() else { return };
     let mut said: Vec<Remark> = Vec::new();
+    let mut known: HashMap<PathBuf, Vec<(String, String)>> = HashMap::new();
     for step in steps {
-        let environment = of_folder(&person, &step.folder, &env::variable);
-        for remark in env::remarks(&person, &environment) {
-            if !said.contains(&remark) {
-                remark.say(&ctx.ui);
-                said.push(remark);
+        // Most steps are of one folder.
+        let given = known.entry(step.folder.clone()).or_insert_with(|| {
+            let environment = of_folder(&person, &step.folder, &env::variable);
+            for remark in env::remarks(&person, &environment) {
+                if !said.contains(&remark) {
+                    remark.say(&ctx.ui);
+                    said.push(remark);
+                }
             }
-        }
-        let given = env::assigned(&environment).into_iter().filter_map(|(name, value)| Some((name, value?)));
-        step.variables.splice(0..0, given);
+            env::assigned(&environment).into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+        });
+        step.variables.splice(0..0, given.iter().cloned());
     }
 }
 

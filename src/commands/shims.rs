@@ -1,5 +1,6 @@
 //! `omg shims`: makes them, and is what runs when one is called.
 
+use super::exec::becomes;
 use super::reply::{Remark, Reply};
 use super::shop;
 use super::which::fault;
@@ -7,14 +8,14 @@ use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::ops::runtimes::shims;
 use crate::runtimes::Runtime;
-use crate::runtimes::active::{Person, environment, which};
-use crate::runtimes::installed::Folders;
+use crate::runtimes::active::which;
+use crate::runtimes::installed::{Folders, Installed};
 use crate::ui::{Ui, clean};
 use anyhow::{Context, Result};
 use clap::{ArgMatches, Command};
 use serde::Serialize;
+use std::convert::Infallible;
 use std::ffi::OsString;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 
 pub fn command() -> Command {
@@ -66,23 +67,15 @@ fn is_shim(name: &str) -> bool {
     Runtime::of_program(name).is_some() || made().is_some_and(|shim| shim.is_symlink())
 }
 
-fn run_shim(name: &str, arguments: &[OsString]) -> Result<std::convert::Infallible> {
-    let person: Person = shop::person()?;
+fn run_shim(name: &str, arguments: &[OsString]) -> Result<Infallible> {
+    let person = shop::person()?;
     let folder = std::env::current_dir().context("the current folder is gone")?;
     let answer = which(&person, &folder, name);
     let Some(program) = &answer.program else {
         let (message, hint) = fault(name, &answer);
         return Err(Hinted::new(Exit::NothingFound, message, hint).into());
     };
-    let mut command = std::process::Command::new(program);
-    command.arg0(name).args(arguments);
     // What it starts finds its own version's programs without another shim.
-    if let Some(installed) = answer.choice.and_then(|choice| choice.installed) {
-        let (folders, variables) = environment(&[installed]);
-        let search = folders.into_iter().chain(person.search);
-        command.envs(variables);
-        command
-            .env("PATH", std::env::join_paths(search).context("a folder of the search path has a colon in its name")?);
-    }
-    Err(command.exec()).with_context(|| format!("cannot run {}", program.display()))
+    let chosen: Vec<Installed> = answer.choice.and_then(|choice| choice.installed).into_iter().collect();
+    becomes(program, name.as_ref(), arguments, &chosen, person)
 }

@@ -6,7 +6,7 @@ use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::runtimes::pin::variable;
 use crate::runtimes::request::Kind;
-use crate::runtimes::{Request, Runtime, edit};
+use crate::runtimes::{Runtime, edit};
 use crate::shell::Shell;
 use crate::shell::script::assign;
 use crate::ui::{Stages, Ui, clean};
@@ -43,8 +43,8 @@ pub struct Used {
 }
 
 impl Used {
-    pub fn of(runtime: Runtime, request: &Request, version: Option<String>, file: String, new: bool) -> Used {
-        Used { runtime: runtime.name(), requested: request.to_string(), version, file, new }
+    pub fn of(runtime: Runtime, requested: String, version: Option<String>, file: String, new: bool) -> Used {
+        Used { runtime: runtime.name(), requested, version, file, new }
     }
 }
 
@@ -69,9 +69,9 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
         }
         let asker = if in_shell { variable(wanted.runtime) } else { file.display().to_string() };
         if !in_shell {
-            ask_for(&file, wanted.runtime, &wanted.request)?;
+            ask_for(&file, wanted.runtime, &wanted.request.to_string())?;
         }
-        used.push(Used::of(wanted.runtime, &wanted.request, version, asker, is_new));
+        used.push(Used::of(wanted.runtime, wanted.request.to_string(), version, asker, is_new));
     }
     if in_shell {
         // The hook says which shell it is.
@@ -84,13 +84,13 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
 }
 
 /// Writes the request into the file, whose other lines stay as they are.
-pub fn ask_for(file: &Path, runtime: Runtime, request: &Request) -> Result<()> {
+pub fn ask_for(file: &Path, runtime: Runtime, version: &str) -> Result<()> {
     let text = match std::fs::read_to_string(file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         text => text.with_context(|| format!("cannot read {}", file.display()))?,
     };
-    let new = edit::with_version(&text, runtime, &request.to_string()).map_err(|why| {
-        let hint = format!("write {} = \"{request}\" there yourself", runtime.name());
+    let new = edit::with_version(&text, runtime, version).map_err(|why| {
+        let hint = format!("write {} = \"{version}\" there yourself", runtime.name());
         Hinted::new(Exit::Failed, format!("{}: {why}", file.display()), hint)
     })?;
     if new == text {

@@ -71,7 +71,7 @@ impl Person {
 }
 
 /// A link to omg by another name, wherever the folder of shims is reached from: it would ask the same question again.
-fn is_shim(path: &Path) -> bool {
+pub fn is_shim(path: &Path) -> bool {
     std::fs::read_link(path).is_ok_and(|target| target.file_name().is_some_and(|name| name == "omg"))
 }
 

@@ -160,6 +160,11 @@ pub(crate) const FILES: [VersionFile; 19] = [
     file("Gemfile", Runtime::Ruby.bit(), lines::gemfile),
 ];
 
+/// Whether a file is one whose versions are mostly what a project can do with, not what it is to have.
+pub fn is_manifest(file: &Path) -> bool {
+    ["package.json", "pyproject.toml", "go.mod", "Gemfile"].iter().any(|name| file.ends_with(name))
+}
+
 fn search(folder: &Path, home: Option<&Path>, first_only: bool) -> Vec<Pin> {
     let mut pins = Vec::new();
     let mut decided = 0;

@@ -10,30 +10,56 @@ use super::Shell;
 
 /// The hook for a shell; `program` is the path of omg.
 pub fn script(shell: Shell, program: &str) -> String {
-    let template = match shell {
-        Shell::Bash => BASH,
-        Shell::Zsh => ZSH,
-        Shell::Fish => FISH,
+    let text = match shell {
+        Shell::Bash => BASH.replace("@BOURNE@\n", &BOURNE.replace("@EMULATE@\n", "")),
+        // Its options are the person's own.
+        Shell::Zsh => ZSH.replace("@BOURNE@\n", &BOURNE.replace("@EMULATE@", "    emulate -L zsh")),
+        Shell::Fish => FISH.to_owned(),
     };
-    template.replace("@OMG@", &shell.quoted(program))
+    text.replace("@SHELL@", shell.name()).replace("@OMG@", &shell.quoted(program))
 }
 
 // What runs at every prompt is kept short, and free of `local` where it can be: each word of it costs a microsecond.
 
 const BASH: &str = r#"# omg in bash: eval "$(omg hook bash)"
-__omg_folder='' __omg_line='' __omg_runtimes='' __omg_shown='' OMG_PROMPT=''
-__omg_is_same() { [[ $PWD == "$__omg_folder" ]]; }
+@BOURNE@
 __omg_hook() {
     __omg_is_same || __omg_enter
     local line=
     [[ -r $__omg_line ]] && IFS= read -r line <"$__omg_line" || :
     [[ "$line $__omg_runtimes" == "$__omg_shown" ]] || __omg_show "$line"
 }
+case ${PROMPT_COMMAND[*]-} in
+*__omg_hook*) ;;
+*) PROMPT_COMMAND="${PROMPT_COMMAND:+$PROMPT_COMMAND
+}__omg_hook" ;;
+esac
+"#;
+
+const ZSH: &str = r#"# omg in zsh: eval "$(omg hook zsh)"
+@BOURNE@
+__omg_hook() {
+    __omg_is_same || __omg_enter
+    # zsh does this without a process, and its `read` byte by byte.
+    local line=
+    [[ -r $__omg_line ]] && line=$(<"$__omg_line") || :
+    [[ "$line $__omg_runtimes" == "$__omg_shown" ]] || __omg_show "$line"
+}
+typeset -ga precmd_functions chpwd_functions
+[[ ${precmd_functions[(r)__omg_hook]-} == __omg_hook ]] || precmd_functions+=(__omg_hook)
+[[ ${chpwd_functions[(r)__omg_hook]-} == __omg_hook ]] || chpwd_functions+=(__omg_hook)
+"#;
+
+/// What bash and zsh have in common; nothing of it runs at an ordinary prompt but the first function, which `omg env` makes anew.
+const BOURNE: &str = r#"__omg_folder='' __omg_line='' __omg_runtimes='' __omg_shown='' OMG_PROMPT=''
+__omg_is_same() { [[ $PWD == "$__omg_folder" ]]; }
 __omg_enter() {
+@EMULATE@
     __omg_folder=$PWD
-    eval "$(@OMG@ env --shell bash)" || :
+    eval "$(@OMG@ env --shell @SHELL@)" || :
 }
 __omg_show() {
+@EMULATE@
     local part count
     __omg_shown="$1 $__omg_runtimes"
     OMG_PROMPT=
@@ -49,10 +75,11 @@ __omg_show() {
     OMG_PROMPT+=$__omg_runtimes
 }
 omg() {
+@EMULATE@
     local code=0 text
     case "${1-} $* " in
     "use "*" --shell "*)
-        text=$(OMG_SHELL=bash @OMG@ "$@") || return
+        text=$(OMG_SHELL=@SHELL@ @OMG@ "$@") || return
         eval "$text"
         __omg_folder=
         __omg_hook
@@ -61,69 +88,10 @@ omg() {
     esac
     @OMG@ "$@" || code=$?
     case ${1-} in
-    use | install | uninstall | runtime | trust) __omg_folder= ;;
+    use | pin | install | uninstall | runtime | migrate-from | trust) __omg_folder= ;;
     esac
     return "$code"
 }
-case ${PROMPT_COMMAND[*]-} in
-*__omg_hook*) ;;
-*) PROMPT_COMMAND="${PROMPT_COMMAND:+$PROMPT_COMMAND
-}__omg_hook" ;;
-esac
-"#;
-
-const ZSH: &str = r#"# omg in zsh: eval "$(omg hook zsh)"
-__omg_folder='' __omg_line='' __omg_runtimes='' __omg_shown='' OMG_PROMPT=''
-__omg_is_same() { [[ $PWD == "$__omg_folder" ]]; }
-__omg_hook() {
-    __omg_is_same || __omg_enter
-    # zsh does this without a process, and its `read` byte by byte.
-    local line=
-    [[ -r $__omg_line ]] && line=$(<"$__omg_line") || :
-    [[ "$line $__omg_runtimes" == "$__omg_shown" ]] || __omg_show "$line"
-}
-__omg_enter() {
-    emulate -L zsh
-    __omg_folder=$PWD
-    eval "$(@OMG@ env --shell zsh)" || :
-}
-__omg_show() {
-    emulate -L zsh
-    local part count
-    __omg_shown="$1 $__omg_runtimes"
-    OMG_PROMPT=
-    for part in updates=↑ security=! attention=×; do
-        count=" $1"
-        count=${count#* ${part%%=*}=}
-        count=${count%% *}
-        case $count in
-        ('' | 0 | *[!0-9]*) ;;
-        (*) OMG_PROMPT+="${part#*=}$count " ;;
-        esac
-    done
-    OMG_PROMPT+=$__omg_runtimes
-}
-omg() {
-    emulate -L zsh
-    local code=0 text
-    case "${1-} $* " in
-    ("use "*" --shell "*)
-        text=$(OMG_SHELL=zsh @OMG@ "$@") || return
-        eval "$text"
-        __omg_folder=
-        __omg_hook
-        return
-        ;;
-    esac
-    @OMG@ "$@" || code=$?
-    case ${1-} in
-    (use | install | uninstall | runtime | trust) __omg_folder= ;;
-    esac
-    return $code
-}
-typeset -ga precmd_functions chpwd_functions
-[[ ${precmd_functions[(r)__omg_hook]-} == __omg_hook ]] || precmd_functions+=(__omg_hook)
-[[ ${chpwd_functions[(r)__omg_hook]-} == __omg_hook ]] || chpwd_functions+=(__omg_hook)
 "#;
 
 const FISH: &str = r#"# omg in fish: omg hook fish | source
@@ -160,7 +128,7 @@ function omg
     end
     @OMG@ $argv
     set -l code $status
-    contains -- "$argv[1]" use install uninstall runtime trust; and set -g __omg_folder
+    contains -- "$argv[1]" use pin install uninstall runtime migrate-from trust; and set -g __omg_folder
     return $code
 end
 "#;
@@ -173,7 +141,8 @@ mod tests {
     fn a_program_of_any_name_stays_one_word() {
         for shell in Shell::ALL {
             let text = script(shell, "/a b/o'm$(g)");
-            assert!(!text.contains("@OMG@") && text.contains(&shell.quoted("/a b/o'm$(g)")), "{text}");
+            assert!(["@OMG@", "@SHELL@", "@BOURNE@", "@EMULATE@"].iter().all(|mark| !text.contains(mark)), "{text}");
+            assert!(text.contains(&shell.quoted("/a b/o'm$(g)")), "{text}");
         }
     }
 }

@@ -75,6 +75,13 @@ pub fn of_folder(person: &Person, folder: &Path, variable: &dyn Fn(&str) -> Opti
     let mut untrusted = Vec::new();
     let trust = Trust::of(&person.folders);
     for settings in trust::in_force(folder, person.home.as_deref()) {
+        let settings = match settings {
+            Ok(settings) => settings,
+            Err(error) => {
+                problems.push(format!("{error:#}"));
+                continue;
+            }
+        };
         if !trust.has(&settings) {
             untrusted.push(settings.file);
             continue;
@@ -141,12 +148,12 @@ fn change(
 }
 
 /// What a shell looks at, as the folder is now. `cache` is where the files of times may be kept.
-pub fn watched(person: &Person, folder: &Path, cache: Option<&Path>) -> Watched {
+pub fn watched(person: &Person, folder: &Path, cache: &Path) -> Watched {
     let mut files = pin::files(folder, person.home.as_deref());
     let is_here = |name: &&str| files.iter().any(|file| file.parent() == Some(folder) && file.ends_with(name));
     let absent = pin::names().filter(|name| !is_here(name)).collect();
     files.extend(person.global.clone().filter(|global| global.exists()));
-    let stamp = |file: &Path| stamps::of(file, cache?)?.into_os_string().into_string().ok();
+    let stamp = |file: &Path| stamps::of(file, cache)?.into_os_string().into_string().ok();
     let with_stamp = |file: PathBuf| {
         let stamp = stamp(&file)?;
         Some((file.into_os_string().into_string().ok()?, stamp))
@@ -161,15 +168,12 @@ impl Environment {
     pub fn missing(&self, person: &Person) -> impl Iterator<Item = &Choice> {
         let asks = |choice: &&Choice| choice.installed.is_none() && choice.request.is_ok() && !choice.is_system();
         let does = move |choice: &&Choice| {
-            let is_manifest = MANIFESTS.iter().any(|name| choice.pin.file.ends_with(name));
-            !(is_manifest && person.system_program(choice.pin.runtime.program()).is_some())
+            let program = || person.system_program(choice.pin.runtime.program());
+            !(pin::is_manifest(&choice.pin.file) && program().is_some())
         };
         self.choices.iter().filter(asks).filter(does)
     }
 }
-
-/// Files whose versions are mostly what a project can do with, not what it is to have.
-const MANIFESTS: [&str; 4] = ["package.json", "pyproject.toml", "go.mod", "Gemfile"];
 
 #[cfg(test)]
 mod tests {

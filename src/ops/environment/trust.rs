@@ -63,13 +63,13 @@ pub fn settings(file: &Path) -> Result<Option<Settings>> {
     Ok((!variables.is_empty()).then(|| Settings { file: file.to_owned(), variables, digest }))
 }
 
-/// The files that set variables in a folder, nearest first, up to the home folder. One that cannot be understood sets none.
-pub fn in_force(folder: &Path, home: Option<&Path>) -> Vec<Settings> {
+/// The files that set variables in a folder, nearest first, up to the home folder; of one that cannot be understood, why.
+pub fn in_force(folder: &Path, home: Option<&Path>) -> Vec<Result<Settings>> {
     let mut all = Vec::new();
     for folder in folder.ancestors().take(crate::runtimes::pin::MAX_LEVELS) {
         let file = folder.join("omg.toml");
         if rustix::fs::access(&file, rustix::fs::Access::EXISTS).is_ok() {
-            all.extend(settings(&file).ok().flatten());
+            all.extend(settings(&file).transpose());
         }
         if home == Some(folder) {
             break;

@@ -4,6 +4,7 @@
 //! date: there are just more or fewer of them.
 
 use crate::runtimes::Runtime;
+use crate::runtimes::active::is_shim;
 use crate::runtimes::installed::{Folders, is_program};
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
@@ -23,9 +24,9 @@ pub fn renew(folders: &Folders, omg: &Path) -> Result<Vec<String>> {
     let wanted = programs(folders);
     for entry in fs::read_dir(&at).with_context(|| format!("cannot read {}", at.display()))?.flatten() {
         let is_wanted = entry.file_name().to_str().is_some_and(|name| wanted.contains(name));
-        let target = fs::read_link(entry.path());
-        // A file that somebody put there is none of omg's.
-        if target.as_ref().is_ok_and(|target| !is_wanted || target != omg) {
+        let is_right = is_wanted && fs::read_link(entry.path()).is_ok_and(|target| target == omg);
+        // What somebody else put there is none of omg's.
+        if is_shim(&entry.path()) && !is_right {
             fs::remove_file(entry.path()).with_context(|| format!("cannot remove {}", entry.path().display()))?;
         }
     }
