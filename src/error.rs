@@ -14,6 +14,8 @@ pub enum Exit {
     Partial,
     /// The policy forbids it; nothing was changed.
     Refused,
+    /// An audit found what it looks for: a vulnerability, a secret, a licence that is not allowed.
+    Unsafe,
     /// A signal ended it before it was done: what a shell gives a program that Ctrl-C ended.
     Interrupted,
     /// What a task of a project ended with; of another program than omg.
@@ -29,6 +31,7 @@ impl From<Exit> for u8 {
             Exit::Failed => 3,
             Exit::Partial => 4,
             Exit::Refused => 5,
+            Exit::Unsafe => 6,
             Exit::Interrupted => 130,
             Exit::Task(code) => code,
         }

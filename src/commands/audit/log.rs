@@ -1,18 +1,18 @@
-//! `omg audit`: the log of security decisions, shown and verified.
+//! `omg audit log` and `omg audit verify`: the log of security decisions, shown and verified.
 //!
 //! There may be two: the machine's, which root writes, and one's own, of what was refused before root was asked.
 
-use super::reply::{Remark, Reply};
-use super::{clock, versions};
+use super::super::reply::{Remark, Reply};
+use super::super::{clock, versions};
 use crate::audit::log::{Entry, FILE_NAME, Fault, Verdict, latest, verify};
 use crate::context::Ctx;
-use crate::error::{Exit, Hinted};
+use crate::error::Exit;
 use crate::history::Journal;
 use crate::model::AuditHead;
 use crate::ops::history;
 use crate::ui::{Style, Ui, clean};
 use anyhow::Result;
-use clap::{Arg, ArgMatches, Command};
+use clap::{ArgMatches, Command};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -24,26 +24,16 @@ const LIMIT: usize = 20;
 const SHOWN: usize = 6;
 
 pub fn command() -> Command {
-    Command::new("audit")
-        .about("Show or verify the log of security decisions")
-        .arg(
-            Arg::new("WHAT")
-                .required(true)
-                .value_parser(["log", "verify"])
-                .help("Show the entries, newest first, or find what was changed, removed or cut off"),
-        )
-        .args(super::limits(LIMIT))
+    let about = "Show the log of security decisions, newest first";
+    Command::new("log").about(about).args(super::super::limits(LIMIT))
 }
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
-    match matches.get_one::<String>("WHAT").map(String::as_str) {
-        Some("log") => show(ctx, super::limit(matches, LIMIT)),
-        _ if matches.get_flag("all") || matches.contains_id("limit") => {
-            let hint = "--limit and --all are for `omg audit log`";
-            Err(Hinted::new(Exit::Usage, "omg audit verify looks at all entries", hint).into())
-        }
-        _ => check(ctx),
-    }
+    show(ctx, super::super::limit(matches, LIMIT))
+}
+
+pub fn verify_command() -> Command {
+    Command::new("verify").about("Find what was changed in that log, removed or cut off")
 }
 
 fn nothing() -> Remark {
@@ -172,7 +162,7 @@ struct Checked {
     fault: Option<Fault>,
 }
 
-fn check(ctx: &Ctx) -> Result<Reply> {
+pub fn run_verify(ctx: &Ctx, _matches: &ArgMatches) -> Result<Reply> {
     let (mut all, mut remarks, mut is_partial) = (Vec::new(), Vec::new(), false);
     for path in logs(ctx) {
         // Before the log is looked at, which may grow meanwhile.
