@@ -6,6 +6,8 @@
 pub mod log;
 pub mod pgp;
 pub mod policy;
+pub mod provenance;
+pub mod sigstore;
 mod who;
 
 pub use who::Who;
