@@ -4,6 +4,7 @@
 //! looks at packages.
 
 pub mod ecosystem;
+pub mod locks;
 pub mod log;
 pub mod pgp;
 pub mod policy;
