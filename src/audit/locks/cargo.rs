@@ -40,6 +40,9 @@ pub(super) fn read(text: &str) -> Result<Lock, String> {
     if let Some(version) = file.version.filter(|version| *version > 4) {
         return Err(format!("is of version {version}, and 1 to 4 are known"));
     }
+    if file.version.is_none() && file.package.is_empty() && file.root.is_none() {
+        return Err("is no lock file of cargo: it has no packages".to_owned());
+    }
     let lines = super::json::Lines::of(text);
     let mut list = List::new(Format::Cargo);
     // A dependency is named by as much as tells it apart: `name`, `name version`, `name version (source)`.

@@ -12,9 +12,9 @@ use std::collections::HashMap;
 
 #[derive(Default)]
 struct Module<'t> {
-    /// `go 1.21`.
+    /// By its `go 1.21`.
     is_whole: bool,
-    is_named: bool,
+    is_understood: bool,
     /// Name, version, line.
     requires: Vec<(&'t str, &'t str, u32)>,
     /// By name, and by version where only that is replaced.
@@ -83,7 +83,7 @@ fn module(text: &str) -> Result<Module<'_>, String> {
             (None, words) => words.to_vec(),
         };
         match &words[..] {
-            ["module", _] => module.is_named = true,
+            ["module", _] => {}
             ["go", version] => module.is_whole = is_whole(version),
             ["require", name, version] => module.requires.push((name, version, line)),
             ["replace", old, "=>", new @ ..] | ["replace", old, _, "=>", new @ ..] if matches!(new, [_] | [_, _]) => {
@@ -93,10 +93,11 @@ fn module(text: &str) -> Result<Module<'_>, String> {
             ["require" | "replace" | "go" | "module", ..] => {
                 return Err(format!("line {line}: {code:?} is not understood"));
             }
-            _ => {}
+            _ => continue,
         }
+        module.is_understood = true;
     }
-    if module.is_named { Ok(module) } else { Err("names no module".to_owned()) }
+    if module.is_understood { Ok(module) } else { Err("is no go.mod: it names no module".to_owned()) }
 }
 
 /// From 1.17 on.

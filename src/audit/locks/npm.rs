@@ -188,8 +188,8 @@ fn hang<'t, 'o>(
 /// word for the difference.
 pub(super) fn source(resolved: &str) -> Source {
     let text = resolved.to_owned();
-    let is_git =
-        ["git+", "git:", "git@", "github:", "gitlab:", "bitbucket:"].iter().any(|start| resolved.starts_with(start));
+    let is_git = resolved.contains(".git#")
+        || ["git+", "git:", "git@", "github:", "gitlab:", "bitbucket:"].iter().any(|start| resolved.starts_with(start));
     if is_git {
         Source::Git(text)
     } else if resolved.starts_with("file:") || resolved.starts_with("link:") {

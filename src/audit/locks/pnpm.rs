@@ -68,6 +68,11 @@ fn of_key<'n>(key: &'n str, is_old: bool, value: &'n Node) -> (&'n str, Option<&
     let own = |name: &str| value.member(name).and_then(Node::text);
     let plain = key.strip_prefix('/').unwrap_or(key).split('(').next().unwrap_or_default();
     let (name, version) = if is_old {
+        // Of a registry beside the usual one the host stands before the name.
+        let host = plain
+            .split_once('/')
+            .filter(|(host, rest)| !key.starts_with('/') && host.contains('.') && rest.contains('/'));
+        let plain = host.map_or(plain, |(_, rest)| rest);
         let name_end = plain.match_indices('/').nth(usize::from(plain.starts_with('@'))).map(|(at, _)| at);
         let (name, rest) = name_end.map_or((plain, ""), |at| (&plain[..at], &plain[at + 1..]));
         (name, rest.split('_').next().unwrap_or_default())

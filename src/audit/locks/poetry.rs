@@ -13,8 +13,9 @@ use toml::Spanned;
 struct File<'t> {
     #[serde(borrow, default)]
     package: Vec<Package<'t>>,
-    #[serde(borrow, default)]
-    metadata: Metadata<'t>,
+    /// No poetry leaves it out.
+    #[serde(borrow)]
+    metadata: Option<Metadata<'t>>,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +62,10 @@ struct Metadata<'t> {
 
 pub(super) fn read(text: &str) -> Result<Lock, String> {
     let file: File = toml::from_str(text).map_err(|error| super::first_line(&error.to_string()))?;
+    if file.metadata.is_none() && file.package.is_empty() {
+        return Err("is no lock file of poetry: it has neither packages nor metadata".to_owned());
+    }
+    let files_of = file.metadata.unwrap_or_default().files;
     let lines = super::json::Lines::of(text);
     let mut list = List::new(Format::Poetry);
     let normal = |name: &str| Ecosystem::PyPi.normal_name(name).into_owned();
@@ -72,7 +77,7 @@ pub(super) fn read(text: &str) -> Result<Lock, String> {
         let mut locked = list.package(name, Some(&package.version), source, lines.at(package.name.span().start));
         let by_group = package.groups.as_ref().map(|groups| !groups.iter().any(|group| group == "main"));
         locked.is_dev = by_group.or(package.category.as_deref().map(|category| category == "dev"));
-        let archives = package.files.iter().chain(file.metadata.files.get(name).into_iter().flatten());
+        let archives = package.files.iter().chain(files_of.get(name).into_iter().flatten());
         locked.checksums = archives.filter_map(|archive| checksum::of_hex(&archive.hash)).collect();
         let place = list.add(locked);
         places.entry(normal(name)).or_default().push(place);

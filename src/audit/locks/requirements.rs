@@ -147,7 +147,7 @@ fn requirement(text: &str, line: u32) -> Said {
     if text.starts_with('-') {
         return Said::Nothing;
     }
-    let (what, options) = text.split_at(text.find(" --").unwrap_or(text.len()));
+    let (what, options) = text.split_at(text.find(" -").unwrap_or(text.len()));
     let checksums =
         options.split_ascii_whitespace().filter_map(|word| checksum::of_hex(word.strip_prefix("--hash=")?)).collect();
     let asked = |name: &str, version: Option<&str>, source| {
@@ -156,14 +156,12 @@ fn requirement(text: &str, line: u32) -> Said {
     };
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let name = &what[..what.find(|c| !is_name(c)).unwrap_or(what.len())];
-    let is_address = what.contains("://") && !what.contains('@') || what.starts_with(['.', '/']) || name.is_empty();
-    if is_address || what[name.len()..].starts_with(['/', ':', '+']) {
+    if is_address(what, name) {
         let (name, source) = of_address(what);
-        return if name.is_empty() && matches!(source, Source::Registry(_)) {
-            Said::Unclear
-        } else {
-            asked(&name, None, source)
-        };
+        return asked(&name, None, source);
+    }
+    if name.is_empty() {
+        return Said::Unclear;
     }
     let rest = what[name.len()..].trim_start();
     let rest = match rest.strip_prefix('[') {
@@ -191,6 +189,14 @@ fn requirement(text: &str, line: u32) -> Said {
     asked(name, pinned, Source::Registry(String::new()))
 }
 
+/// Whether an archive, a repository or a folder stands in a name's place.
+fn is_address(what: &str, name: &str) -> bool {
+    let is_url = what.find("://").is_some_and(|at| !what[..at].contains(['@', ' ']));
+    let is_archive =
+        [".whl", ".zip", ".tar.gz"].iter().any(|end| what.trim_end().ends_with(end)) && !what.contains('@');
+    is_url || is_archive || what.starts_with(['.', '/']) || what[name.len()..].starts_with('/')
+}
+
 /// `git+https://host/name.git@commit#egg=name`, an archive's address, or a path.
 fn of_address(text: &str) -> (String, Source) {
     let (address, fragment) = text.split_once('#').unwrap_or((text, ""));
@@ -198,7 +204,6 @@ fn of_address(text: &str) -> (String, Source) {
     let name = egg.map(|egg| egg.split('[').next().unwrap_or(egg)).unwrap_or_default().to_owned();
     let is_vcs = ["git+", "hg+", "svn+", "bzr+"].iter().any(|start| address.starts_with(start));
     let source = match address {
-        "" => Source::Registry(String::new()),
         _ if is_vcs => Source::Git(address.to_owned()),
         _ if address.contains("://") && !address.starts_with("file:") => Source::Url(address.to_owned()),
         _ => Source::Path(address.to_owned()),

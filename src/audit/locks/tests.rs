@@ -150,9 +150,9 @@ fn places_beside_the_registry() {
     assert_eq!(package(&pnpm, "y@?").source, Source::Git("https://git.example/y#abc".to_owned()));
     let old = lock(
         Format::Pnpm,
-        "lockfileVersion: 5.4\npackages:\n  /@s/x/1.0.0_@t+y@2.0.0+z@3.0.0:\n    resolution: {integrity: a}\n  git.example/u/y/abc:\n    name: y\n    version: 2.0.0\n",
+        "lockfileVersion: 5.4\npackages:\n  /@s/x/1.0.0_@t+y@2.0.0+z@3.0.0:\n    resolution: {integrity: a}\n  git.example/u/y/abc:\n    name: y\n    version: 2.0.0\n  registry.example/z/3.0.0:\n    resolution: {integrity: a}\n",
     );
-    assert_eq!(old.packages.iter().map(label).collect::<Vec<_>>(), ["@s/x@1.0.0", "y@2.0.0"]);
+    assert_eq!(old.packages.iter().map(label).collect::<Vec<_>>(), ["@s/x@1.0.0", "y@2.0.0", "z@3.0.0"]);
     let bun = r#"{"packages": {"x": ["x@github:u/x#abc", {}, "u-x-abc"], "y": ["y@file:y.tgz", {}], "a/@s/b/c": ["c@1.0.0", "https://registry.example/c.tgz", {}, ""],}}"#;
     let bun = lock(Format::Bun, bun);
     assert_eq!(package(&bun, "x@?").source, Source::Git("github:u/x#abc".to_owned()));
@@ -260,6 +260,22 @@ fn requirements_without_a_version_have_none() {
 }
 
 #[test]
+fn what_is_no_requirement_is_not_understood() {
+    for text in ["{", "  \"a\": 1,", "a 1.0", "<html>", "a[b", "= 1.0"] {
+        let lock = lock(Format::Requirements, text);
+        assert!(lock.packages.is_empty() && lock.problems.len() == 1, "{text:?}: {lock:?}");
+    }
+    for (text, name) in
+        [("a==1.0 -C option=x", "a@1.0"), ("a==1.0 --global-option=x", "a@1.0"), ("a==1.0 and more", "a@?")]
+    {
+        assert_eq!(label(&lock(Format::Requirements, text).packages[0]), name, "{text:?}");
+    }
+    for text in ["x/y.whl", "y-1.0.tar.gz", "../own", "/srv/own", "file:///srv/own"] {
+        assert!(matches!(lock(Format::Requirements, text).packages[0].source, Source::Path(_)), "{text:?}");
+    }
+}
+
+#[test]
 fn requirements_that_include_each_other_end() {
     let mut count = 0;
     let mut open = |_: &str| {
@@ -349,10 +365,12 @@ fn what_is_no_lock_file_is_an_error() {
         (Format::Bun, "{\"packages\": {\"a\": [1]}}"),
         (Format::BunBinary, ""),
         (Format::Cargo, "package = 3"),
+        (Format::Cargo, ""),
         (Format::Composer, "{}"),
         (Format::Gemfile, ""),
         (Format::Pipfile, "{}"),
         (Format::Poetry, "[[package]]\n"),
+        (Format::Poetry, ""),
         (Format::Uv, "version = 7"),
         (Format::Uv, ""),
     ] {
