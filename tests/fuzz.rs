@@ -41,6 +41,7 @@ targets! {
     engine_reply "engine-reply",
     http "http",
     index "index",
+    locks "locks",
     names "names",
     pacman_conf "pacman-conf",
     pacman_desc "pacman-desc",
@@ -55,6 +56,7 @@ targets! {
     srcinfo "srcinfo",
     tasks "tasks",
     unpack "unpack",
+    versions "versions",
 }
 
 #[test]

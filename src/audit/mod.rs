@@ -3,6 +3,8 @@
 //! It decides and writes down. What follows from a decision is the business of `ops`, which also brings the facts: nothing in here
 //! looks at packages.
 
+pub mod ecosystem;
+pub mod locks;
 pub mod log;
 pub mod pgp;
 pub mod policy;

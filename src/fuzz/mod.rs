@@ -5,6 +5,7 @@
 mod apt;
 mod audit;
 mod index;
+mod locks;
 mod logs;
 mod network;
 mod pacman;
@@ -35,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     ("engine-reply", network::engine_reply),
     ("http", network::http),
     ("index", index::index),
+    ("locks", locks::locks),
     ("names", network::names),
     ("pacman-conf", pacman::conf),
     ("pacman-desc", pacman::desc),
@@ -49,6 +51,7 @@ pub const TARGETS: &[Target] = &[
     ("srcinfo", pacman::srcinfo),
     ("tasks", project::tasks),
     ("unpack", network::unpack),
+    ("versions", locks::versions),
 ];
 
 /// Holds what a reader hands on against what [`Available`] and [`Installed`] promise.
