@@ -8,6 +8,8 @@ pub mod locks;
 pub mod log;
 pub mod pgp;
 pub mod policy;
+pub mod provenance;
+pub mod sigstore;
 mod who;
 
 pub use who::Who;

@@ -3,6 +3,9 @@
 use super::text;
 use crate::audit::log::verify_lines;
 use crate::audit::policy::{Facts, Grade, Layer, Policy, Severity};
+use crate::audit::provenance::{Statement, level};
+use crate::audit::sigstore::{Artifact, Expected, Trust, entries, verify};
+use std::sync::OnceLock;
 
 /// The part behind a line `---` is another layer, and its first line a name, a repository and a licence.
 pub fn policy(data: &[u8]) {
@@ -61,5 +64,26 @@ pub fn log(data: &[u8]) {
             assert!(read(&data[..data.len() - 1], std::slice::from_ref(head)).fault.is_some());
             assert!(read(&[data, b"{}\n"].concat(), &[]).fault.is_some());
         }
+    }
+}
+
+/// Whatever stands in a bundle, it is not a signature of this digest.
+pub fn bundle(data: &[u8]) {
+    static TRUST: OnceLock<Trust> = OnceLock::new();
+    let trust = TRUST.get_or_init(|| Trust::built_in().expect("the built-in roots are whole"));
+    let artifact = Artifact::of_digest(&format!("sha256:{}", "00".repeat(32))).expect("a digest");
+    for entry in entries(data).unwrap_or_default() {
+        entry.payload().map(provenance);
+        let verdict = verify(&entry, &artifact, &Expected::Anybody, trust).expect("no file is read");
+        assert!(verdict.proven.is_none(), "{verdict:?}");
+    }
+}
+
+/// What is only said proves nothing.
+pub fn provenance(data: &[u8]) {
+    let Ok(statement) = Statement::read(data) else { return };
+    if let Some(provenance) = statement.provenance() {
+        let level = level(&provenance, None);
+        assert!(level.level == 0 && level.evidence.is_empty() && !level.missing.is_empty());
     }
 }

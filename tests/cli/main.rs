@@ -17,5 +17,7 @@ mod pacman;
 mod pacman_root;
 mod pacman_wording;
 mod pacman_world;
+mod provenance;
+mod sigstore;
 mod support;
 mod terminal;

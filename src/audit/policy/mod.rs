@@ -9,6 +9,7 @@ mod rule;
 #[cfg(test)]
 mod tests;
 
+pub(super) use rule::matches;
 pub use rule::{Demand, Facts, Grade, Key, Severity};
 
 use super::sha256;

@@ -232,7 +232,7 @@ fn span(secs: i64) -> String {
 }
 
 /// Whether all of `text` is as the pattern says.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
+pub(in crate::audit) fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
     // Where to go on when what is behind the last star did not match: no recursion, so no pattern that takes forever.

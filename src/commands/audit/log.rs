@@ -119,7 +119,7 @@ fn text(ui: &Ui, entry: &Shown, zone: &TimeZone) -> String {
 }
 
 /// On one line, whatever it holds.
-fn line(text: &str) -> String {
+pub(super) fn line(text: &str) -> String {
     clean(text).replace('\n', " ")
 }
 
