@@ -6,6 +6,8 @@
 pub mod log;
 pub mod pgp;
 pub mod policy;
+pub mod sarif;
+pub mod secrets;
 mod who;
 
 pub use who::Who;

@@ -1,6 +1,7 @@
 //! `omg audit`: what is known of the safety of this machine's software. One file per question.
 
 mod log;
+mod secrets;
 
 use super::reply::Reply;
 use crate::context::Ctx;
@@ -18,11 +19,12 @@ struct Question {
 const QUESTIONS: &[Question] = &[
     Question { name: "log", command: log::command, run: log::run },
     Question { name: "verify", command: log::verify_command, run: log::run_verify },
+    Question { name: "secrets", command: secrets::command, run: secrets::run },
 ];
 
 pub fn command() -> Command {
     Command::new("audit")
-        .about("Show or verify the log of security decisions")
+        .about("Find what is not safe: credentials in files, changes to the log of security decisions")
         .subcommand_required(true)
         .subcommands(QUESTIONS.iter().map(|question| (question.command)()))
 }
