@@ -10,6 +10,7 @@ mod network;
 mod pacman;
 mod project;
 mod runtimes;
+mod secrets;
 
 use crate::model::{Available, CatalogueSink, Field, Installed, LocalSink, Problem, Repository, RepositoryId};
 use std::collections::HashSet;
@@ -33,6 +34,7 @@ pub const TARGETS: &[Target] = &[
     ("aur-metadata", pacman::aur_metadata),
     ("dns", network::dns),
     ("engine-reply", network::engine_reply),
+    ("git-pack", secrets::pack),
     ("http", network::http),
     ("index", index::index),
     ("names", network::names),
@@ -46,6 +48,8 @@ pub const TARGETS: &[Target] = &[
     ("policy", audit::policy),
     ("relations", pacman::relations),
     ("search", index::search),
+    ("secrets", secrets::scan),
+    ("secrets-baseline", secrets::baseline),
     ("srcinfo", pacman::srcinfo),
     ("tasks", project::tasks),
     ("unpack", network::unpack),

@@ -8,7 +8,7 @@ mod baseline;
 mod check;
 mod entropy;
 mod files;
-mod git;
+pub mod git;
 mod history;
 mod placeholder;
 pub mod rules;

@@ -9,6 +9,7 @@ mod index;
 mod pack;
 mod store;
 
+pub use delta::apply;
 pub use pack::{Cache, Pack};
 pub use store::{Store, loose};
 
@@ -51,3 +52,6 @@ impl Kind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
