@@ -9,6 +9,8 @@ pub mod log;
 pub mod pgp;
 pub mod policy;
 pub mod provenance;
+pub mod sarif;
+pub mod secrets;
 pub mod sigstore;
 mod who;
 

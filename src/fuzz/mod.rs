@@ -11,6 +11,7 @@ mod network;
 mod pacman;
 mod project;
 mod runtimes;
+mod secrets;
 
 use crate::model::{Available, CatalogueSink, Field, Installed, LocalSink, Problem, Repository, RepositoryId};
 use std::collections::HashSet;
@@ -35,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     ("bundle", audit::bundle),
     ("dns", network::dns),
     ("engine-reply", network::engine_reply),
+    ("git-pack", secrets::pack),
     ("http", network::http),
     ("index", index::index),
     ("locks", locks::locks),
@@ -50,6 +52,8 @@ pub const TARGETS: &[Target] = &[
     ("provenance", audit::provenance),
     ("relations", pacman::relations),
     ("search", index::search),
+    ("secrets", secrets::scan),
+    ("secrets-baseline", secrets::baseline),
     ("srcinfo", pacman::srcinfo),
     ("tasks", project::tasks),
     ("unpack", network::unpack),

@@ -18,6 +18,7 @@ mod pacman_root;
 mod pacman_wording;
 mod pacman_world;
 mod provenance;
+mod secrets;
 mod sigstore;
 mod support;
 mod terminal;

@@ -2,6 +2,7 @@
 
 mod log;
 mod provenance;
+mod secrets;
 
 use super::reply::Reply;
 use crate::context::Ctx;
@@ -20,11 +21,12 @@ const QUESTIONS: &[Question] = &[
     Question { name: "log", command: log::command, run: log::run },
     Question { name: "verify", command: log::verify_command, run: log::run_verify },
     Question { name: "provenance", command: provenance::command, run: provenance::run },
+    Question { name: "secrets", command: secrets::command, run: secrets::run },
 ];
 
 pub fn command() -> Command {
     Command::new("audit")
-        .about("Show the log of security decisions, and verify it or where a file comes from")
+        .about("Find what is not safe, and show what was decided")
         .subcommand_required(true)
         .subcommands(QUESTIONS.iter().map(|question| (question.command)()))
 }
