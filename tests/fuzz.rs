@@ -25,6 +25,7 @@ macro_rules! targets {
 }
 
 targets! {
+    advisories "advisories",
     apt_conf "apt-conf",
     apt_control "apt-control",
     apt_files "apt-files",
@@ -37,6 +38,7 @@ targets! {
     apt_version "apt-version",
     audit_log "audit-log",
     aur_metadata "aur-metadata",
+    cvss "cvss",
     dns "dns",
     engine_reply "engine-reply",
     http "http",
@@ -55,6 +57,7 @@ targets! {
     srcinfo "srcinfo",
     tasks "tasks",
     unpack "unpack",
+    vex "vex",
 }
 
 #[test]

@@ -3,9 +3,12 @@
 //! It decides and writes down. What follows from a decision is the business of `ops`, which also brings the facts: nothing in here
 //! looks at packages.
 
+pub mod advisory;
+pub mod cvss;
 pub mod log;
 pub mod pgp;
 pub mod policy;
+pub mod vex;
 mod who;
 
 pub use who::Who;

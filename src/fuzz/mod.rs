@@ -29,8 +29,10 @@ pub const TARGETS: &[Target] = &[
     ("apt-sources", apt::sources),
     ("apt-translations", apt::translations),
     ("apt-version", apt::version),
+    ("advisories", audit::advisories),
     ("audit-log", audit::log),
     ("aur-metadata", pacman::aur_metadata),
+    ("cvss", audit::cvss),
     ("dns", network::dns),
     ("engine-reply", network::engine_reply),
     ("http", network::http),
@@ -49,6 +51,7 @@ pub const TARGETS: &[Target] = &[
     ("srcinfo", pacman::srcinfo),
     ("tasks", project::tasks),
     ("unpack", network::unpack),
+    ("vex", audit::vex),
 ];
 
 /// Holds what a reader hands on against what [`Available`] and [`Installed`] promise.

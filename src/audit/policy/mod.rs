@@ -9,7 +9,8 @@ mod rule;
 #[cfg(test)]
 mod tests;
 
-pub use rule::{Demand, Facts, Grade, Key, Severity};
+pub use crate::model::Severity;
+pub use rule::{Demand, Facts, Grade, Key};
 
 use super::sha256;
 use anyhow::Result;
