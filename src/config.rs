@@ -296,7 +296,9 @@ fn read_file(path: &Path) -> Result<Option<Config>> {
         }
     }
     let is_day = |text: &String| text.parse::<jiff::civil::Date>().is_ok();
-    if let Some(until) = config.advisories.ignore.iter().filter_map(|ignored| ignored.until.as_ref()).find(|day| !is_day(day)) {
+    if let Some(until) =
+        config.advisories.ignore.iter().filter_map(|ignored| ignored.until.as_ref()).find(|day| !is_day(day))
+    {
         let line = 1 + text.lines().position(|line| line.contains(until.as_str())).unwrap_or(0);
         return Err(fault(path, line, "`until` is no day like \"2027-01-31\""));
     }

@@ -161,7 +161,8 @@ pub struct Verdicts<'s>(HashMap<&'s str, &'s Statement>);
 
 impl<'s> Verdicts<'s> {
     pub fn new(all: &'s [Statement], ecosystem: &str, names: &[&str], versions: &[&str]) -> Verdicts<'s> {
-        let about = |statement: &&Statement| statement.products.iter().any(|product| product.is(ecosystem, names, versions));
+        let about =
+            |statement: &&Statement| statement.products.iter().any(|product| product.is(ecosystem, names, versions));
         let about = all.iter().filter(about);
         Verdicts(about.flat_map(|statement| statement.faults.iter().map(move |id| (id.as_str(), statement))).collect())
     }
@@ -193,7 +194,10 @@ mod tests {
         };
         assert_eq!(cleared("CVE-1", "7.1-1+b1").as_deref(), Some("vulnerable_code_not_present"));
         assert_eq!(cleared("GHSA-1", "7.1-1+b1").as_deref(), Some("vulnerable_code_not_present"));
-        assert_eq!((cleared("CVE-1", "7.1-2"), cleared("CVE-2", "7.1-1+b1"), cleared("CVE-3", "7")), (None, None, None));
+        assert_eq!(
+            (cleared("CVE-1", "7.1-2"), cleared("CVE-2", "7.1-1+b1"), cleared("CVE-3", "7")),
+            (None, None, None)
+        );
         assert!(Verdicts::new(&all, "alpm", &["curl"], &["7.1-1+b1"]).clears("CVE-1").is_none());
         assert!(Verdicts::new(&all, "deb", &["curl2"], &["7.1-1+b1"]).clears("CVE-1").is_none());
     }
@@ -213,7 +217,9 @@ mod tests {
 
     #[test]
     fn another_document_is_none() {
-        for (from, to) in [("openvex.dev", "example.org"), ("\"fixed\"", "\"mended\""), ("\"CVE-1\", \"status\"", "[], \"status\"")] {
+        for (from, to) in
+            [("openvex.dev", "example.org"), ("\"fixed\"", "\"mended\""), ("\"CVE-1\", \"status\"", "[], \"status\"")]
+        {
             assert!(read(DOCUMENT.replace(from, to).as_bytes()).is_err(), "{from}");
         }
         assert!(read(&DOCUMENT.as_bytes()[..300]).is_err());

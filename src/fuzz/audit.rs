@@ -63,7 +63,9 @@ impl Sink for Told {
         assert!(!advisory.summary.contains('\n'));
         for version in ["0", "1.0-1", "2"] {
             let is_in = advisory.affected.includes(version, &|a, b| a.cmp(b));
-            assert!(!is_in || advisory.affected.fixed_for(version, &|a, b| a.cmp(b)).is_none_or(|fixed| fixed > version));
+            assert!(
+                !is_in || advisory.affected.fixed_for(version, &|a, b| a.cmp(b)).is_none_or(|fixed| fixed > version)
+            );
         }
     }
 

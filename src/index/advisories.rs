@@ -273,7 +273,8 @@ impl Advisories {
         for rank in self.keys.find(key(ecosystem, package).as_bytes())? {
             let start = u64::from(self.file.number(self.starts, u64::from(rank))?);
             let end = u64::from(self.file.number(self.starts, u64::from(rank) + 1)?);
-            let len = end.checked_sub(start).ok_or_else(|| self.file.damaged("advisories that end before they begin"))?;
+            let len =
+                end.checked_sub(start).ok_or_else(|| self.file.damaged("advisories that end before they begin"))?;
             let mut bytes = Vec::new();
             self.file.bytes(self.entries, start, len as usize, &mut bytes)?;
             let each = |entry: &Entry<'_>| {

@@ -1,7 +1,7 @@
 //! Builds the index, the whole of it or the local half, and publishes it.
 
-use super::local::Owned;
 use super::advisories::mark_security;
+use super::local::Owned;
 use super::{Place, World, local, relate};
 use crate::backends::Backend;
 use crate::index::build::{self, CatalogueMeta};

@@ -172,7 +172,12 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_told_and_left_out() {
-        for own in [r#"{"status": "resolved"}"#, r#"{"status": "closed"}"#, "[]", r#"{"status": "resolved", "fixed_version": " "}"#] {
+        for own in [
+            r#"{"status": "resolved"}"#,
+            r#"{"status": "closed"}"#,
+            "[]",
+            r#"{"status": "resolved", "fixed_version": " "}"#,
+        ] {
             let Told(all, problems) = told(&format!(r#"{{"bookworm": {own}}}"#));
             assert!(all.is_empty() && problems[0].contains("left out"), "{own}: {problems:?}");
         }

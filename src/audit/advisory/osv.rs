@@ -207,7 +207,8 @@ fn rate(out: &mut Advisory, record: &Record<'_>, touched: &Touched<'_>) {
         out.severity = Some(score.severity);
     }
     let own = [&touched.ecosystem_specific, &touched.database_specific, &record.database_specific];
-    let words = own.into_iter().flatten().filter_map(Specific::word).chain(ratings().map(|rating| rating.score.to_string()));
+    let words =
+        own.into_iter().flatten().filter_map(Specific::word).chain(ratings().map(|rating| rating.score.to_string()));
     for word in words {
         match word.to_ascii_lowercase().as_str() {
             "end-of-life" => out.standing = Standing::EndOfLife,

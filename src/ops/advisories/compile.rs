@@ -1,7 +1,7 @@
 //! Makes one file of all the kept copies, in the index's own form.
 
-use super::sources::{Kind, Source, distribution};
 use super::order;
+use super::sources::{Kind, Source, distribution};
 use crate::audit::advisory::ranking::{Exploited, each_estimate, read_exploited};
 use crate::audit::advisory::{Sink, arch, debian, osv};
 use crate::index::advisories::{self, Advisories, KIND, Meta, NAME, Publisher};
@@ -75,8 +75,7 @@ pub fn compile(folder: &Path, sources: &[Source], release: &str) -> Result<()> {
 /// Whether a file is one that such a source would give: it is whole, and there is something in it.
 pub fn check(source: &Source, path: &Path, release: &str) -> Result<()> {
     let mut read = Copies::default();
-    let mut gathering =
-        Gathering { publisher: Publisher::default(), place: 0, read: &mut read, damage: None };
+    let mut gathering = Gathering { publisher: Publisher::default(), place: 0, read: &mut read, damage: None };
     read_source(source, path, release, &mut gathering)?;
     match gathering {
         Gathering { damage: Some(message), .. } => bail!("{message}"),
@@ -173,7 +172,8 @@ impl Copies {
         let key = |advisory: &Advisory| (advisory.ecosystem.clone(), advisory.package.clone(), advisory.id.clone());
         advisories.sort_by_cached_key(|(place, advisory)| (key(advisory), *place));
         advisories.dedup_by(|(later_place, later), (place, first)| {
-            let is_same = (&later.ecosystem, &later.package, &later.id) == (&first.ecosystem, &first.package, &first.id);
+            let is_same =
+                (&later.ecosystem, &later.package, &later.id) == (&first.ecosystem, &first.package, &first.id);
             // One publisher may say it in pieces; of two, the first knows better.
             if is_same && later_place == place {
                 first.affected.ranges.append(&mut later.affected.ranges);

@@ -14,6 +14,7 @@ pub use sources::{Source, sources};
 
 use super::refresh::lock;
 use crate::config::Config;
+use crate::index::advisories::{Advisories, Publisher};
 use crate::model::{Event, Observer};
 use crate::sys::http::{self, Network, Options};
 use anyhow::{Context, Result};
@@ -52,6 +53,15 @@ pub fn refresh(
         observer.event(Event::Stage { what: "compiling advisories", percent: 0 });
         let _lock = lock(folder, observer)?;
         compile(folder, &sources, &release)?;
+    }
+    // What could not be read, besides what could not be fetched.
+    if let Ok(meta) = Advisories::open(folder).and_then(|advisories| advisories.meta()) {
+        for Publisher { address, problems, .. } in meta.publishers {
+            if let Some(problem) = problems.into_iter().next().filter(|_| failures.iter().all(|(of, _)| *of != address))
+            {
+                failures.push((address, problem));
+            }
+        }
     }
     Ok(failures)
 }

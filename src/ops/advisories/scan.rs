@@ -276,7 +276,8 @@ fn left_out(advisory: &Advisory, request: &Request<'_>, report: &mut Report) -> 
 
 /// Who has answered for it. What stands for several CVE is answered for when each of them is.
 fn hush(advisory: &Advisory, names: &[&str], ignored: &[&IgnoredAdvisory], verdicts: &Verdicts<'_>) -> Option<Why> {
-    let is_about = |ignored: &&&IgnoredAdvisory| ignored.package.as_deref().is_none_or(|package| names.contains(&package));
+    let is_about =
+        |ignored: &&&IgnoredAdvisory| ignored.package.as_deref().is_none_or(|package| names.contains(&package));
     let by_list = |id: &str| {
         let known = ignored.iter().filter(is_about).find(|ignored| ignored.id == id)?;
         Some(Why::Ignored { reason: known.reason.clone(), until: known.until.clone() })

@@ -5,8 +5,8 @@ use crate::index::advisories::Advisories;
 use crate::index::local::{NewLocal, advised_as};
 use crate::index::{Catalogue, LocalRow};
 use crate::model::{Source, Standing};
-use crate::ops::local::is_security;
 use crate::ops::World;
+use crate::ops::local::is_security;
 use anyhow::Result;
 use std::path::Path;
 
@@ -27,7 +27,12 @@ pub fn mark(packages: &mut [NewLocal], catalogue: &Catalogue, world: &World, fol
     Ok(covered)
 }
 
-fn mends(advisories: &Advisories, row: &LocalRow, (name, version): (&str, &str), catalogue: &Catalogue) -> Result<bool> {
+fn mends(
+    advisories: &Advisories,
+    row: &LocalRow,
+    (name, version): (&str, &str),
+    catalogue: &Catalogue,
+) -> Result<bool> {
     let ecosystem = scan::ecosystem(row.source);
     let Some(compare) = order(ecosystem) else { return Ok(false) };
     let (candidate, mut is_mended) = (scan::offered(catalogue, row)?, false);

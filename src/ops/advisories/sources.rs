@@ -51,7 +51,8 @@ struct Release {
 
 impl Release {
     fn read(root: &Path) -> Release {
-        let text = ["etc/os-release", "usr/lib/os-release"].iter().find_map(|below| fs::read_to_string(root.join(below)).ok());
+        let text =
+            ["etc/os-release", "usr/lib/os-release"].iter().find_map(|below| fs::read_to_string(root.join(below)).ok());
         let mut release = Release::default();
         for (key, value) in text.as_deref().unwrap_or_default().lines().filter_map(|line| line.split_once('=')) {
             let value = value.trim().trim_matches(['"', '\'']).to_owned();
