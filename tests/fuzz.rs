@@ -25,6 +25,7 @@ macro_rules! targets {
 }
 
 targets! {
+    advisories "advisories",
     apt_conf "apt-conf",
     apt_control "apt-control",
     apt_files "apt-files",
@@ -38,6 +39,7 @@ targets! {
     audit_log "audit-log",
     aur_metadata "aur-metadata",
     bundle "bundle",
+    cvss "cvss",
     dns "dns",
     engine_reply "engine-reply",
     git_pack "git-pack",
@@ -62,6 +64,7 @@ targets! {
     tasks "tasks",
     unpack "unpack",
     versions "versions",
+    vex "vex",
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! Files that decide, and that are looked at when nobody is trusted: the policy, and the audit log.
 
 use super::text;
+use crate::audit::advisory::{Sink, arch, debian, osv, ranking};
+use crate::audit::cvss::score;
 use crate::audit::log::verify_lines;
 use crate::audit::policy::{Facts, Grade, Layer, Policy, Severity};
 use crate::audit::provenance::{Statement, level};
 use crate::audit::sigstore::{Artifact, Expected, Trust, entries, verify};
+use crate::audit::vex::{Verdicts, read as read_vex};
+use crate::model::Advisory;
 use std::sync::OnceLock;
 
 /// The part behind a line `---` is another layer, and its first line a name, a repository and a licence.
@@ -47,6 +51,64 @@ fn judge(policy: &Policy, word: &str) {
     let asks = policy.rules().iter().filter(|rule| rule.demand.forbids() && rule.demand.key().name() != "banned");
     assert!(policy.judge(&unknown).len() >= asks.count());
     assert!(!policy.is_empty() || refused.is_empty());
+}
+
+/// What a reader tells can be kept: each name is one, and no text has a line's end.
+struct Told;
+
+impl Sink for Told {
+    fn advisory(&mut self, advisory: Advisory) {
+        let turns = advisory.affected.ranges.iter().flatten().map(|(_, version)| version);
+        let words = [&advisory.ecosystem, &advisory.package, &advisory.id].into_iter().chain(&advisory.aliases);
+        for word in words.chain(turns).chain(&advisory.affected.versions) {
+            assert!(!word.is_empty() && !word.contains(|c: char| c.is_control() || c == ' '), "{word:?}");
+        }
+        assert!(!advisory.summary.contains('\n'));
+        for version in ["0", "1.0-1", "2"] {
+            let is_in = advisory.affected.includes(version, &|a, b| a.cmp(b));
+            assert!(
+                !is_in || advisory.affected.fixed_for(version, &|a, b| a.cmp(b)).is_none_or(|fixed| fixed > version)
+            );
+        }
+    }
+
+    fn left_out(&mut self, message: String) {
+        assert!(!message.is_empty());
+    }
+
+    fn damaged(&mut self, message: String) {
+        assert!(!message.is_empty());
+    }
+}
+
+/// Every reader of advisories.
+pub fn advisories(data: &[u8]) {
+    arch::read(data, &mut Told);
+    debian::read(data, "bookworm", &mut Told);
+    osv::read(data, Some("Debian:12"), &mut Told);
+    _ = ranking::read_exploited(data);
+    _ = ranking::each_estimate(data, |id, estimate| assert!(id.starts_with("CVE-") && estimate <= 100_000));
+}
+
+/// A score is at most ten, and what is added behind a vector makes none of it.
+pub fn cvss(data: &[u8]) {
+    let text = text(data);
+    for vector in text.lines() {
+        if let Some(known) = score(vector) {
+            assert!(known.tenths <= 100, "{vector}");
+            assert!(score(&format!("{vector}/ZZ:1")).is_none());
+        }
+    }
+}
+
+/// Statements come in the order of their times.
+pub fn vex(data: &[u8]) {
+    let Ok(all) = read_vex(data) else { return };
+    assert!(all.is_sorted_by(|a, b| a.time <= b.time));
+    for statement in &all {
+        assert!(!statement.faults.is_empty());
+        _ = Verdicts::new(&all, "deb", &["curl"], &["1"]).clears(&statement.faults[0]);
+    }
 }
 
 /// What verifies does no more when anything is added, cut off or known otherwise.

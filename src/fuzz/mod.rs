@@ -31,9 +31,11 @@ pub const TARGETS: &[Target] = &[
     ("apt-sources", apt::sources),
     ("apt-translations", apt::translations),
     ("apt-version", apt::version),
+    ("advisories", audit::advisories),
     ("audit-log", audit::log),
     ("aur-metadata", pacman::aur_metadata),
     ("bundle", audit::bundle),
+    ("cvss", audit::cvss),
     ("dns", network::dns),
     ("engine-reply", network::engine_reply),
     ("git-pack", secrets::pack),
@@ -58,6 +60,7 @@ pub const TARGETS: &[Target] = &[
     ("tasks", project::tasks),
     ("unpack", network::unpack),
     ("versions", locks::versions),
+    ("vex", audit::vex),
 ];
 
 /// Holds what a reader hands on against what [`Available`] and [`Installed`] promise.

@@ -1,6 +1,7 @@
 //! Sequences that cross domains. They neither print nor ask: what happens on the way goes to an
 //! [`Observer`](crate::model::Observer), what came of it is returned.
 
+pub mod advisories;
 pub mod archives;
 pub mod by_tool;
 pub mod clean;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "a skipped test says so")]
 
+mod advisories;
 mod apt;
 mod apt_copy;
 mod audit;

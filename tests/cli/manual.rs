@@ -105,6 +105,7 @@ fn every_setting_is_documented_and_no_other() {
     all.extend(known("[privilege]\nno-such-key = 1\n"));
     all.extend(known("[conf]\nno-such-key = 1\n"));
     all.extend(known("[snapshot]\nno-such-key = 1\n"));
+    all.extend(known("[advisories]\nno-such-key = 1\n"));
     all.extend(known("[archives]\nno-such-key = 1\n"));
     all.extend(known("[runtimes]\nno-such-key = 1\n"));
     all.extend(known("[runtimes.node]\nno-such-key = 1\n"));
@@ -290,6 +291,7 @@ const ASKED: &[(&str, &[&str])] = &[
     ("runtime list", &["runtime", "list"]),
     ("policy", &["policy"]),
     ("audit log", &["audit", "log"]),
+    ("audit scan", &["audit", "scan"]),
     ("audit verify", &["audit", "verify"]),
     ("status", &["status"]),
     ("doctor", &["doctor"]),

@@ -2,7 +2,10 @@
 
 mod log;
 mod provenance;
+mod scan;
 mod secrets;
+
+pub use scan::MAX_AGE_DAYS;
 
 use super::reply::Reply;
 use crate::context::Ctx;
@@ -18,6 +21,7 @@ struct Question {
 
 /// In the order of `omg audit --help`.
 const QUESTIONS: &[Question] = &[
+    Question { name: "scan", command: scan::command, run: scan::run },
     Question { name: "log", command: log::command, run: log::run },
     Question { name: "verify", command: log::verify_command, run: log::run_verify },
     Question { name: "provenance", command: provenance::command, run: provenance::run },
@@ -27,12 +31,14 @@ const QUESTIONS: &[Question] = &[
 pub fn command() -> Command {
     Command::new("audit")
         .about("Find what is not safe, and show what was decided")
-        .subcommand_required(true)
+        // Without a question it is the first.
+        .args(scan::arguments())
+        .args_conflicts_with_subcommands(true)
         .subcommands(QUESTIONS.iter().map(|question| (question.command)()))
 }
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
-    let (name, matches) = matches.subcommand().context("the parser wants a question")?;
+    let Some((name, matches)) = matches.subcommand() else { return scan::run(ctx, matches) };
     let question = QUESTIONS.iter().find(|question| question.name == name).context("the parser knows the questions")?;
     (question.run)(ctx, matches)
 }
