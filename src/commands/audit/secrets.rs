@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 /// So many problems are told one by one.
 const SHOWN_PROBLEMS: usize = 10;
+/// Of a path that could not be read.
+const MAX_SHOWN_PATH: usize = 300;
 
 pub fn command() -> Command {
     let file = |name: &'static str, help: &'static str| {
@@ -226,7 +228,7 @@ fn line(ui: &Ui, finding: &Shown) -> String {
 fn remarks(answer: &Answer, unexplained: usize, for_a_person: bool) -> Vec<Remark> {
     let problem = |problem: &Unread| match problem.path.is_empty() {
         true => Remark::Warning(problem.message.clone()),
-        false => Remark::Warning(format!("{}: {}", problem.path, problem.message)),
+        false => Remark::Warning(format!("{}: {}", cut(&problem.path), problem.message)),
     };
     let mut remarks: Vec<Remark> = answer.problems.iter().take(SHOWN_PROBLEMS).map(problem).collect();
     if answer.problems.len() > SHOWN_PROBLEMS {
@@ -254,6 +256,14 @@ fn remarks(answer: &Answer, unexplained: usize, for_a_person: bool) -> Vec<Remar
         remarks.push(Remark::Hint(hint.to_owned()));
     }
     remarks
+}
+
+/// A path may be longer than all else that is told.
+fn cut(path: &str) -> String {
+    match path.char_indices().nth(MAX_SHOWN_PATH) {
+        Some((end, _)) => format!("{}...", &path[..end]),
+        None => path.to_owned(),
+    }
 }
 
 fn sarif(answer: &Answer) -> serde_json::Value {
