@@ -1,6 +1,8 @@
 //! Findings that are known already, so that only new ones count: a text file of a line each.
 //!
-//!     FINGERPRINT RULE PATH:LINE # reason
+//! ```text
+//! FINGERPRINT RULE PATH:LINE # reason
+//! ```
 //!
 //! The fingerprint alone decides: a secret that is known is known wherever it stands. The rest is for people, and what stands behind
 //! `#` is kept when the file is written again.

@@ -199,7 +199,9 @@ fn is_password(text: &[u8]) -> bool {
     ];
     let enough =
         kinds.into_iter().filter(|kind| *kind).count() >= 2 && any(u8::is_ascii_digit) && (kinds[0] || kinds[1]);
-    let is_address = memchr::memmem::find(text, b"://").is_some();
+    // A URL, or a path as in `PWD=/home/someone`.
+    let is_address = memchr::memmem::find(text, b"://").is_some()
+        || matches!(text, [b'/' | b'~' | b'.', rest @ ..] if rest.contains(&b'/'));
     !is_address && text.len() >= 6 && enough && entropy(text) >= 2.3 && !is_placeholder(text)
 }
 

@@ -42,7 +42,7 @@ pub fn scan_files(scanner: &Scanner, roots: &[PathBuf], all: bool) -> Report {
             Box::new(move |entry| {
                 let part = match entry {
                     Ok(entry) => scan_entry(scanner, &entry, &mut buffer),
-                    Err(error) => Report::problem(PathBuf::new(), error.to_string()),
+                    Err(error) => unread(error),
                 };
                 report.lock().unwrap_or_else(PoisonError::into_inner).add(part);
                 WalkState::Continue
@@ -93,6 +93,15 @@ fn scan_entry(scanner: &Scanner, entry: &DirEntry, buffer: &mut Vec<u8>) -> Repo
     };
     report.files = 1;
     report
+}
+
+/// What the walk could not read.
+fn unread(error: ignore::Error) -> Report {
+    match error {
+        ignore::Error::WithDepth { err, .. } => unread(*err),
+        ignore::Error::WithPath { path, err } => Report::problem(path, err.to_string()),
+        other => Report::problem(PathBuf::new(), other.to_string()),
+    }
 }
 
 /// The file's content without its holes; `None` for what is no file.

@@ -282,7 +282,9 @@ fn any_bytes_and_one_endless_line_are_read() {
     let text = [&[0xff, 0xfe, 0x80][..], &vec![b'='; 3 << 20], token.as_bytes(), &[0xc3]].concat();
     assert_eq!(scanned(&text).len(), 1);
     // Binary files have no names and values, but they have tokens.
-    let text = [b"\0\0password = \"Zz9!kd72jf\" ", token.as_bytes()].concat();
+    let password = format!("\0\0password = \"{}!7\" ", dice.text(ANY, 9));
+    assert_eq!(scanned(&password.as_bytes()[2..]).len(), 1);
+    let text = [password.as_bytes(), token.as_bytes()].concat();
     assert_eq!(scanned(&text).iter().map(|finding| finding.rule.id).collect::<Vec<_>>(), ["github-pat"]);
 }
 

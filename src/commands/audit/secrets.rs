@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 /// So many problems are told one by one.
 const SHOWN_PROBLEMS: usize = 10;
+/// Of a path that could not be read.
+const MAX_SHOWN_PATH: usize = 300;
 
 pub fn command() -> Command {
     let file = |name: &'static str, help: &'static str| {
@@ -137,8 +139,11 @@ fn write_baseline(path: &Path, given: Option<Baseline>, report: &Report) -> Resu
     file.write_all(text.as_bytes()).with_context(told)?;
     file.persist(path).with_context(told)?;
     let exit = if report.problems.is_empty() { Exit::Found } else { Exit::Partial };
-    let remarks =
-        [Remark::Note(format!("{}: {count} findings; a reason goes behind each, after ` # `", path.display()))];
+    let remarks = [Remark::Note(format!(
+        "{}: {}; a reason goes behind each, after ` # `",
+        path.display(),
+        counted(count as u64, "finding")
+    ))];
     let problems = report.problems.iter().take(SHOWN_PROBLEMS).map(Remark::of_problem);
     Ok(Reply::new(Written { known: count }, |_, _| String::new(), exit).with(remarks).with(problems))
 }
@@ -226,7 +231,7 @@ fn line(ui: &Ui, finding: &Shown) -> String {
 fn remarks(answer: &Answer, unexplained: usize, for_a_person: bool) -> Vec<Remark> {
     let problem = |problem: &Unread| match problem.path.is_empty() {
         true => Remark::Warning(problem.message.clone()),
-        false => Remark::Warning(format!("{}: {}", problem.path, problem.message)),
+        false => Remark::Warning(format!("{}: {}", cut(&problem.path), problem.message)),
     };
     let mut remarks: Vec<Remark> = answer.problems.iter().take(SHOWN_PROBLEMS).map(problem).collect();
     if answer.problems.len() > SHOWN_PROBLEMS {
@@ -235,11 +240,12 @@ fn remarks(answer: &Answer, unexplained: usize, for_a_person: bool) -> Vec<Remar
     if unexplained > 0 {
         remarks.push(Remark::Warning(format!("{unexplained} of the known findings have no reason in the baseline")));
     }
-    let mut looked = vec![format!("{} files", answer.files)];
+    let mut looked = vec![counted(answer.files, "file")];
     if answer.objects > 0 {
-        looked.push(format!("{} objects of git's", answer.objects));
+        looked.push(counted(answer.objects, "object") + " of git's");
     }
-    let mut told = format!("{} findings in {}, {}", answer.findings.len(), looked.join(" and "), human(answer.bytes));
+    let found = counted(answer.findings.len() as u64, "finding");
+    let mut told = format!("{found} in {}, {}", looked.join(" and "), human(answer.bytes));
     if answer.known > 0 {
         told += &format!("; {} known ones passed over", answer.known);
     }
@@ -254,6 +260,18 @@ fn remarks(answer: &Answer, unexplained: usize, for_a_person: bool) -> Vec<Remar
         remarks.push(Remark::Hint(hint.to_owned()));
     }
     remarks
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A path may be longer than all else that is told.
+fn cut(path: &str) -> String {
+    match path.char_indices().nth(MAX_SHOWN_PATH) {
+        Some((end, _)) => format!("{}...", &path[..end]),
+        None => path.to_owned(),
+    }
 }
 
 fn sarif(answer: &Answer) -> serde_json::Value {

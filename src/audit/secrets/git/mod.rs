@@ -17,7 +17,7 @@ pub use store::{Store, loose};
 pub const MAX_WHOLE: u64 = 128 << 20;
 
 /// SHA-1 or SHA-256, of which the first is followed by zeros.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(pub [u8; 32]);
 
 impl Id {
