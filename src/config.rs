@@ -158,6 +158,7 @@ pub struct RuntimesSettings {
     pub python: RuntimeSettings,
     pub go: RuntimeSettings,
     pub java: RuntimeSettings,
+    pub rust: RuntimeSettings,
     pub zig: RuntimeSettings,
 }
 
@@ -208,13 +209,15 @@ impl RuntimesSettings {
             "python" => &self.python,
             "go" => &self.go,
             "java" => &self.java,
+            "rust" => &self.rust,
             "zig" => &self.zig,
             _ => return None,
         })
     }
 
-    fn all_mut(&mut self) -> [&mut RuntimeSettings; 7] {
-        [&mut self.node, &mut self.bun, &mut self.deno, &mut self.python, &mut self.go, &mut self.java, &mut self.zig]
+    fn all_mut(&mut self) -> [&mut RuntimeSettings; 8] {
+        let RuntimesSettings { node, bun, deno, python, go, java, rust, zig } = self;
+        [node, bun, deno, python, go, java, rust, zig]
     }
 }
 

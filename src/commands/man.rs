@@ -151,11 +151,24 @@ fn page(command: &Command, verb: Option<&str>) -> String {
         out.push_str(rest);
         return out;
     }
+    let verb = verb.unwrap_or_default();
+    if command.has_subcommands() && !more.contains(".SH SUBCOMMANDS") {
+        section(&mut out, "SUBCOMMANDS", &visible(command).map(|sub| subcommand(sub, verb)).collect::<String>());
+    }
     let shared = "The options of every command are in\n.BR omg (1).\n";
     section(&mut out, "OPTIONS", &(arguments + &entries(&own) + ".PP\n" + shared));
     out.push_str(more);
     section(&mut out, "SEE ALSO", ".BR omg (1),\n.BR omg-json (5)\n");
     out
+}
+
+/// A command below another, with the arguments that are its own.
+fn subcommand(command: &Command, verb: &str) -> String {
+    let is_own = |arg: &&Arg| !arg.is_global_set() && !arg.is_hide_set() && arg.get_id() != "help";
+    let own: String = command.get_arguments().filter(is_own).map(|arg| entry(&signature(arg), arg)).collect();
+    let own = if own.is_empty() { own } else { format!(".RS\n{own}.RE\n") };
+    let synopsis = synopsis(command, Some(&format!("{verb} {}", command.get_name())));
+    format!(".TP\n{synopsis}{}\n{own}", roff(&plain(command.get_about())))
 }
 
 fn section(out: &mut String, name: &str, text: &str) {

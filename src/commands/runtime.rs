@@ -8,7 +8,7 @@ use crate::error::{Exit, Hinted};
 use crate::ops::runtimes::{Shop, line, remove, superseded};
 use crate::runtimes::active::Person;
 use crate::runtimes::installed::{Installed, Keeper};
-use crate::runtimes::sources::source;
+use crate::runtimes::sources::{Release, source};
 use crate::runtimes::{Request, Runtime};
 use crate::ui::{Cell, Stages, Style, Ui, table};
 use anyhow::{Context, Result};
@@ -220,6 +220,12 @@ fn upgrade(ctx: &Ctx, runtimes: &[Runtime], dry_run: bool) -> Result<Reply> {
     let stages = Stages::new(&ctx.ui);
     let shop = shop::shop(ctx, &person, &stages)?;
     let mut all = Vec::new();
+    for there in runtimes.iter().flat_map(|runtime| person.folders.own(*runtime)) {
+        if let Some(release) = shop.moved(&there)? {
+            all.push(renewed(&shop, &stages, &there, &release, dry_run)?);
+        }
+    }
+    let moved = all.len();
     for runtime in runtimes {
         let mut lines: Vec<_> =
             person.folders.own(*runtime).iter().filter(|one| one.version.channel().is_none()).map(line).collect();
@@ -232,9 +238,31 @@ fn upgrade(ctx: &Ctx, runtimes: &[Runtime], dry_run: bool) -> Result<Reply> {
             all.push(bring(ctx, &shop, &stages, &wanted, dry_run)?);
         }
     }
-    let hint =
-        all.iter().any(|one| one.new).then(|| Remark::Hint("`omg runtime prune` removes the older ones".to_owned()));
+    let hint = all[moved..]
+        .iter()
+        .any(|one| one.new)
+        .then(|| Remark::Hint("`omg runtime prune` removes the older ones".to_owned()));
     Ok(Reply::new(all, move |_, all| brought(all, dry_run), Exit::Found).with(hint))
+}
+
+/// A channel that has moved on, in the place of what it was.
+fn renewed(shop: &Shop<'_>, stages: &Stages, there: &Installed, release: &Release, dry_run: bool) -> Result<Shown> {
+    let mut shown = Shown {
+        runtime: there.runtime.name(),
+        version: there.version.to_string(),
+        path: there.path.display().to_string(),
+        new: true,
+        sha256: String::new(),
+        key: String::new(),
+        unverified: Vec::new(),
+    };
+    if !dry_run {
+        let done = shop.renew(there, release);
+        stages.clear();
+        let done = done?;
+        (shown.sha256, shown.key, shown.unverified) = (done.sha256, done.key, done.unverified);
+    }
+    Ok(shown)
 }
 
 fn prune(ctx: &Ctx, runtimes: &[Runtime], matches: &ArgMatches) -> Result<Reply> {

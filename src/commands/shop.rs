@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::error::{Exit, Hinted};
 use crate::ops::runtimes::{Done, Shop, shims};
 use crate::runtimes::active::Person;
-use crate::runtimes::{Request, Runtime};
+use crate::runtimes::{Request, Runtime, pin, toolchain};
 use crate::sys::http::Network;
 use crate::ui::Stages;
 use anyhow::{Context, Result};
@@ -62,8 +62,19 @@ pub fn shop<'s>(ctx: &Ctx, person: &Person, stages: &'s Stages) -> Result<Shop<'
         root: ctx.place.root.clone(),
         settings: Config::read(&ctx.place.root)?.runtimes,
         network: Network::system(),
+        toolchain: toolchain(person)?,
         observer: stages,
     })
+}
+
+/// What the file that decides about Rust here wants in the toolchain.
+fn toolchain(person: &Person) -> Result<Option<(String, toolchain::Wanted)>> {
+    let folder = std::env::current_dir().context("the current folder is gone")?;
+    let pin = person.pins(&folder).into_iter().find(|pin| pin.runtime == Runtime::Rust && pin.line > 0);
+    Ok(pin.map(|pin| {
+        let wanted = toolchain::Wanted::of_file(&pin::text(&pin.file));
+        (pin.version, wanted)
+    }))
 }
 
 /// An installed version, as `--json` has it.

@@ -14,6 +14,7 @@ pub mod range;
 pub mod request;
 pub mod sources;
 mod tables;
+pub mod toolchain;
 mod version;
 
 pub use request::Request;

@@ -74,13 +74,17 @@ pub fn active(folder: &Path, home: Option<&Path>) -> Vec<Pin> {
 
 /// The pins of one file of omg's own form, as the user's file for everywhere is.
 pub fn of_file(path: &Path) -> Vec<Pin> {
+    let pin = |Found { runtime, version, line }| Pin { runtime, version, file: path.to_owned(), line };
+    tables::omg(&text(path)).into_iter().map(pin).collect()
+}
+
+/// The text of a file of versions, as far as it is read; empty where it cannot be.
+pub fn text(path: &Path) -> String {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
-        return Vec::new();
+        return String::new();
     };
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let text = open(folder, flags, Mode::empty()).ok().and_then(|dir| read(&dir, name));
-    let pin = |Found { runtime, version, line }| Pin { runtime, version, file: path.to_owned(), line };
-    text.map_or(Vec::new(), |text| tables::omg(&text)).into_iter().map(pin).collect()
+    open(folder, flags, Mode::empty()).ok().and_then(|dir| read(&dir, name)).unwrap_or_default()
 }
 
 /// Every pin in `folder` and above, in the order they are preferred. For each runtime the first is the active one.

@@ -8,6 +8,7 @@ mod place;
 pub mod shims;
 mod take_over;
 mod tidy;
+mod toolchain;
 mod unpack;
 mod vouch;
 
@@ -23,6 +24,7 @@ use crate::model::Observer;
 use crate::runtimes::installed::{Folders, Installed, Keeper};
 use crate::runtimes::request::Kind;
 use crate::runtimes::sources::{self, Platform, Release};
+use crate::runtimes::toolchain::Wanted;
 use crate::runtimes::{Request, Runtime};
 use crate::sys::http::{self, Network, Options};
 use anyhow::{Context, Result};
@@ -42,6 +44,8 @@ pub struct Shop<'a> {
     pub root: PathBuf,
     pub settings: RuntimesSettings,
     pub network: Network,
+    /// What the folder one stands in wants in a toolchain of Rust, and for which request of its.
+    pub toolchain: Option<(String, Wanted)>,
     pub observer: &'a dyn Observer,
 }
 
@@ -107,10 +111,10 @@ impl Shop<'_> {
     /// Installs what a request means, unless that is there. `warn` is told what a person should know on the way.
     pub fn install(&self, runtime: Runtime, request: &Request, warn: &dyn Fn(&str)) -> Result<Done> {
         let own = self.folders.own(runtime);
-        if let Some(exact) = request.exact().filter(|version| version.channel().is_none())
+        if let Some(exact) = request.exact().filter(|version| runtime == Runtime::Rust || version.channel().is_none())
             && let Some(there) = own.iter().find(|one| one.version == *exact)
         {
-            return Ok(Done::already(there.clone()));
+            return self.complete(there, request);
         }
         if request.kind == Kind::System {
             let hint = format!("`omg install {}` asks the distribution's package manager", runtime.name());
@@ -118,13 +122,19 @@ impl Shop<'_> {
         }
         let release = self.release(runtime, request, warn)?;
         match own.into_iter().find(|one| one.version == release.version) {
-            Some(there) => Ok(Done::already(there)),
-            None => self.install_release(&release),
+            Some(there) => self.complete(&there, request),
+            None => self.install_release(&release, &self.wanted(request), None),
         }
     }
 
     /// The release that a request means.
     pub fn release(&self, runtime: Runtime, request: &Request, warn: &dyn Fn(&str)) -> Result<Release> {
+        // A channel has an address and no place in a list.
+        if let Some(channel) = request.exact().filter(|version| runtime == Runtime::Rust && version.channel().is_some())
+            && let Some(release) = publisher(runtime)?.unlisted(channel, self.settings(runtime), platform()?)
+        {
+            return Ok(release);
+        }
         let Available { releases, stale } = self.available(runtime)?;
         stale.inspect(|why| warn(why));
         if let Some(release) = sources::select(&releases, request) {
@@ -140,22 +150,24 @@ impl Shop<'_> {
         })
     }
 
-    fn install_release(&self, release: &Release) -> Result<Done> {
+    /// Installs a release; `replaced` is what is there of the same version.
+    fn install_release(&self, release: &Release, wanted: &Wanted, replaced: Option<&Installed>) -> Result<Done> {
         let (runtime, version) = (release.runtime.name().to_owned(), release.version.to_string());
         // What has to be written down fails here, before it is done.
         let ledger = Ledger::open(&self.state)?;
         let policy = gate::policy(&self.root)?;
         gate::note_policy(&ledger, &self.state, &policy)?;
-        let vouched = self.vouch(release).inspect_err(|error| self.note_rejection(&ledger, release, error))?;
+        let vouched =
+            self.vouch(release, wanted, replaced).inspect_err(|error| self.note_rejection(&ledger, release, error))?;
         let facts = Facts {
             // What has a bad signature is not installed at all; what has one that is not verified here is not known to be signed.
             signed: vouched.is_signed.then_some(true),
-            published: release.date.as_deref().and_then(published),
+            published: vouched.date.as_deref().and_then(published),
             ..facts(release.runtime, &release.url)
         };
         judge(&ledger, &policy, &facts, &version, &release.url)?;
-        let put =
-            place::put(self, release, &vouched).inspect_err(|error| self.note_rejection(&ledger, release, error))?;
+        let put = place::put(self, release, &vouched, replaced.is_some())
+            .inspect_err(|error| self.note_rejection(&ledger, release, error))?;
         let place::Put { path, is_new } = put;
         let installed =
             Installed { runtime: release.runtime, version: release.version.clone(), path, keeper: Keeper::Omg };

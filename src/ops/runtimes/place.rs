@@ -8,7 +8,7 @@ use crate::runtimes::installed::{Installed, Keeper};
 use crate::runtimes::sources::Release;
 use crate::runtimes::{Runtime, Version};
 use anyhow::{Context, Result};
-use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags, flock};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -22,10 +22,18 @@ pub(super) struct Put {
     pub is_new: bool,
 }
 
-/// Brings a release into its place.
-pub(super) fn put(shop: &Shop<'_>, release: &Release, vouched: &Vouched) -> Result<Put> {
-    let fill = |new: &Path, scratch: &Path| unpack(shop, release, vouched, new, scratch);
-    put_with(shop, release.runtime, &release.version, &release.url, &fill)
+/// Brings a release into its place; one that is there already is replaced where `replaces` says so.
+pub(super) fn put(shop: &Shop<'_>, release: &Release, vouched: &Vouched, replaces: bool) -> Result<Put> {
+    let fill = |new: &Path, scratch: &Path| {
+        vouched.archives.iter().try_for_each(|archive| unpack(shop, archive, new, scratch))?;
+        for (name, text) in &vouched.files {
+            let path = new.join(name);
+            let write = || fs::create_dir_all(path.parent().unwrap_or(new)).and_then(|()| fs::write(&path, text));
+            write().with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
+    };
+    put_with(shop, release.runtime, &release.version, &release.url, replaces, &fill)
 }
 
 /// Brings a version into its place; `fill` fills its folder, and may use another.
@@ -34,13 +42,14 @@ pub(super) fn put_with(
     runtime: Runtime,
     version: &Version,
     url: &str,
+    replaces: bool,
     fill: &dyn Fn(&Path, &Path) -> Result<()>,
 ) -> Result<Put> {
     let versions = shop.folders.versions(runtime);
     let path = versions.join(version.to_string());
     let _lock = lock(shop, &versions)?;
     // Whoever had the lock may have installed the very same.
-    if path.is_dir() {
+    if path.is_dir() && !replaces {
         return Ok(Put { path, is_new: false });
     }
     sweep(&versions);
@@ -64,7 +73,12 @@ pub(super) fn put_with(
 fn publish(new: &Path, path: &Path, versions: &Path) -> std::io::Result<()> {
     // One call for thousands of files.
     rustix::fs::syncfs(File::open(new)?)?;
-    fs::rename(new, path)?;
+    if path.is_dir() {
+        // What was there is in the temporary folder from then on, and goes with it.
+        rustix::fs::renameat_with(CWD, new, CWD, path, RenameFlags::EXCHANGE)?;
+    } else {
+        fs::rename(new, path)?;
+    }
     File::open(versions)?.sync_all()
 }
 

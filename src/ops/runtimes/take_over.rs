@@ -40,7 +40,7 @@ impl Shop<'_> {
         let url = format!("file://{}", one.path.display());
         judge(&ledger, &policy, &facts(one.runtime, &url), &version, &url)?;
         let Put { path, is_new } =
-            put_with(self, one.runtime, &one.version, &url, &|new, _| copy(&one.path, new, MAX_DEPTH))?;
+            put_with(self, one.runtime, &one.version, &url, false, &|new, _| copy(&one.path, new, MAX_DEPTH))?;
         let installed = Installed { path, keeper: Keeper::Omg, ..one.clone() };
         if !is_new {
             return Ok(Done::already(installed));

@@ -3,10 +3,9 @@
 //! Three threads pass it on, so that nothing waits for the slowest part but itself: what comes and is hashed, what is
 //! decompressed, and what is written.
 
-use super::vouch::{Minisigned, Vouched};
+use super::vouch::{Archive, Minisigned};
 use super::{Rejected, Shop};
 use crate::model::Event;
-use crate::runtimes::sources::Release;
 use crate::sys::archive::{Limits, untar, unzip};
 use crate::sys::http::Stream;
 use crate::sys::read_ahead::ReadAhead;
@@ -22,38 +21,32 @@ use std::sync::{Arc, OnceLock};
 /// The largest runtime there is has a fifth of it.
 const MAX_ARCHIVE_BYTES: u64 = 4 << 30;
 
-/// Unpacks the archive of a release into a new folder, and fails where it is not what was vouched for.
-pub(super) fn unpack(
-    shop: &Shop<'_>,
-    release: &Release,
-    vouched: &Vouched,
-    folder: &Path,
-    scratch: &Path,
-) -> Result<()> {
-    let stream = Stream::open(&release.url, &shop.network, MAX_ARCHIVE_BYTES)?;
+/// Unpacks an archive into a folder, and fails where it is not what was vouched for.
+pub(super) fn unpack(shop: &Shop<'_>, archive: &Archive, folder: &Path, scratch: &Path) -> Result<()> {
+    let Archive { what, url, layout, minisign, .. } = archive;
+    let stream = Stream::open(url, &shop.network, MAX_ARCHIVE_BYTES)?;
     let total_bytes = stream.total_bytes();
-    let (watched, seen) = Watched::new(stream, vouched.minisign.as_ref())?;
-    let what = format!("{} {}", release.runtime.name(), release.version);
+    let (watched, seen) = Watched::new(stream, minisign.as_ref())?;
     let mut tick = || {
         let done_bytes = seen.bytes.load(Ordering::Relaxed);
-        shop.observer.event(Event::Fetching { what: &what, done_bytes, total_bytes });
+        shop.observer.event(Event::Fetching { what, done_bytes, total_bytes });
     };
-    let unpacked = if release.url.ends_with(".zip") {
+    let unpacked = if url.ends_with(".zip") {
         let mut watched = watched;
         let mut file = tempfile::tempfile_in(scratch).context("cannot write a temporary file")?;
         copy(&mut watched, &mut file, &mut tick)?;
         // What is not what it should be is not looked at.
-        seen.verify(&release.url, vouched)?;
-        unzip(&file, folder, release.layout, Limits::RUNTIME, &mut tick)
+        seen.verify(archive)?;
+        unzip(&file, folder, *layout, Limits::RUNTIME, &mut tick)
     } else {
         let packed = ReadAhead::new(watched);
         let content = decoder(packed).and_then(|content| {
             let content = ReadAhead::new(content);
-            untar(content, folder, release.layout, Limits::RUNTIME, &mut tick)
+            untar(content, folder, *layout, Limits::RUNTIME, &mut tick)
         });
-        content.and_then(|()| seen.verify(&release.url, vouched))
+        content.and_then(|()| seen.verify(archive))
     };
-    unpacked.with_context(|| format!("cannot unpack {}", release.url))
+    unpacked.with_context(|| format!("cannot unpack {url}"))
 }
 
 fn copy(from: &mut impl Read, to: &mut impl io::Write, tick: &mut dyn FnMut()) -> Result<()> {
@@ -84,10 +77,9 @@ struct Verdict {
 }
 
 impl Seen {
-    fn verify(&self, url: &str, vouched: &Vouched) -> Result<()> {
+    fn verify(&self, Archive { url, sha256, from, .. }: &Archive) -> Result<()> {
         let Some(verdict) = self.verdict.get() else { bail!("it was not read to its end") };
-        if verdict.sha256 != vouched.sha256 {
-            let Vouched { sha256, from, .. } = vouched;
+        if verdict.sha256 != *sha256 {
             let message = format!("{url} is not what {from} says: its SHA-256 is {} and not {sha256}", verdict.sha256);
             return Err(Rejected(message).into());
         }

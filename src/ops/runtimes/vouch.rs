@@ -6,7 +6,10 @@
 use super::{Rejected, Shop};
 use crate::audit::pgp::Ring;
 use crate::runtimes::Runtime;
+use crate::runtimes::installed::Installed;
 use crate::runtimes::sources::{Checksum, Release, Signature, listed_digest, lone_digest};
+use crate::runtimes::toolchain::Wanted;
+use crate::sys::archive::Layout;
 use crate::sys::http::Stream;
 use anyhow::{Context, Result};
 use minisign_verify::{PublicKey, Signature as Minisignature};
@@ -15,9 +18,9 @@ use std::path::PathBuf;
 /// No list of checksums comes near this.
 const MAX_LIST_BYTES: u64 = 4 << 20;
 
-/// What is known of an archive that has not come yet.
+/// What is known of a release that has not come yet.
 pub(super) struct Vouched {
-    /// What its SHA-256 must be.
+    /// What the SHA-256 of its archive must be, or of the manifest was.
     pub sha256: String,
     /// Where that stands.
     pub from: String,
@@ -25,9 +28,25 @@ pub(super) struct Vouched {
     pub key: String,
     /// Whether a signature vouches for it, or will once the archive is there.
     pub is_signed: bool,
-    /// The archive's own signature.
-    pub minisign: Option<Minisigned>,
+    /// The day of its release, where that is known by now.
+    pub date: Option<String>,
     pub unverified: Vec<String>,
+    /// All that is to be unpacked.
+    pub archives: Vec<Archive>,
+    /// What is written besides: names below the version's folder, and texts.
+    pub files: Vec<(&'static str, String)>,
+}
+
+/// An archive, and what it must be.
+pub(super) struct Archive {
+    /// What a person is told that comes.
+    pub what: String,
+    pub url: String,
+    pub layout: Layout,
+    pub sha256: String,
+    /// Where that stands.
+    pub from: String,
+    pub minisign: Option<Minisigned>,
 }
 
 /// A minisign signature that the archive must have.
@@ -37,12 +56,49 @@ pub(super) struct Minisigned {
 }
 
 impl Shop<'_> {
-    pub(super) fn vouch(&self, release: &Release) -> Result<Vouched> {
+    /// `wanted` and `replaced` are of Rust's toolchains alone.
+    pub(super) fn vouch(&self, release: &Release, wanted: &Wanted, replaced: Option<&Installed>) -> Result<Vouched> {
+        if let Some(Signature::OfManifest { url }) = &release.signature {
+            return self.vouch_toolchain(release, url, wanted, replaced);
+        }
+        let (sha256, from, list) = self.stated(release)?;
+        let mut vouched = Vouched::new(sha256, from, release.date.clone());
+        let mut minisign = None;
+        match &release.signature {
+            Some(Signature::OfList { url }) => {
+                let of = vouched.from.clone();
+                self.check_signed(release.runtime, url, &of, &list, &mut vouched)?;
+            }
+            Some(Signature::OfManifest { .. }) => {}
+            Some(Signature::Minisign { url, key }) => {
+                let text = Stream::text(url, &self.network, MAX_LIST_BYTES).with_context(|| {
+                    format!("the signature of {} {} could not be verified", release.runtime.name(), release.version)
+                })?;
+                let file = release.url.rsplit('/').next().unwrap_or_default();
+                minisign = Some(minisigned(key, &text, file).with_context(|| format!("{url} is not to be used"))?);
+                vouched.key = (*key).to_owned();
+                vouched.is_signed = true;
+            }
+            None => vouched.unverified.push("who made it: omg verifies no signature of this publisher".to_owned()),
+        }
+        vouched.archives.push(Archive {
+            what: format!("{} {}", release.runtime.name(), release.version),
+            url: release.url.clone(),
+            layout: release.layout,
+            sha256: vouched.sha256.clone(),
+            from: vouched.from.clone(),
+            minisign,
+        });
+        Ok(vouched)
+    }
+
+    /// What a release's SHA-256 must be, where that stands, and the list it stands in, if it is one.
+    pub(super) fn stated(&self, release: &Release) -> Result<(String, String, String)> {
         let what = format!("the checksum of {} {}", release.runtime.name(), release.version);
         let fetched = |url: &str| {
             Stream::text(url, &self.network, MAX_LIST_BYTES).with_context(|| format!("{what} could not be verified"))
         };
-        let (sha256, from, list) = match &release.checksum {
+        Ok(match &release.checksum {
             Checksum::Known(digest) => {
                 let source = super::publisher(release.runtime)?;
                 (digest.clone(), source.index_url(self.settings(release.runtime)), String::new())
@@ -58,42 +114,30 @@ impl Shop<'_> {
                     lone_digest(&fetched(url)?).with_context(|| format!("{what} could not be verified: {url}"))?;
                 (digest, url.clone(), String::new())
             }
-        };
-        let mut vouched =
-            Vouched { sha256, from, key: String::new(), is_signed: false, minisign: None, unverified: Vec::new() };
-        match &release.signature {
-            Some(Signature::OfList { url }) => self.check_list(release.runtime, url, &list, &mut vouched)?,
-            Some(Signature::Minisign { url, key }) => {
-                let text = Stream::text(url, &self.network, MAX_LIST_BYTES).with_context(|| {
-                    format!("the signature of {} {} could not be verified", release.runtime.name(), release.version)
-                })?;
-                let file = release.url.rsplit('/').next().unwrap_or_default();
-                vouched.minisign =
-                    Some(minisigned(key, &text, file).with_context(|| format!("{url} is not to be used"))?);
-                vouched.key = (*key).to_owned();
-                vouched.is_signed = true;
-            }
-            None => vouched.unverified.push("who made it: omg verifies no signature of this publisher".to_owned()),
-        }
-        Ok(vouched)
+        })
     }
 
-    /// Verifies a list of checksums, where there are keys.
-    fn check_list(&self, runtime: Runtime, url: &str, list: &str, vouched: &mut Vouched) -> Result<()> {
+    /// Verifies a text that holds checksums, and came from `of`, where there are keys.
+    pub(super) fn check_signed(
+        &self,
+        runtime: Runtime,
+        url: &str,
+        of: &str,
+        text: &str,
+        vouched: &mut Vouched,
+    ) -> Result<()> {
         let Some(ring) = self.keyring(runtime) else {
             let name = runtime.name();
-            vouched.unverified.push(format!(
-                "the signature of {}: there are no keys of {name} (omg-config(5), keyring)",
-                vouched.from
-            ));
+            let why = format!("there are no keys of {name} (omg-config(5), keyring)");
+            vouched.unverified.push(format!("the signature of {of}: {why}"));
             return Ok(());
         };
         let keys = Ring::read(&ring)?;
         let signature = Stream::bytes(url, &self.network, MAX_LIST_BYTES)
-            .with_context(|| format!("the signature of {} could not be verified", vouched.from))?;
+            .with_context(|| format!("the signature of {of} could not be verified"))?;
         vouched.key = keys
-            .verify(list.as_bytes(), &signature)
-            .map_err(|error| Rejected(format!("the signature {url} does not vouch for {}: {error:#}", vouched.from)))?;
+            .verify(text.as_bytes(), &signature)
+            .map_err(|error| Rejected(format!("the signature {url} does not vouch for {of}: {error:#}")))?;
         vouched.is_signed = true;
         Ok(())
     }
@@ -105,6 +149,13 @@ impl Shop<'_> {
             let beside = files.iter().rev().filter_map(|file| Some(file.parent()?.join("keys").join(runtime.name())));
             beside.into_iter().find(|path| path.exists())
         })
+    }
+}
+
+impl Vouched {
+    pub(super) fn new(sha256: String, from: String, date: Option<String>) -> Vouched {
+        let (key, is_signed, unverified) = (String::new(), false, Vec::new());
+        Vouched { sha256, from, key, is_signed, date, unverified, archives: Vec::new(), files: Vec::new() }
     }
 }
 

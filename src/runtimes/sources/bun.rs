@@ -46,6 +46,6 @@ fn release(version: &Version, place: &Place<'_>) -> Option<Release> {
         signature: None,
         lts: None,
         date: None,
-        layout: Layout { below: "", strip: 1, into: "bin" },
+        layout: Layout { below: "", strip: 1, into: "bin", without: "" },
     })
 }

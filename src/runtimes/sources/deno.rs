@@ -36,7 +36,7 @@ fn release(version: &Version, place: &Place<'_>) -> Option<Release> {
         signature: None,
         lts: None,
         date: None,
-        layout: Layout { below: "", strip: 0, into: "bin" },
+        layout: Layout { below: "", strip: 0, into: "bin", without: "" },
         url,
     })
 }

@@ -44,7 +44,7 @@ fn read(index: &[u8], place: &Place<'_>) -> Result<Vec<Release>> {
             signature: None,
             lts: None,
             date: None,
-            layout: Layout { below: "go", strip: 0, into: "" },
+            layout: Layout { below: "go", strip: 0, into: "", without: "" },
         })
     };
     Ok(entries.into_iter().filter_map(release).collect())

@@ -52,7 +52,7 @@ fn read(index: &[u8], place: &Place<'_>) -> Result<Vec<Release>> {
             signature: None,
             lts: is_java_lts(version.number(0)).then(|| "lts".to_owned()),
             date: None,
-            layout: Layout { below: "", strip: 1, into: "" },
+            layout: Layout { below: "", strip: 1, into: "", without: "" },
             version,
             url,
         })

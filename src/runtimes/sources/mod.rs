@@ -9,7 +9,10 @@ mod go;
 mod java;
 mod node;
 mod python;
+mod rust;
 mod zig;
+
+pub use rust::LAYOUT as RUST_LAYOUT;
 
 use super::Runtime;
 use super::request::{LtsLines, Request};
@@ -24,7 +27,7 @@ use std::path::Path;
 pub struct Release {
     pub runtime: Runtime,
     pub version: Version,
-    /// Of the archive.
+    /// Of the archive; of Rust, of the manifest that names the archives.
     pub url: String,
     pub checksum: Checksum,
     pub signature: Option<Signature>,
@@ -51,6 +54,8 @@ pub enum Checksum {
 pub enum Signature {
     /// OpenPGP, of the list of checksums.
     OfList { url: String },
+    /// OpenPGP, of the manifest that names the archives.
+    OfManifest { url: String },
     /// minisign, of the archive, by a key that is known.
     Minisign { url: String, key: &'static str },
 }
@@ -77,6 +82,16 @@ impl Platform {
             _ => return None,
         };
         Some(Platform { arch, is_musl: Path::new(musl).exists() && !Path::new(glibc).exists() })
+    }
+
+    /// As Rust names this kind of machine.
+    pub fn triple(self) -> &'static str {
+        match (self.arch, self.is_musl) {
+            (Arch::X64, false) => "x86_64-unknown-linux-gnu",
+            (Arch::X64, true) => "x86_64-unknown-linux-musl",
+            (Arch::Arm64, false) => "aarch64-unknown-linux-gnu",
+            (Arch::Arm64, true) => "aarch64-unknown-linux-musl",
+        }
     }
 
     fn name(self, x64: &'static str, arm64: &'static str) -> &'static str {
@@ -120,7 +135,8 @@ pub fn source(runtime: Runtime) -> Option<&'static Source> {
         Runtime::Deno => Some(&deno::SOURCE),
         Runtime::Zig => Some(&zig::SOURCE),
         Runtime::Java => Some(&java::SOURCE),
-        Runtime::Rust | Runtime::Ruby => None,
+        Runtime::Rust => Some(&rust::SOURCE),
+        Runtime::Ruby => None,
     }
 }
 
@@ -132,8 +148,16 @@ impl Source {
         }
     }
 
-    fn mirror<'s>(&self, settings: &'s RuntimeSettings) -> &'s str {
+    pub fn mirror<'s>(&self, settings: &'s RuntimeSettings) -> &'s str {
         settings.mirror.as_deref().unwrap_or(self.mirror).trim_end_matches('/')
+    }
+
+    /// An address of the publisher's own, below the mirror that the settings name.
+    pub fn mirrored(&self, url: &str, settings: &RuntimeSettings) -> String {
+        match url.strip_prefix(self.mirror) {
+            Some(rest) if settings.mirror.is_some() => format!("{}{rest}", self.mirror(settings)),
+            _ => url.to_owned(),
+        }
     }
 
     fn place<'s>(&self, settings: &'s RuntimeSettings, platform: Platform) -> Place<'s> {

@@ -37,7 +37,7 @@ fn read(index: &[u8], place: &Place<'_>) -> Result<Vec<Release>> {
             signature: Some(Signature::OfList { url: format!("{folder}/SHASUMS256.txt.sig") }),
             lts: entry.lts.as_str().map(str::to_ascii_lowercase),
             date: Some(entry.date).filter(|date| !date.is_empty()),
-            layout: Layout { below: "", strip: 1, into: "" },
+            layout: Layout { below: "", strip: 1, into: "", without: "" },
             version,
         })
     };

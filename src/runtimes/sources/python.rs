@@ -76,6 +76,11 @@ fn release(entry: Entry, place: &Place<'_>) -> Option<Release> {
         signature: None,
         lts: None,
         date: day.map(|day| format!("{}-{}-{}", &day[..4], &day[4..6], &day[6..])),
-        layout: Layout { below: if is_whole_build { "python/install" } else { "python" }, strip: 0, into: "" },
+        layout: Layout {
+            below: if is_whole_build { "python/install" } else { "python" },
+            strip: 0,
+            into: "",
+            without: "",
+        },
     })
 }

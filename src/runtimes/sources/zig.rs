@@ -42,7 +42,7 @@ fn read(index: &[u8], place: &Place<'_>) -> Result<Vec<Release>> {
             signature: Some(Signature::Minisign { url: format!("{url}.minisig"), key: KEY }),
             lts: None,
             date: entry.get("date").and_then(Value::as_str).map(str::to_owned),
-            layout: Layout { below: "", strip: 1, into: "" },
+            layout: Layout { below: "", strip: 1, into: "", without: "" },
             url,
         })
     };

@@ -29,6 +29,8 @@ pub struct Layout {
     pub strip: usize,
     /// A folder to put it into.
     pub into: &'static str,
+    /// What is left out of all that: the name of one entry; empty for none.
+    pub without: &'static str,
 }
 
 /// How much an archive may hold.
@@ -153,7 +155,7 @@ impl<'a> Target<'a> {
         let below: Vec<&str> = self.layout.below.split('/').filter(|step| !step.is_empty()).collect();
         let is_below = steps.len() >= below.len() && below.iter().zip(&steps).all(|(a, b)| *a == *b);
         let skipped = below.len() + self.layout.strip;
-        if !is_below || steps.len() <= skipped {
+        if !is_below || steps.len() <= skipped || steps[skipped..] == [self.layout.without] {
             return Ok(None);
         }
         let mut path = self.folder.join(self.layout.into);

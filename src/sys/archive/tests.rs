@@ -2,7 +2,7 @@
 
 use super::*;
 
-const ALL: Layout = Layout { below: "", strip: 1, into: "" };
+const ALL: Layout = Layout { below: "", strip: 1, into: "", without: "" };
 const FEW: Limits = Limits { bytes: 1 << 20, entries: 100 };
 
 struct Packer(tar::Builder<Vec<u8>>);
