@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::error::{Exit, Hinted};
 use crate::index::{self, Index, Status};
 use crate::model::Source;
+use crate::ops::advisories::Effort;
 use crate::ops::{Known, Outcome, Place, Request, World, advisories, fetch, refresh};
 use crate::ui::{Stages, Ui};
 use anyhow::Result;
@@ -116,7 +117,8 @@ impl Ctx {
             return Ok(Vec::new());
         }
         let folder = self.scratch_folder().ok_or_else(no_folder)?;
-        advisories::refresh(&self.place.root, &folder, &config, true, &Stages::new(&self.ui))
+        let effort = Effort { fetch: true, force: false };
+        advisories::refresh(&self.place.root, &folder, &config, effort, &Stages::new(&self.ui))
     }
 
     fn bring(&self, request: Request, fetches: bool) -> Result<(PathBuf, Outcome)> {
@@ -130,7 +132,8 @@ impl Ctx {
                 // No answer of the index depends on them.
                 self.ui.warn(&format!("{error:#}"));
             }
-            if let Err(error) = advisories::refresh(&place.root, &folder, &config, false, &stages) {
+            let effort = Effort { fetch: false, force: request.force };
+            if let Err(error) = advisories::refresh(&place.root, &folder, &config, effort, &stages) {
                 // No other answer of the index depends on them.
                 self.ui.warn(&format!("{error:#}"));
             }

@@ -280,6 +280,8 @@ fn data_that_are_not_to_be_trusted_are_told() {
     bytes[4096 + 20] ^= 1;
     fs::write(&path, bytes).unwrap();
     assert!(machine.said(&["doctor"]).1.contains("block checksum does not match"));
+    let (exit, data, talk) = machine.said(&["audit"]);
+    assert!(exit == 6 && data.contains("AVG-1") && talk.contains("building it again"), "{data}{talk}");
 }
 
 const STATUS: &str = "Package: libcurl4\nStatus: install ok installed\nSource: curl (7.88-1)\nVersion: 7.88-1+b2\nArchitecture: amd64\n\n\
@@ -374,6 +376,19 @@ fn zip(files: &[(&str, &str)]) -> Vec<u8> {
     out
 }
 
+/// The same with its count where only zip64 has room for it.
+fn zip64(bytes: &[u8]) -> Vec<u8> {
+    let (files, end) = bytes.split_at(bytes.len() - 22);
+    let number = |at: usize| u64::from(u32::from_le_bytes(end[at..at + 4].try_into().unwrap()));
+    let count = u64::from(u16::from_le_bytes([end[10], end[11]]));
+    let record = [&b"PK\x06\x06"[..], &44u64.to_le_bytes(), &[45, 0, 45, 0], &[0; 8]].concat();
+    let numbers = [count, count, number(12), number(16)].map(u64::to_le_bytes).concat();
+    let pointer = [&b"PK\x06\x07\0\0\0\0"[..], &(files.len() as u64).to_le_bytes(), &[1, 0, 0, 0]].concat();
+    let mut end = end.to_vec();
+    end[8..20].fill(0xff);
+    [files, &record, &numbers, &pointer, &end].concat()
+}
+
 #[test]
 fn records_of_osv_in_a_zip() {
     let machine = Machine::apt(STATUS, PACKAGES);
@@ -405,6 +420,11 @@ fn records_of_osv_in_a_zip() {
         (&finding["fixed"], &finding["score"], &finding["severity"]),
         (&json!("7.88-9"), &json!(9.8), &json!("critical"))
     );
+    // As one of very many files is.
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, zip64(&bytes)).unwrap();
+    machine.fetch();
+    assert_eq!(machine.ids(&[]).1, ["CVE-2026-1"]);
     // A zip that is cut short is not taken.
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() - 30]).unwrap();

@@ -23,10 +23,6 @@ const MOST_ADVISORIES: usize = 3_000_000;
 
 /// Whether the compiled file is what these sources' copies make.
 pub fn is_current(folder: &Path, sources: &[Source], release: &str) -> bool {
-    let has_file = folder.join(NAME).exists();
-    if !has_file && sources.iter().all(|source| !source.path.exists()) {
-        return true;
-    }
     let Ok(meta) = Advisories::open(folder).and_then(|advisories| advisories.meta()) else { return false };
     let addresses = sources.iter().map(|source| &source.address);
     meta.release == release

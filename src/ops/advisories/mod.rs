@@ -14,7 +14,7 @@ pub use sources::{Source, sources};
 
 use super::refresh::lock;
 use crate::config::Config;
-use crate::index::advisories::{Advisories, Publisher};
+use crate::index::advisories::{Advisories, NAME, Publisher};
 use crate::model::{Event, Observer};
 use crate::sys::http::{self, Network, Options};
 use anyhow::{Context, Result};
@@ -26,18 +26,27 @@ use std::time::SystemTime;
 /// What could not be fetched or read: where, and why.
 pub type Failure = (String, String);
 
-/// Brings the kept copies up to date where `fetches`, and compiles them where they, or what is asked of them, have changed.
+/// How much is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// Ask the publishers.
+    pub fetch: bool,
+    /// Compile what is compiled already.
+    pub force: bool,
+}
+
+/// Brings the kept copies up to date, and compiles them where they, or what is asked of them, have changed.
 /// A failure takes nothing away: the copies from before go on answering.
 pub fn refresh(
     root: &Path,
     folder: &Path,
     config: &Config,
-    fetches: bool,
+    effort: Effort,
     observer: &dyn Observer,
 ) -> Result<Vec<Failure>> {
     let (release, sources) = sources(root, folder, &config.advisories);
     let mut failures = Vec::new();
-    if fetches {
+    if effort.fetch {
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
         for source in &sources {
             if let Err(error) = fetch(source, &release, observer) {
@@ -49,7 +58,8 @@ pub fn refresh(
             }
         }
     }
-    if !compile::is_current(folder, &sources, &release) {
+    let has_any = folder.join(NAME).exists() || sources.iter().any(|source| source.path.exists());
+    if has_any && (effort.force || !compile::is_current(folder, &sources, &release)) {
         observer.event(Event::Stage { what: "compiling advisories", percent: 0 });
         let _lock = lock(folder, observer)?;
         compile(folder, &sources, &release)?;
