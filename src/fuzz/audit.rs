@@ -144,7 +144,7 @@ pub fn bundle(data: &[u8]) {
 /// What is only said proves nothing.
 pub fn provenance(data: &[u8]) {
     let Ok(statement) = Statement::read(data) else { return };
-    if let Some(provenance) = statement.provenance() {
+    if let Ok(Some(provenance)) = statement.provenance() {
         let level = level(&provenance, None);
         assert!(level.level == 0 && level.evidence.is_empty() && !level.missing.is_empty());
     }

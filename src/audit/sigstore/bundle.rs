@@ -11,6 +11,8 @@ use sigstore_verify::types::{Bundle, DsseEnvelope, SignatureContent};
 pub const MAX_BYTES: u64 = 24 << 20;
 /// So many of one file are looked at.
 const MAX_ENTRIES: usize = 64;
+/// So many witnesses of one signature, each of which is a signature to verify. There is one, or one of each kind.
+const MAX_WITNESSES: usize = 32;
 
 /// A signature with what was signed, or with what names it.
 #[derive(Debug)]
@@ -74,10 +76,18 @@ fn unfold<'t>(value: &'t RawValue, out: &mut Vec<&'t RawValue>) -> Result<()> {
 
 fn entry(value: &RawValue) -> Entry {
     match Bundle::from_json(value.get()) {
+        Ok(bundle) if witnesses(&bundle) > MAX_WITNESSES => {
+            Entry::Broken(format!("more than {MAX_WITNESSES} log entries and timestamps of one signature"))
+        }
         Ok(bundle) => Entry::Bundle(Box::new(bundle)),
         Err(error) => match serde_json::from_str(value.get()) {
             Ok(envelope) => Entry::Envelope(envelope),
             Err(_) => Entry::Broken(format!("not a Sigstore bundle: {error}")),
         },
     }
+}
+
+fn witnesses(bundle: &Bundle) -> usize {
+    let material = &bundle.verification_material;
+    material.tlog_entries.len() + material.timestamp_verification_data.rfc3161_timestamps.len()
 }

@@ -4,25 +4,25 @@
 //! proof and checkpoint, signature, digest. Here is decided what is trusted and what the outcome is called. What a signed
 //! statement says of a build is the business of `provenance`.
 
+mod artifact;
 mod bundle;
 mod crypto;
+mod verdict;
 
+pub use artifact::Artifact;
 pub use bundle::{Entry, MAX_BYTES, entries};
+pub use verdict::{Answer, Proven, Signer, Verdict, best};
 
 use super::policy::matches;
 use super::provenance::Statement;
 use anyhow::{Context, Result, bail};
-use jiff::Timestamp;
-use serde::Serialize;
-use sigstore_verify::crypto::CertificateInfo;
 use sigstore_verify::trust_root::{SIGSTORE_GITHUB_TRUSTED_ROOT, SIGSTORE_PRODUCTION_TRUSTED_ROOT, TrustedRoot};
 use sigstore_verify::types::bundle::VerificationMaterialContent as Material;
-use sigstore_verify::types::{ArtifactDigest, Bundle, DerPublicKey, HashAlgorithm, SignatureContent};
+use sigstore_verify::types::{Bundle, DerPublicKey, HashAlgorithm, SignatureContent};
 use sigstore_verify::{Error, Policy, PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult, Verifier};
-use std::cell::OnceCell;
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Of a trust root or a key: the real ones have 7 and 32 KiB.
 const MAX_ROOT_BYTES: u64 = 4 << 20;
@@ -82,125 +82,6 @@ impl Expected {
     }
 }
 
-/// What was signed: a file, which is read only for the digests that a bundle names, or a digest alone.
-pub struct Artifact {
-    file: Option<PathBuf>,
-    sha256: OnceCell<ArtifactDigest>,
-    sha512: OnceCell<ArtifactDigest>,
-}
-
-impl Artifact {
-    pub fn file(path: &Path) -> Artifact {
-        Artifact { file: Some(path.to_owned()), sha256: OnceCell::new(), sha512: OnceCell::new() }
-    }
-
-    /// From `sha256:` or `sha512:` and hexadecimal digits; `None` where the text is no such thing.
-    pub fn of_digest(text: &str) -> Option<Artifact> {
-        let (name, hex) = text.split_once(':')?;
-        let algorithm = match name {
-            "sha256" => HashAlgorithm::Sha2256,
-            "sha512" => HashAlgorithm::Sha2512,
-            _ => return None,
-        };
-        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-        let is_hex = hex.len() % 2 == 0 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let bytes: Option<Vec<u8>> = is_hex.then(|| hex.as_bytes().chunks(2).map(byte).collect())?;
-        let digest = ArtifactDigest::new(algorithm, bytes?).ok()?;
-        let (sha256, sha512) = (OnceCell::new(), OnceCell::new());
-        let _ = if algorithm == HashAlgorithm::Sha2256 { sha256.set(digest) } else { sha512.set(digest) };
-        Some(Artifact { file: None, sha256, sha512 })
-    }
-
-    /// `None` where only another digest is known.
-    fn digest(&self, algorithm: HashAlgorithm) -> Result<Option<&ArtifactDigest>> {
-        let cell = match algorithm {
-            HashAlgorithm::Sha2256 => &self.sha256,
-            HashAlgorithm::Sha2512 => &self.sha512,
-            _ => return Ok(None),
-        };
-        if let (None, Some(path)) = (cell.get(), &self.file) {
-            let _ = cell.set(hash(path, algorithm)?);
-        }
-        Ok(cell.get())
-    }
-}
-
-fn hash(path: &Path, algorithm: HashAlgorithm) -> Result<ArtifactDigest> {
-    let describe = || format!("cannot read {}", path.display());
-    let mut file = File::open(path).with_context(describe)?;
-    let mut hasher = sigstore_verify::crypto::ArtifactHasher::new(algorithm)?;
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        match file.read(&mut buffer).with_context(describe)? {
-            0 => return Ok(hasher.finalize()),
-            length => hasher.update(&buffer[..length]),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Answer {
-    /// The signature holds, and it is of whom was expected.
-    Good,
-    /// A check failed, or somebody else signed.
-    Bad,
-    /// Something could not be checked, or compared.
-    Unknown,
-}
-
-#[derive(Clone, Debug)]
-pub struct Verdict {
-    pub answer: Answer,
-    pub reason: String,
-    /// Where the signature holds, whoever signed.
-    pub proven: Option<Proven>,
-}
-
-/// What a signature that holds proves. Nothing in here is merely claimed.
-#[derive(Clone, Debug, Default)]
-pub struct Proven {
-    /// Of the certificate; `None` where a bare key signed.
-    pub signer: Option<Signer>,
-    /// When it was signed, by each witness of it.
-    pub times: Vec<Timestamp>,
-    /// The steps that ran and passed.
-    pub checks: Vec<&'static str>,
-}
-
-/// What a certificate says of its owner. The authority has it from the issuer, not from the owner.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Signer {
-    pub identity: String,
-    pub issuer: String,
-    /// The workflow that ran and asked for the certificate, with its ref.
-    pub build_signer: Option<String>,
-    /// `github-hosted` or `self-hosted`.
-    pub runner: Option<String>,
-    /// As a URL.
-    pub repository: Option<String>,
-    pub reference: Option<String>,
-    pub commit: Option<String>,
-    pub run: Option<String>,
-}
-
-impl Signer {
-    fn of(certificate: &CertificateInfo) -> Signer {
-        let (claims, old) = (&certificate.ci_claims, &certificate.ci_claims.deprecated_github);
-        let old_repository = || Some(format!("https://github.com/{}", old.workflow_repository.as_ref()?));
-        Signer {
-            identity: certificate.identity.as_ref().map_or(String::new(), ToString::to_string),
-            issuer: certificate.issuer.clone().unwrap_or_default(),
-            build_signer: claims.build_signer_uri.clone(),
-            runner: claims.runner_environment.clone(),
-            repository: claims.source_repository_uri.clone().or_else(old_repository),
-            reference: claims.source_repository_ref.clone().or_else(|| old.workflow_ref.clone()),
-            commit: claims.source_repository_digest.clone().or_else(|| old.workflow_sha.clone()),
-            run: claims.run_invocation_uri.clone(),
-        }
-    }
-}
-
 /// The judgement of one signature. An error is a file that could not be read: nothing was judged.
 pub fn verify(entry: &Entry, artifact: &Artifact, expected: &Expected, trust: &Trust) -> Result<Verdict> {
     let bundle = match entry {
@@ -234,13 +115,6 @@ pub fn verify(entry: &Entry, artifact: &Artifact, expected: &Expected, trust: &T
         Err(Error::Crypto(sigstore_verify::crypto::Error::UnsupportedAlgorithm(why))) => unknown(why),
         Err(error) => bad(plain(&error)),
     })
-}
-
-/// What counts of several: a good one, since anybody can put a bad one beside it; but an unknown one does not hide a bad one.
-pub fn best(verdicts: &[Verdict]) -> Option<&Verdict> {
-    [Answer::Good, Answer::Bad, Answer::Unknown]
-        .into_iter()
-        .find_map(|answer| verdicts.iter().find(|verdict| verdict.answer == answer))
 }
 
 /// Without the names of the crates that an error came through.

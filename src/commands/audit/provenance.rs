@@ -123,8 +123,15 @@ fn report(file: &Path, bundle: &Path, artifact: &Artifact, expected: &Expected, 
 
 fn signature(entry: &Entry, verdict: Verdict) -> Signature {
     let statement = entry.payload().and_then(|payload| Statement::read(payload).ok());
-    let provenance = statement.as_ref().and_then(Statement::provenance);
-    let slsa = provenance.as_ref().map(|provenance| level(provenance, verdict.proven.as_ref()));
+    let said = statement.as_ref().map_or(Ok(None), Statement::provenance);
+    let (provenance, slsa) = match said {
+        Ok(None) => (None, None),
+        Ok(Some(said)) => {
+            let level = level(&said, verdict.proven.as_ref());
+            (Some(said), Some(level))
+        }
+        Err(error) => (None, Some(Level::none(format!("{error:#}")))),
+    };
     let predicate = statement.map(|statement| statement.predicate_type);
     let Verdict { answer, reason, proven } = verdict;
     let proven = proven.unwrap_or_default();

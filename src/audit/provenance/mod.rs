@@ -3,6 +3,8 @@
 //! A statement is its signer's word. What makes a level of it is the certificate beside, which the statement's author cannot write.
 //! What is not proven counts for nothing, so a level is never what the statement calls itself.
 
+mod slsa;
+
 use super::sigstore::Proven;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -45,14 +47,15 @@ impl<'t> Statement<'t> {
         self.subject.iter().any(|subject| subject.digest.contains_key(algorithm))
     }
 
-    /// What it says of a build, where it does.
-    pub fn provenance(&self) -> Option<Provenance> {
-        let text = self.predicate?.get();
-        match self.predicate_type.as_str() {
-            V0_2 => Some(serde_json::from_str::<v0_2::Predicate>(text).ok()?.provenance()),
-            V1 => Some(serde_json::from_str::<v1::Predicate>(text).ok()?.provenance()),
-            _ => None,
-        }
+    /// What it says of a build; `None` where it speaks of something else.
+    pub fn provenance(&self) -> Result<Option<Provenance>> {
+        let text = self.predicate.map_or("null", RawValue::get);
+        let provenance = match self.predicate_type.as_str() {
+            V0_2 => serde_json::from_str(text).map(slsa::V0_2::provenance),
+            V1 => serde_json::from_str(text).map(slsa::V1::provenance),
+            _ => return Ok(None),
+        };
+        Ok(Some(provenance.context("the provenance cannot be read")?))
     }
 }
 
@@ -85,6 +88,12 @@ pub fn level(provenance: &Provenance, proven: Option<&Proven>) -> Level {
     match climb(provenance, proven, &mut evidence) {
         Err(missing) => Level { level: evidence.len() as u8, evidence, missing },
         Ok(()) => Level { level: evidence.len() as u8, evidence, missing: String::new() },
+    }
+}
+
+impl Level {
+    pub fn none(missing: String) -> Level {
+        Level { level: 0, evidence: Vec::new(), missing }
     }
 }
 
@@ -127,159 +136,4 @@ fn climb(provenance: &Provenance, proven: Option<&Proven>, evidence: &mut Vec<St
     }
     evidence.push("signed by slsa-github-generator, which builds and signs apart from the repository".to_owned());
     Ok(())
-}
-
-/// `git+https://host/owner/name@refs/...` into the repository and the ref.
-fn source(uri: &str) -> (String, Option<String>) {
-    let uri = uri.strip_prefix("git+").unwrap_or(uri);
-    let (repository, reference) = match uri.split_once("@refs/") {
-        Some((repository, rest)) => (repository, Some(format!("refs/{rest}"))),
-        None => (uri, None),
-    };
-    (repository.strip_suffix(".git").unwrap_or(repository).to_owned(), reference)
-}
-
-fn commit(digest: &BTreeMap<String, String>) -> Option<String> {
-    ["gitCommit", "sha1"].iter().find_map(|name| digest.get(*name)).cloned()
-}
-
-/// What is read of each version. Unknown keys pass, as both specifications ask for, and all that is read may be missing.
-mod v0_2 {
-    use super::*;
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    pub struct Predicate {
-        builder: Builder,
-        build_type: String,
-        #[serde(default)]
-        invocation: Invocation,
-        #[serde(default)]
-        metadata: Option<Metadata>,
-    }
-
-    #[derive(Deserialize)]
-    struct Builder {
-        id: String,
-    }
-
-    #[derive(Default, Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Invocation {
-        #[serde(default)]
-        config_source: ConfigSource,
-    }
-
-    #[derive(Default, Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct ConfigSource {
-        uri: Option<String>,
-        #[serde(default)]
-        digest: BTreeMap<String, String>,
-        entry_point: Option<String>,
-    }
-
-    #[derive(Deserialize)]
-    struct Metadata {
-        #[serde(rename = "buildInvocationID", alias = "buildInvocationId")]
-        run: Option<String>,
-    }
-
-    impl Predicate {
-        pub fn provenance(self) -> Provenance {
-            let ConfigSource { uri, digest, entry_point } = self.invocation.config_source;
-            let (repository, reference) = uri.map(|uri| source(&uri)).unzip();
-            Provenance {
-                slsa: "0.2",
-                builder: self.builder.id,
-                build_type: self.build_type,
-                repository,
-                reference: reference.flatten(),
-                commit: commit(&digest),
-                entry_point,
-                run: self.metadata.and_then(|metadata| metadata.run),
-            }
-        }
-    }
-}
-
-mod v1 {
-    use super::*;
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    pub struct Predicate {
-        build_definition: Definition,
-        run_details: Details,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Definition {
-        build_type: String,
-        #[serde(default)]
-        external_parameters: Parameters,
-        #[serde(default)]
-        resolved_dependencies: Vec<Resource>,
-    }
-
-    /// Free for each build type; `workflow` is that of GitHub's, which npm uses too, `source` that of the examples.
-    #[derive(Default, Deserialize)]
-    struct Parameters {
-        workflow: Option<Workflow>,
-        source: Option<Resource>,
-    }
-
-    #[derive(Deserialize)]
-    struct Workflow {
-        repository: Option<String>,
-        r#ref: Option<String>,
-        path: Option<String>,
-    }
-
-    #[derive(Deserialize)]
-    struct Resource {
-        uri: Option<String>,
-        #[serde(default)]
-        digest: BTreeMap<String, String>,
-    }
-
-    #[derive(Deserialize)]
-    struct Details {
-        builder: Builder,
-        metadata: Option<Metadata>,
-    }
-
-    #[derive(Deserialize)]
-    struct Builder {
-        id: String,
-    }
-
-    #[derive(Deserialize)]
-    struct Metadata {
-        #[serde(rename = "invocationId", alias = "invocationID")]
-        run: Option<String>,
-    }
-
-    impl Predicate {
-        pub fn provenance(self) -> Provenance {
-            let Definition { build_type, external_parameters, resolved_dependencies } = self.build_definition;
-            let Parameters { workflow, source: named } = external_parameters;
-            // By convention the first is the source.
-            let resolved = named.into_iter().chain(resolved_dependencies).find(|resource| resource.uri.is_some());
-            let (uri, digest) = resolved.map_or((None, BTreeMap::new()), |resource| (resource.uri, resource.digest));
-            let (repository, reference) = uri.map(|uri| source(&uri)).unzip();
-            let workflow = workflow.unwrap_or(Workflow { repository: None, r#ref: None, path: None });
-            Provenance {
-                slsa: "1",
-                builder: self.run_details.builder.id,
-                build_type,
-                repository: workflow.repository.or(repository),
-                reference: workflow.r#ref.or(reference.flatten()),
-                commit: commit(&digest),
-                entry_point: workflow.path,
-                run: self.run_details.metadata.and_then(|metadata| metadata.run),
-            }
-        }
-    }
 }
