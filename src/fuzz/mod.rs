@@ -21,6 +21,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every decoder.
 pub const TARGETS: &[Target] = &[
+    ("advisories", audit::advisories),
     ("apt-conf", apt::conf),
     ("apt-control", apt::control),
     ("apt-files", apt::files),
@@ -31,7 +32,6 @@ pub const TARGETS: &[Target] = &[
     ("apt-sources", apt::sources),
     ("apt-translations", apt::translations),
     ("apt-version", apt::version),
-    ("advisories", audit::advisories),
     ("audit-log", audit::log),
     ("aur-metadata", pacman::aur_metadata),
     ("bundle", audit::bundle),

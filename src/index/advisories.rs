@@ -239,15 +239,6 @@ impl Advisories {
         Ok(Advisories { file, keys, starts, entries })
     }
 
-    /// How many there are.
-    pub fn len(&self) -> u64 {
-        self.entries.items
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     pub fn meta(&self) -> Result<Meta> {
         let section = self.file.section(META)?;
         let mut bytes = Vec::with_capacity(section.len as usize);

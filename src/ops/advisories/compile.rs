@@ -59,11 +59,9 @@ pub fn compile(folder: &Path, sources: &[Source], release: &str) -> Result<()> {
         meta.publishers.push(publisher);
     }
     let all = read.finish();
-    let orders: Vec<(&str, fn(&str, &str) -> std::cmp::Ordering)> =
-        ["deb"].into_iter().filter_map(|name| Some((name, order(name)?))).collect();
-    let total = |ecosystem: &str| -> Option<VersionOrder<'_>> {
-        orders.iter().find(|(name, _)| *name == ecosystem).map(|(_, order)| order as VersionOrder<'_>)
-    };
+    // pacman's order is not a total one.
+    let debian = order("deb");
+    let total = |ecosystem: &str| debian.as_ref().filter(|_| ecosystem == "deb").map(|order| order as VersionOrder<'_>);
     publish::file(folder, NAME, (KIND, generation()), true, |out| Ok(advisories::write(&all, &meta, &total, out)?))?;
     publish::sync(folder)
 }
