@@ -6,6 +6,7 @@
 pub mod log;
 pub mod pgp;
 pub mod policy;
+pub mod sbom;
 mod who;
 
 pub use who::Who;

@@ -17,5 +17,6 @@ mod pacman;
 mod pacman_root;
 mod pacman_wording;
 mod pacman_world;
+mod sbom;
 mod support;
 mod terminal;

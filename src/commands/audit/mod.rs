@@ -1,6 +1,8 @@
 //! `omg audit`: what is known of the safety of this machine's software. One file per question.
 
+mod licenses;
 mod log;
+mod sbom;
 
 use super::reply::Reply;
 use crate::context::Ctx;
@@ -16,13 +18,15 @@ struct Question {
 
 /// In the order of `omg audit --help`.
 const QUESTIONS: &[Question] = &[
+    Question { name: "sbom", command: sbom::command, run: sbom::run },
+    Question { name: "licenses", command: licenses::command, run: licenses::run },
     Question { name: "log", command: log::command, run: log::run },
     Question { name: "verify", command: log::verify_command, run: log::run_verify },
 ];
 
 pub fn command() -> Command {
     Command::new("audit")
-        .about("Show or verify the log of security decisions")
+        .about("Tell what is known of the safety of what is installed")
         .subcommand_required(true)
         .subcommands(QUESTIONS.iter().map(|question| (question.command)()))
 }
