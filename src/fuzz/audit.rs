@@ -1,4 +1,5 @@
-//! Files that decide, and that are looked at when nobody is trusted: the policy, and the audit log. What packages state of themselves.
+//! Files that decide, and that are looked at when nobody is trusted: the policy, and the audit log. And what packages state of
+//! themselves.
 
 use super::text;
 use crate::audit::log::verify_lines;

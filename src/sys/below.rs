@@ -28,11 +28,28 @@ impl Below {
         if !metadata.is_file() {
             return Err(Error::new(ErrorKind::InvalidInput, "is no regular file"));
         }
-        out.reserve(metadata.len().min(most) as usize + 1);
-        file.by_ref().take(most + 1).read_to_end(out)?;
-        if out.len() as u64 > most {
-            return Err(Error::new(ErrorKind::FileTooLarge, format!("has more than {most} bytes")));
+        let too_long = || Err(Error::new(ErrorKind::FileTooLarge, format!("has more than {most} bytes")));
+        if metadata.len() > most {
+            return too_long();
         }
+        // With room for one more than it says, so that one call finds the end of most.
+        out.resize(metadata.len() as usize + 1, 0);
+        let mut len = 0;
+        loop {
+            match file.read(&mut out[len..]) {
+                Ok(0) => break,
+                Ok(read) => len += read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            if len as u64 > most {
+                return too_long();
+            }
+            if len == out.len() {
+                out.resize(len * 2, 0);
+            }
+        }
+        out.truncate(len);
         Ok(())
     }
 

@@ -283,7 +283,11 @@ fn real_machines_are_as_the_official_schemas_ask() {
     let folder = tempfile::tempdir().unwrap();
     for format in FORMATS {
         let file = folder.path().join(format);
-        let line = ["audit", "sbom", "--format", format, "-o", file.to_str().unwrap()];
+        let mut line = vec!["audit", "sbom", "--format", format, "-o", file.to_str().unwrap()];
+        if format == "spdx-3.0" {
+            // The validator tries a hundred classes on each element, and would take an hour for all.
+            line.push("bash");
+        }
         if has_apt(test) {
             let output = Place::new().omg(&line);
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -297,7 +301,7 @@ fn real_machines_are_as_the_official_schemas_ask() {
             let (conf, db, root) = (world.conf(), world.db(), world.root());
             let place = [("--config", &conf), ("--dbpath", &db), ("--root", &root)];
             let place = place.iter().flat_map(|(option, path)| [*option, path.to_str().unwrap()]);
-            let line: Vec<&str> = line.into_iter().chain(["--backend", "pacman"]).chain(place).collect();
+            let line: Vec<&str> = line.iter().copied().chain(["--backend", "pacman"]).chain(place).collect();
             let output = Place::new().omg(&line);
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             validate(format, &file).unwrap();
