@@ -12,6 +12,7 @@ pub mod pgp;
 pub mod policy;
 pub mod provenance;
 pub mod sarif;
+pub mod sbom;
 pub mod secrets;
 pub mod sigstore;
 pub mod vex;

@@ -1,4 +1,5 @@
-//! Files that decide, and that are looked at when nobody is trusted: the policy, and the audit log.
+//! Files that decide, and that are looked at when nobody is trusted: the policy, and the audit log. And what packages state of
+//! themselves.
 
 use super::text;
 use crate::audit::advisory::{Sink, arch, debian, osv, ranking};
@@ -10,6 +11,9 @@ use crate::audit::sigstore::{Artifact, Expected, Trust, entries, verify};
 use crate::audit::vex::{Verdicts, read as read_vex};
 use crate::model::Advisory;
 use std::sync::OnceLock;
+use crate::audit::sbom::copyright;
+use crate::audit::sbom::license::{License, Words};
+use crate::audit::sbom::purl::Purl;
 
 /// The part behind a line `---` is another layer, and its first line a name, a repository and a licence.
 pub fn policy(data: &[u8]) {
@@ -147,5 +151,32 @@ pub fn provenance(data: &[u8]) {
     if let Ok(Some(provenance)) = statement.provenance() {
         let level = level(&provenance, None);
         assert!(level.level == 0 && level.evidence.is_empty() && !level.missing.is_empty());
+/// What is read as a package URL is written in one way, which means the same.
+pub fn purl(data: &[u8]) {
+    let text = text(data);
+    let Ok(purl) = Purl::mended(&text) else { return };
+    let written = purl.to_string();
+    assert!(written.is_ascii() && written.parse() == Ok(purl), "{written}");
+}
+
+/// A copyright file, and each of its lines as a licence: what becomes of it is an expression that SPDX's own grammar takes, and all
+/// names in it are told.
+pub fn licenses(data: &[u8]) {
+    let stated = copyright::stated(data).unwrap_or_default();
+    let text = text(data);
+    for (stated, words) in
+        text.lines().map(|line| (line, Words::Free)).chain(stated.iter().map(|one| (&**one, Words::Debian)))
+    {
+        let Some(license) = License::of(stated, words) else { continue };
+        let expression = &license.expression;
+        let read =
+            spdx::Expression::parse(expression).unwrap_or_else(|error| panic!("{stated:?}: {expression:?}: {error}"));
+        let references = read.requirements().filter(|one| one.req.license.id().is_none());
+        assert!(
+            references.map(|one| one.req.license.to_string()).all(|id| license.named.contains_key(&id)),
+            "{expression}"
+        );
+        let twice = License::every(&[license.clone(), license.clone()]).expect("there are two");
+        spdx::Expression::parse(&twice.expression).unwrap_or_else(|error| panic!("{:?}: {error}", twice.expression));
     }
 }

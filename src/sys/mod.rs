@@ -1,6 +1,7 @@
 //! The only door to the operating system.
 
 pub mod archive;
+pub mod below;
 pub mod dns;
 pub mod elevate;
 pub mod holder;

@@ -19,6 +19,7 @@ mod pacman_root;
 mod pacman_wording;
 mod pacman_world;
 mod provenance;
+mod sbom;
 mod secrets;
 mod sigstore;
 mod support;

@@ -290,6 +290,8 @@ const ASKED: &[(&str, &[&str])] = &[
     ("env", &["env"]),
     ("runtime list", &["runtime", "list"]),
     ("policy", &["policy"]),
+    ("audit sbom", &["audit", "sbom"]),
+    ("audit licenses", &["audit", "licenses"]),
     ("audit log", &["audit", "log"]),
     ("audit scan", &["audit", "scan"]),
     ("audit verify", &["audit", "verify"]),
@@ -357,8 +359,19 @@ fn every_command_with_json_has_a_shape() {
     }
     // To sync takes repositories, which the tests of changes have; runtimes come from a mirror, and shims and trust
     // go into a home: their own tests have these.
-    const ELSEWHERE: [&str; 10] =
-        ["batch", "plan", "sync", "use", "pin", "runtime install", "migrate-from", "uninstall", "shims", "trust"];
+    const ELSEWHERE: [&str; 11] = [
+        "batch",
+        "plan",
+        "sync",
+        "use",
+        "pin",
+        "runtime install",
+        "migrate-from",
+        "uninstall",
+        "shims",
+        "trust",
+        "audit sbom --output",
+    ];
     for title in shapes.keys().filter(|title| !ELSEWHERE.contains(&title.as_str())) {
         assert!(ASKED.iter().any(|(asked, _)| asked == title), "{title} is never checked");
     }

@@ -1,7 +1,9 @@
 //! `omg audit`: what is known of the safety of this machine's software. One file per question.
 
+mod licenses;
 mod log;
 mod provenance;
+mod sbom;
 mod scan;
 mod secrets;
 
@@ -22,10 +24,12 @@ struct Question {
 /// In the order of `omg audit --help`.
 const QUESTIONS: &[Question] = &[
     Question { name: "scan", command: scan::command, run: scan::run },
+    Question { name: "secrets", command: secrets::command, run: secrets::run },
+    Question { name: "sbom", command: sbom::command, run: sbom::run },
+    Question { name: "licenses", command: licenses::command, run: licenses::run },
+    Question { name: "provenance", command: provenance::command, run: provenance::run },
     Question { name: "log", command: log::command, run: log::run },
     Question { name: "verify", command: log::verify_command, run: log::run_verify },
-    Question { name: "provenance", command: provenance::command, run: provenance::run },
-    Question { name: "secrets", command: secrets::command, run: secrets::run },
 ];
 
 pub fn command() -> Command {
