@@ -7,13 +7,13 @@ use crate::audit::cvss::score;
 use crate::audit::log::verify_lines;
 use crate::audit::policy::{Facts, Grade, Layer, Policy, Severity};
 use crate::audit::provenance::{Statement, level};
+use crate::audit::sbom::copyright;
+use crate::audit::sbom::license::{License, Words};
+use crate::audit::sbom::purl::Purl;
 use crate::audit::sigstore::{Artifact, Expected, Trust, entries, verify};
 use crate::audit::vex::{Verdicts, read as read_vex};
 use crate::model::Advisory;
 use std::sync::OnceLock;
-use crate::audit::sbom::copyright;
-use crate::audit::sbom::license::{License, Words};
-use crate::audit::sbom::purl::Purl;
 
 /// The part behind a line `---` is another layer, and its first line a name, a repository and a licence.
 pub fn policy(data: &[u8]) {
@@ -151,6 +151,9 @@ pub fn provenance(data: &[u8]) {
     if let Ok(Some(provenance)) = statement.provenance() {
         let level = level(&provenance, None);
         assert!(level.level == 0 && level.evidence.is_empty() && !level.missing.is_empty());
+    }
+}
+
 /// What is read as a package URL is written in one way, which means the same.
 pub fn purl(data: &[u8]) {
     let text = text(data);
