@@ -24,6 +24,7 @@ pub struct Config {
     pub archives: ArchiveSettings,
     pub news: NewsSettings,
     pub runtimes: RuntimesSettings,
+    pub advisories: AdvisorySettings,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -113,6 +114,40 @@ pub struct NewsSettings {
     pub url: Option<String>,
 }
 
+/// Where it stands what is wrong with packages. Each address may be `off`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdvisorySettings {
+    /// Whether each `omg refresh` that fetches fetches them too.
+    pub enabled: Option<bool>,
+    pub arch: Option<String>,
+    pub debian: Option<String>,
+    /// Addresses of OSV's records: zips, or files of JSON.
+    pub osv: Option<Vec<String>>,
+    pub kev: Option<String>,
+    pub epss: Option<String>,
+    /// The distribution's release, where it is another than the machine says: `bookworm`, `Ubuntu:22.04`.
+    pub release: Option<String>,
+    /// Older data are told.
+    pub max_age_days: Option<u32>,
+    pub ignore: Vec<IgnoredAdvisory>,
+}
+
+/// An advisory that somebody has looked at, and does not want to hear of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IgnoredAdvisory {
+    /// Any of its names.
+    pub id: String,
+    /// Every package's without it.
+    #[serde(default)]
+    pub package: Option<String>,
+    pub reason: String,
+    /// The last day on which it is ignored: `2027-01-31`. Forever without it.
+    #[serde(default)]
+    pub until: Option<String>,
+}
+
 /// Where runtimes come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -137,6 +172,31 @@ pub struct RuntimeSettings {
     pub index: Option<String>,
     /// A file or folder of OpenPGP keys that are believed.
     pub keyring: Option<PathBuf>,
+}
+
+impl AdvisorySettings {
+    /// These, and the others where these say nothing. What is ignored adds up.
+    fn over(self, below: AdvisorySettings) -> AdvisorySettings {
+        AdvisorySettings {
+            enabled: self.enabled.or(below.enabled),
+            arch: self.arch.or(below.arch),
+            debian: self.debian.or(below.debian),
+            osv: self.osv.or(below.osv),
+            kev: self.kev.or(below.kev),
+            epss: self.epss.or(below.epss),
+            release: self.release.or(below.release),
+            max_age_days: self.max_age_days.or(below.max_age_days),
+            ignore: below.ignore.into_iter().chain(self.ignore).collect(),
+        }
+    }
+
+    /// Every address, with its key.
+    fn addresses(&self) -> Vec<(&'static str, String)> {
+        let single = [("arch", &self.arch), ("debian", &self.debian), ("kev", &self.kev), ("epss", &self.epss)];
+        let single = single.into_iter().filter_map(|(key, address)| Some((key, address.clone()?)));
+        let all = single.chain(self.osv.iter().flatten().map(|address| ("osv", address.clone())));
+        all.filter(|(_, address)| address != "off").collect()
+    }
 }
 
 impl RuntimesSettings {
@@ -171,7 +231,9 @@ impl Config {
     pub fn read(root: &Path) -> Result<Config> {
         let mut all = Config::default();
         for (at, file) in files(root).into_iter().enumerate() {
-            if let Some(Config { aur, privilege, conf, archives, snapshot, news, mut runtimes }) = read_file(&file)? {
+            if let Some(Config { aur, privilege, conf, archives, snapshot, news, mut runtimes, advisories }) =
+                read_file(&file)?
+            {
                 if at > 0 && snapshot != SnapshotSettings::default() {
                     let text = std::fs::read_to_string(&file).unwrap_or_default();
                     let line = 1 + text.lines().position(|line| line.contains("snapshot")).unwrap_or(0);
@@ -189,6 +251,7 @@ impl Config {
                 all.archives.folders = archives.folders.or(all.archives.folders);
                 all.archives.pacman = archives.pacman.or(all.archives.pacman);
                 all.archives.apt = archives.apt.or(all.archives.apt);
+                all.advisories = advisories.over(all.advisories);
                 for (above, own) in all.runtimes.all_mut().into_iter().zip(runtimes.all_mut()) {
                     above.mirror = own.mirror.take().or(above.mirror.take());
                     above.index = own.index.take().or(above.index.take());
@@ -224,6 +287,7 @@ fn read_file(path: &Path) -> Result<Option<Config>> {
         fault(path, line, error.message())
     })?;
     let mut addresses = vec![("url", config.aur.url.clone()), ("url", config.news.url.clone())];
+    addresses.extend(config.advisories.addresses().into_iter().map(|(key, address)| (key, Some(address))));
     for settings in config.runtimes.all_mut() {
         addresses.extend([("mirror", settings.mirror.clone()), ("index", settings.index.clone())]);
     }
@@ -233,6 +297,13 @@ fn read_file(path: &Path) -> Result<Option<Config>> {
             let message = format!("`{key}` is no address that begins with https://, http:// or file:///");
             return Err(fault(path, line, &message));
         }
+    }
+    let is_day = |text: &String| text.parse::<jiff::civil::Date>().is_ok();
+    if let Some(until) =
+        config.advisories.ignore.iter().filter_map(|ignored| ignored.until.as_ref()).find(|day| !is_day(day))
+    {
+        let line = 1 + text.lines().position(|line| line.contains(until.as_str())).unwrap_or(0);
+        return Err(fault(path, line, "`until` is no day like \"2027-01-31\""));
     }
     if config.snapshot.folder.as_ref().is_some_and(|folder| !folder.is_absolute()) {
         let line = 1 + text
@@ -281,6 +352,9 @@ mod tests {
             ("[aur]\nenabled = true\nenabled = false\n", 3, "duplicate key"),
             ("[runtimes.node]\nmirror = \"ftp://x\"\n", 2, "`mirror` is no address"),
             ("[runtimes.nodejs]\n", 1, "unknown field `nodejs`"),
+            ("[advisories]\nosv = [\"off\", \"x\"]\n", 2, "`osv` is no address"),
+            ("[[advisories.ignore]]\nid = \"CVE-1\"\n", 1, "missing field `reason`"),
+            ("[[advisories.ignore]]\nid = \"a\"\nreason = \"b\"\nuntil = \"2026-02-30\"\n", 4, "`until` is no day"),
             ("[snapshot]\nwith = \"zfs\"\n", 2, "expected one of `snapper`, `btrfs`, `timeshift`"),
             ("[snapshot]\nbefore = [\"sync\"]\n", 2, "expected one of `install`, `upgrade`"),
             ("[snapshot]\nwith = \"btrfs\"\nfolder = \"x\"\n", 3, "begins with a slash"),

@@ -4,7 +4,8 @@ use crate::config::Config;
 use crate::error::{Exit, Hinted};
 use crate::index::{self, Index, Status};
 use crate::model::Source;
-use crate::ops::{Known, Outcome, Place, Request, World, fetch, refresh};
+use crate::ops::advisories::Effort;
+use crate::ops::{Known, Outcome, Place, Request, World, advisories, fetch, refresh};
 use crate::ui::{Stages, Ui};
 use anyhow::Result;
 use std::cell::{Cell, RefCell};
@@ -109,6 +110,17 @@ impl Ctx {
         Some(folder)
     }
 
+    /// Fetches advisories, if they are asked for or the configuration wants them each time; what could not be had.
+    pub fn fetch_advisories(&self, asked: bool) -> Result<Vec<advisories::Failure>> {
+        let config = Config::read(&self.place.root)?;
+        if !asked && !config.advisories.enabled.unwrap_or(false) {
+            return Ok(Vec::new());
+        }
+        let folder = self.scratch_folder().ok_or_else(no_folder)?;
+        let effort = Effort { fetch: true, force: false };
+        advisories::refresh(&self.place.root, &folder, &config, effort, &Stages::new(&self.ui))
+    }
+
     fn bring(&self, request: Request, fetches: bool) -> Result<(PathBuf, Outcome)> {
         let suits_aur = World::open(&self.place)?.suits_aur;
         let config = Config::read(&self.place.root)?;
@@ -118,6 +130,11 @@ impl Ctx {
             let place = Place { aur: fetch::aur(suits_aur, &folder, &config), ..self.place.clone() };
             if fetches && let Err(error) = fetch::fetch_news(&place.root, &folder, &config) {
                 // No answer of the index depends on them.
+                self.ui.warn(&format!("{error:#}"));
+            }
+            let effort = Effort { fetch: false, force: request.force };
+            if let Err(error) = advisories::refresh(&place.root, &folder, &config, effort, &stages) {
+                // No other answer of the index depends on them.
                 self.ui.warn(&format!("{error:#}"));
             }
             let failure = match fetches {
@@ -135,15 +152,13 @@ impl Ctx {
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
-        Err(failed.unwrap_or_else(|| {
-            Hinted::new(
-                Exit::Failed,
-                "no folder for the index can be written",
-                "run `sudo omg refresh`, or set OMG_INDEX_DIR to a folder of yours",
-            )
-            .into()
-        }))
+        Err(failed.unwrap_or_else(no_folder))
     }
+}
+
+fn no_folder() -> anyhow::Error {
+    let hint = "run `sudo omg refresh`, or set OMG_INDEX_DIR to a folder of yours";
+    Hinted::new(Exit::Failed, "no folder for the index can be written", hint).into()
 }
 
 /// Whether a folder, or the nearest one above it that exists, may be written.

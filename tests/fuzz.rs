@@ -25,6 +25,7 @@ macro_rules! targets {
 }
 
 targets! {
+    advisories "advisories",
     apt_conf "apt-conf",
     apt_control "apt-control",
     apt_files "apt-files",
@@ -38,10 +39,14 @@ targets! {
     audit_log "audit-log",
     aur_metadata "aur-metadata",
     bundle "bundle",
+    cvss "cvss",
     dns "dns",
     engine_reply "engine-reply",
+    git_pack "git-pack",
     http "http",
     index "index",
+    locks "locks",
+    licenses "licenses",
     names "names",
     pacman_conf "pacman-conf",
     pacman_desc "pacman-desc",
@@ -52,11 +57,16 @@ targets! {
     pins "pins",
     policy "policy",
     provenance "provenance",
+    purl "purl",
     relations "relations",
     search "search",
+    secrets "secrets",
+    secrets_baseline "secrets-baseline",
     srcinfo "srcinfo",
     tasks "tasks",
     unpack "unpack",
+    versions "versions",
+    vex "vex",
 }
 
 #[test]
@@ -145,6 +155,11 @@ fn deep_and_long_inputs() {
         "define a\n",
         "'\"`",
         "a:\\\n",
+        "password = \"a1\" ",
+        "://a:b1c2d3@",
+        "-----BEGIN PRIVATE KEY-----",
+        "eyJ",
+        "ghp_",
         "namespace :a do\n",
         "task a(b) {\n",
     ];

@@ -3,11 +3,19 @@
 //! It decides and writes down. What follows from a decision is the business of `ops`, which also brings the facts: nothing in here
 //! looks at packages.
 
+pub mod advisory;
+pub mod cvss;
+pub mod ecosystem;
+pub mod locks;
 pub mod log;
 pub mod pgp;
 pub mod policy;
 pub mod provenance;
+pub mod sarif;
+pub mod sbom;
+pub mod secrets;
 pub mod sigstore;
+pub mod vex;
 mod who;
 
 pub use who::Who;

@@ -1,12 +1,15 @@
 //! `omg doctor`: what is stale, missing, damaged or undecided, and the command that mends it.
 
+use super::audit::MAX_AGE_DAYS;
 use super::reply::Reply;
 use crate::backends::aur;
 use crate::config::Config;
 use crate::context::Ctx;
 use crate::error::Exit;
+use crate::index::advisories::Advisories;
 use crate::index::status::Input;
 use crate::index::{self, Catalogue, Local, Status, status};
+use crate::ops::advisories::Age;
 use crate::ops::{World, fetch};
 use crate::ui::{Style, Ui, clean};
 use anyhow::Result;
@@ -82,8 +85,10 @@ fn settings(ctx: &Ctx, findings: &mut Vec<Finding>) {
         Ok(config) => config,
         Err(error) => return findings.push(finding("bad", format!("{error:#}"), "omg man config | man -l -")),
     };
-    let Ok(world) = World::open(&ctx.place) else { return };
     let folders = ctx.place.folders();
+    let max_age_days = config.advisories.max_age_days.unwrap_or(MAX_AGE_DAYS);
+    folders.iter().for_each(|folder| advisories(folder, max_age_days, findings));
+    let Ok(world) = World::open(&ctx.place) else { return };
     let lists: Vec<_> = folders.iter().filter_map(|folder| fetch::aur(world.suits_aur, folder, &config)).collect();
     let ages = lists.iter().filter_map(|aur| Some((aur, aur.path.metadata().ok()?.modified().ok()?.elapsed().ok())));
     match ages.min_by_key(|(_, age)| *age) {
@@ -96,6 +101,27 @@ fn settings(ctx: &Ctx, findings: &mut Vec<Finding>) {
             findings.push(finding(if old { "note" } else { "good" }, text, if old { "omg refresh" } else { "" }));
         }
     }
+}
+
+/// Whether what is known to be wrong with packages is whole, and how old it is.
+fn advisories(folder: &Path, max_age_days: u32, findings: &mut Vec<Finding>) {
+    let hint = "omg refresh --advisories";
+    let opened = Advisories::open(folder).and_then(|advisories| {
+        advisories.verify()?;
+        advisories.meta()
+    });
+    let meta = match opened {
+        Ok(meta) => meta,
+        Err(index::Error::Missing(_)) => return,
+        Err(error) => return findings.push(finding("bad", error.to_string(), hint)),
+    };
+    let now = jiff::Timestamp::now().as_second();
+    let Age { publishers, faults } = Age::of(&meta, now, max_age_days);
+    for (name, checked, count) in publishers.into_iter().filter(|(_, checked, _)| *checked > 0) {
+        let days = (now - checked).max(0) / 86_400;
+        findings.push(finding("good", format!("advisories: {name}: {count}, {days} days old"), ""));
+    }
+    findings.extend(faults.into_iter().map(|fault| finding("bad", format!("advisories: {fault}"), hint)));
 }
 
 /// An older list of the AUR misses what people look for.

@@ -22,6 +22,7 @@ enum Set {
     Orphans,
     Foreign,
     Upgradable,
+    Security,
     Held,
 }
 
@@ -44,8 +45,14 @@ impl Set {
                 Set::Orphans => row.orphan,
                 Set::Foreign => row.foreign,
                 Set::Upgradable => row.upgradable,
+                Set::Security => row.security,
                 Set::Held => row.held,
             }
+    }
+
+    /// Whether what is shown is what an upgrade would bring.
+    fn is_of_upgrades(self) -> bool {
+        matches!(self, Set::Upgradable | Set::Security)
     }
 
     /// Said where nothing is listed.
@@ -57,6 +64,7 @@ impl Set {
             Set::Orphans => "there are no orphans",
             Set::Foreign => "every package is in some repository",
             Set::Upgradable => "everything is up to date",
+            Set::Security => "no upgrade is about security",
             Set::Held => "nothing is held",
         }
     }
@@ -70,7 +78,7 @@ impl Set {
             Set::Orphans => Some(counts.orphans),
             Set::Foreign => Some(counts.foreign),
             Set::Held => Some(counts.held),
-            Set::Upgradable => None,
+            Set::Upgradable | Set::Security => None,
         }
     }
 }
@@ -93,7 +101,11 @@ pub fn explicit_command() -> Command {
 }
 
 pub fn outdated_command() -> Command {
-    Command::new("outdated").about("List the packages with a newer version on offer").arg(count_flag())
+    let security = Arg::new("security").long("security").action(ArgAction::SetTrue);
+    Command::new("outdated")
+        .about("List the packages with a newer version on offer")
+        .arg(security.help("Only those whose newer version mends something that is known to be wrong"))
+        .arg(count_flag())
 }
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
@@ -106,7 +118,8 @@ pub fn run_explicit(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
 }
 
 pub fn run_outdated(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
-    list(ctx, Set::Upgradable, matches.get_flag("count"))
+    let set = if matches.get_flag("security") { Set::Security } else { Set::Upgradable };
+    list(ctx, set, matches.get_flag("count"))
 }
 
 #[derive(Serialize)]
@@ -166,7 +179,7 @@ fn listed(index: &Index, set: Set, row: LocalRow) -> Result<Listed> {
     let some = |text: String| Some(text).filter(|text| !text.is_empty());
     Ok(Listed {
         name: full_name(&row.name, &row.arch),
-        version: if set == Set::Upgradable { row.candidate.clone() } else { row.version.clone() },
+        version: if set.is_of_upgrades() { row.candidate.clone() } else { row.version.clone() },
         source: source(index, &row)?,
         repository: repository(index, &row)?.to_owned(),
         installed_version: row.version,
@@ -186,7 +199,7 @@ fn text(ui: &Ui, set: Set, listed: &[Listed]) -> String {
     let rows = listed.iter().map(|package| {
         let mut cells =
             vec![Cell::styled(Style::Name, &package.name), Cell::styled(Style::Version, &package.installed_version)];
-        if set == Set::Upgradable {
+        if set.is_of_upgrades() {
             cells.push(Cell::plain("->"));
             cells.push(Cell::styled(Style::Version, &package.version));
             let marks = [("[security]", package.security), ("[held]", package.held)];

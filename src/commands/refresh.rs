@@ -5,6 +5,7 @@ use crate::context::Ctx;
 use crate::error::Exit;
 use crate::index::status::StoredProblem;
 use crate::index::{Staleness, Status};
+use crate::ops::advisories::Failure;
 use crate::ops::{Known, Outcome, Request};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -17,6 +18,7 @@ pub fn command() -> Command {
         .about("Build the index that every other command reads, where it is stale, and fetch the AUR's list")
         .arg(flag("force", "Build it anew even if nothing has changed").conflicts_with("if-stale"))
         .arg(flag("if-stale", "Do nothing, quickly, if nothing has changed; fetch nothing"))
+        .arg(flag("advisories", "Fetch what is known to be wrong with packages, too").conflicts_with("if-stale"))
 }
 
 /// What a refresh did.
@@ -43,22 +45,24 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     if matches.get_flag("if-stale")
         && let Ok(Known { status, stale: false, .. }) = ctx.place.known()
     {
-        return Ok(reply(Staleness::default(), &status, start));
+        return Ok(reply(Staleness::default(), &status, &[], start));
     }
     let request = Request { force: matches.get_flag("force") };
-    let (_, outcome) = match matches.get_flag("if-stale") {
-        true => ctx.refresh(request)?,
-        false => ctx.refresh_and_fetch(request)?,
+    let (failures, (_, outcome)) = match matches.get_flag("if-stale") {
+        true => (Vec::new(), ctx.refresh(request)?),
+        // First, since they say which upgrades are about security.
+        false => (ctx.fetch_advisories(matches.get_flag("advisories"))?, ctx.refresh_and_fetch(request)?),
     };
-    let done = reply(outcome.built, &outcome.status, start);
+    let done = reply(outcome.built, &outcome.status, &failures, start);
     let quiet = matches.get_flag("if-stale") && !outcome.built.any();
-    Ok(if quiet { done } else { done.with(told(&outcome, start)) })
+    Ok(if quiet { done } else { done.with(told(&outcome, &failures, start)) })
 }
 
 /// Said on stderr: a refresh has no data for people.
-fn told(outcome: &Outcome, start: Instant) -> Vec<Remark> {
+fn told(outcome: &Outcome, failures: &[Failure], start: Instant) -> Vec<Remark> {
     let warning = |(path, message, _): &StoredProblem| Remark::Warning(format!("{path}: {message}"));
     let mut remarks: Vec<Remark> = outcome.status.problems.iter().map(warning).collect();
+    remarks.extend(failures.iter().map(|(address, message)| Remark::Warning(format!("{address}: {message}"))));
     let known: u32 = outcome.status.families.iter().map(|family| family.known).sum();
     let installed = outcome.status.totals().installed;
     let took = start.elapsed().as_millis();
@@ -73,15 +77,16 @@ fn told(outcome: &Outcome, start: Instant) -> Vec<Remark> {
     remarks
 }
 
-fn reply(built: Staleness, status: &Status, start: Instant) -> Reply {
+fn reply(built: Staleness, status: &Status, failures: &[Failure], start: Instant) -> Reply {
     let problem = |(path, message, _): &StoredProblem| Problem { path: path.clone(), message: message.clone() };
+    let failure = |(address, message): &Failure| Problem { path: address.clone(), message: message.clone() };
     let done = Done {
         catalogue: built.catalogue,
         local: built.local,
         known: status.families.iter().map(|family| family.known).sum(),
         installed: status.totals().installed,
         took_ms: start.elapsed().as_millis() as u64,
-        problems: status.problems.iter().map(problem).collect(),
+        problems: status.problems.iter().map(problem).chain(failures.iter().map(failure)).collect(),
     };
     let exit = if done.problems.is_empty() { Exit::Found } else { Exit::Partial };
     Reply::new(done, |_, _| String::new(), exit)

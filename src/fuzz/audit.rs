@@ -1,10 +1,18 @@
-//! Files that decide, and that are looked at when nobody is trusted: the policy, and the audit log.
+//! Files that decide, and that are looked at when nobody is trusted: the policy, and the audit log. And what packages state of
+//! themselves.
 
 use super::text;
+use crate::audit::advisory::{Sink, arch, debian, osv, ranking};
+use crate::audit::cvss::score;
 use crate::audit::log::verify_lines;
 use crate::audit::policy::{Facts, Grade, Layer, Policy, Severity};
 use crate::audit::provenance::{Statement, level};
+use crate::audit::sbom::copyright;
+use crate::audit::sbom::license::{License, Words};
+use crate::audit::sbom::purl::Purl;
 use crate::audit::sigstore::{Artifact, Expected, Trust, entries, verify};
+use crate::audit::vex::{Verdicts, read as read_vex};
+use crate::model::Advisory;
 use std::sync::OnceLock;
 
 /// The part behind a line `---` is another layer, and its first line a name, a repository and a licence.
@@ -49,6 +57,64 @@ fn judge(policy: &Policy, word: &str) {
     assert!(!policy.is_empty() || refused.is_empty());
 }
 
+/// What a reader tells can be kept: each name is one, and no text has a line's end.
+struct Told;
+
+impl Sink for Told {
+    fn advisory(&mut self, advisory: Advisory) {
+        let turns = advisory.affected.ranges.iter().flatten().map(|(_, version)| version);
+        let words = [&advisory.ecosystem, &advisory.package, &advisory.id].into_iter().chain(&advisory.aliases);
+        for word in words.chain(turns).chain(&advisory.affected.versions) {
+            assert!(!word.is_empty() && !word.contains(|c: char| c.is_control() || c == ' '), "{word:?}");
+        }
+        assert!(!advisory.summary.contains('\n'));
+        for version in ["0", "1.0-1", "2"] {
+            let is_in = advisory.affected.includes(version, &|a, b| a.cmp(b));
+            assert!(
+                !is_in || advisory.affected.fixed_for(version, &|a, b| a.cmp(b)).is_none_or(|fixed| fixed > version)
+            );
+        }
+    }
+
+    fn left_out(&mut self, message: String) {
+        assert!(!message.is_empty());
+    }
+
+    fn damaged(&mut self, message: String) {
+        assert!(!message.is_empty());
+    }
+}
+
+/// Every reader of advisories.
+pub fn advisories(data: &[u8]) {
+    arch::read(data, &mut Told);
+    debian::read(data, "bookworm", &mut Told);
+    osv::read(data, Some("Debian:12"), &mut Told);
+    _ = ranking::read_exploited(data);
+    _ = ranking::each_estimate(data, |id, estimate| assert!(id.starts_with("CVE-") && estimate <= 100_000));
+}
+
+/// A score is at most ten, and what is added behind a vector makes none of it.
+pub fn cvss(data: &[u8]) {
+    let text = text(data);
+    for vector in text.lines() {
+        if let Some(known) = score(vector) {
+            assert!(known.tenths <= 100, "{vector}");
+            assert!(score(&format!("{vector}/ZZ:1")).is_none());
+        }
+    }
+}
+
+/// Statements come in the order of their times.
+pub fn vex(data: &[u8]) {
+    let Ok(all) = read_vex(data) else { return };
+    assert!(all.is_sorted_by(|a, b| a.time <= b.time));
+    for statement in &all {
+        assert!(!statement.faults.is_empty());
+        _ = Verdicts::new(&all, "deb", &["curl"], &["1"]).clears(&statement.faults[0]);
+    }
+}
+
 /// What verifies does no more when anything is added, cut off or known otherwise.
 pub fn log(data: &[u8]) {
     let read = |data: &[u8], heads: &[_]| verify_lines(data, heads).expect("memory can be read");
@@ -85,5 +151,35 @@ pub fn provenance(data: &[u8]) {
     if let Ok(Some(provenance)) = statement.provenance() {
         let level = level(&provenance, None);
         assert!(level.level == 0 && level.evidence.is_empty() && !level.missing.is_empty());
+    }
+}
+
+/// What is read as a package URL is written in one way, which means the same.
+pub fn purl(data: &[u8]) {
+    let text = text(data);
+    let Ok(purl) = Purl::mended(&text) else { return };
+    let written = purl.to_string();
+    assert!(written.is_ascii() && written.parse() == Ok(purl), "{written}");
+}
+
+/// A copyright file, and each of its lines as a licence: what becomes of it is an expression that SPDX's own grammar takes, and all
+/// names in it are told.
+pub fn licenses(data: &[u8]) {
+    let stated = copyright::stated(data).unwrap_or_default();
+    let text = text(data);
+    for (stated, words) in
+        text.lines().map(|line| (line, Words::Free)).chain(stated.iter().map(|one| (&**one, Words::Debian)))
+    {
+        let Some(license) = License::of(stated, words) else { continue };
+        let expression = &license.expression;
+        let read =
+            spdx::Expression::parse(expression).unwrap_or_else(|error| panic!("{stated:?}: {expression:?}: {error}"));
+        let references = read.requirements().filter(|one| one.req.license.id().is_none());
+        assert!(
+            references.map(|one| one.req.license.to_string()).all(|id| license.named.contains_key(&id)),
+            "{expression}"
+        );
+        let twice = License::every(&[license.clone(), license.clone()]).expect("there are two");
+        spdx::Expression::parse(&twice.expression).unwrap_or_else(|error| panic!("{:?}: {error}", twice.expression));
     }
 }

@@ -5,11 +5,13 @@
 mod apt;
 mod audit;
 mod index;
+mod locks;
 mod logs;
 mod network;
 mod pacman;
 mod project;
 mod runtimes;
+mod secrets;
 
 use crate::model::{Available, CatalogueSink, Field, Installed, LocalSink, Problem, Repository, RepositoryId};
 use std::collections::HashSet;
@@ -19,6 +21,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every decoder.
 pub const TARGETS: &[Target] = &[
+    ("advisories", audit::advisories),
     ("apt-conf", apt::conf),
     ("apt-control", apt::control),
     ("apt-files", apt::files),
@@ -32,10 +35,14 @@ pub const TARGETS: &[Target] = &[
     ("audit-log", audit::log),
     ("aur-metadata", pacman::aur_metadata),
     ("bundle", audit::bundle),
+    ("cvss", audit::cvss),
     ("dns", network::dns),
     ("engine-reply", network::engine_reply),
+    ("git-pack", secrets::pack),
     ("http", network::http),
     ("index", index::index),
+    ("locks", locks::locks),
+    ("licenses", audit::licenses),
     ("names", network::names),
     ("pacman-conf", pacman::conf),
     ("pacman-desc", pacman::desc),
@@ -46,11 +53,16 @@ pub const TARGETS: &[Target] = &[
     ("pins", runtimes::pins),
     ("policy", audit::policy),
     ("provenance", audit::provenance),
+    ("purl", audit::purl),
     ("relations", pacman::relations),
     ("search", index::search),
+    ("secrets", secrets::scan),
+    ("secrets-baseline", secrets::baseline),
     ("srcinfo", pacman::srcinfo),
     ("tasks", project::tasks),
     ("unpack", network::unpack),
+    ("versions", locks::versions),
+    ("vex", audit::vex),
 ];
 
 /// Holds what a reader hands on against what [`Available`] and [`Installed`] promise.

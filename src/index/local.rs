@@ -33,6 +33,7 @@ const SHARED: usize = 8;
 const FORWARD: usize = 10;
 const REVERSE: usize = 12;
 const OWN_TARGETS: usize = 14;
+const ADVISED: usize = 18;
 
 /// One package of the machine. Sorted by name, source and architecture; the rank is the package's number here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +91,16 @@ pub struct Edge {
     pub kind: u8,
 }
 
+/// An installed package as advisories know it: apt's by its source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advised {
+    pub source: Source,
+    pub name: String,
+    pub version: String,
+    /// The package's.
+    pub rank: u32,
+}
+
 /// Writes the sections. `packages` are sorted by name, source and architecture; `edges` and the owners' numbers are ranks in it.
 /// `native` is the machine's own architecture.
 pub fn write<W: Write>(
@@ -134,7 +145,37 @@ pub fn write<W: Write>(
     };
     lists(|e| e.from, |e| e.to).write(&all, out)?;
     lists(|e| e.to, |e| e.from).write(&all, out)?;
-    own_targets(packages, native).write(out)
+    own_targets(packages, native).write(out)?;
+    let advised = advised(packages);
+    let mut bytes = Vec::new();
+    for (source, name, version, rank) in &advised {
+        bytes.push(*source as u8);
+        varint::push(&mut bytes, u64::from(*rank));
+        varint::push_bytes(&mut bytes, name.as_bytes());
+        varint::push_bytes(&mut bytes, version.as_bytes());
+    }
+    out.section(&bytes, advised.len() as u64)
+}
+
+/// The name and the version that advisories speak of: those of the source where apt's packages come of another one, since that is
+/// what Debian and Ubuntu mend.
+pub fn advised_as(NewLocal { row, fields }: &NewLocal) -> (&str, &str) {
+    let field = |wanted: Field| fields.iter().find(|(field, _)| *field == wanted).map(|(_, text)| text.as_str());
+    let of_source = |wanted: Field| field(wanted).filter(|_| row.source == Source::Apt);
+    (of_source(Field::Base).unwrap_or(&row.name), of_source(Field::BaseVersion).unwrap_or(&row.version))
+}
+
+/// Each installed package so, sorted, so that a scan reads both files from front to back.
+fn advised(packages: &[NewLocal]) -> Vec<(Source, &str, &str, u32)> {
+    let installed = (0u32..).zip(packages).filter(|(_, package)| package.row.installed());
+    let mut all: Vec<_> = installed
+        .map(|(rank, package)| {
+            let (name, version) = advised_as(package);
+            (package.row.source, name, version, rank)
+        })
+        .collect();
+    all.sort_unstable();
+    all
 }
 
 /// What the versions ask for that are not the candidate, or that no repository has: of these the catalogue may not speak.
@@ -323,6 +364,27 @@ impl Local {
     /// relation's field.
     pub fn own_dependants(&self, name: &str) -> Result<Vec<(u32, Field)>> {
         lists::of(&self.file, OWN_TARGETS, name, lists::relation)
+    }
+
+    /// Every installed package under the name and the version that advisories speak of, with its rank; sorted by source and name.
+    pub fn advised(&self) -> Result<Vec<Advised>> {
+        let section = self.file.section(ADVISED)?;
+        let mut bytes = Vec::new();
+        self.file.bytes(section, 0, section.len as usize, &mut bytes)?;
+        let (mut all, mut at) = (Vec::new(), 0);
+        let mut next = || {
+            let tag = *bytes.get(at)?;
+            at += 1;
+            let rank = varint::pull(&bytes, &mut at)? as u32;
+            let name = varint::text(varint::pull_bytes(&bytes, &mut at)?);
+            let version = varint::text(varint::pull_bytes(&bytes, &mut at)?);
+            Some(Advised { source: source(tag)?, name, version, rank })
+        };
+        for _ in 0..section.items {
+            let advised = next().filter(|advised| advised.rank < self.len());
+            all.push(advised.ok_or_else(|| self.file.damaged("what advisories speak of makes no sense"))?);
+        }
+        Ok(all)
     }
 
     /// Checks every block and every row, for `omg doctor`.

@@ -2,10 +2,11 @@
 //!
 //! It knows bytes, not package managers: backends hand in plain data, `ops` says when. Three files lie in one folder:
 //! `catalogue-GENERATION` (all packages of all repositories), `local-GENERATION` (what is installed) and `status`, which
-//! names the other two and is replaced last. Their format is specified in omg-index(5).
+//! names the other two and is replaced last. `advisories` lies beside them and stands for itself. Their format is specified in omg-index(5).
 //!
 //! A cache, not a record: whatever is not as expected is an [`Error`], and the cure is to build it again.
 
+pub mod advisories;
 pub mod block;
 pub mod build;
 pub mod catalogue;

@@ -1,5 +1,6 @@
 //! Plain data that every other part speaks of. No I/O, no policy, no formatting for people.
 
+mod advisory;
 mod audit;
 mod distance;
 mod event;
@@ -10,6 +11,7 @@ mod policy;
 pub mod relation;
 mod transaction;
 
+pub use advisory::{Advisory, Affected, Order as VersionOrder, Range, Ranking, Severity, Standing, Turn};
 pub use audit::AuditHead;
 pub use distance::distance;
 pub use event::{Event, Observer, Silent};

@@ -177,7 +177,7 @@ pub fn link<'p>(
 }
 
 /// Whether some version above the installed one, up to the candidate, comes as a security update.
-fn is_security(row: &LocalRow, catalogue: &Catalogue, backend: &dyn Backend) -> Result<bool> {
+pub fn is_security(row: &LocalRow, catalogue: &Catalogue, backend: &dyn Backend) -> Result<bool> {
     let Some(id) = row.catalogue else { return Ok(false) };
     let repositories = &catalogue.meta()?.repositories;
     let details = catalogue.details(&catalogue.row(id)?)?;

@@ -1,6 +1,7 @@
 //! Sequences that cross domains. They neither print nor ask: what happens on the way goes to an
 //! [`Observer`](crate::model::Observer), what came of it is returned.
 
+pub mod advisories;
 pub mod archives;
 pub mod by_tool;
 pub mod clean;
@@ -11,6 +12,7 @@ pub mod fetch;
 mod fs_snapshot;
 pub mod gate;
 pub mod history;
+pub mod licenses;
 mod local;
 mod place;
 pub mod refresh;
@@ -18,6 +20,7 @@ mod relate;
 pub mod restore;
 pub mod run;
 pub mod runtimes;
+pub mod sbom;
 pub mod settle;
 pub mod transact;
 mod world;

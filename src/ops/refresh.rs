@@ -1,5 +1,6 @@
 //! Builds the index, the whole of it or the local half, and publishes it.
 
+use super::advisories::mark_security;
 use super::local::Owned;
 use super::{Place, World, local, relate};
 use crate::backends::Backend;
@@ -8,7 +9,7 @@ use crate::index::catalogue::Row;
 use crate::index::details::VersionDetails;
 use crate::index::local::NewLocal;
 use crate::index::status::{self, Counts, Family, Input, StoredProblem};
-use crate::index::{Catalogue, Local, LocalRow, Part, Staleness, Status, catalogue, publish};
+use crate::index::{Catalogue, Local, LocalRow, Part, Staleness, Status, advisories, catalogue, publish};
 use crate::model::{Authority, Event, Field, Observer, Offer, Policy, Problem, Reason, Scope, Source};
 use anyhow::{Context, Result};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -85,7 +86,7 @@ fn refresh_once(
     let old = Status::read(folder).ok().filter(|status| status.place == world.place);
     let stale = match &old {
         Some(_) if request.force => Staleness { catalogue: true, local: true },
-        Some(status) => inputs_changed(world, status),
+        Some(status) => inputs_changed(world, folder, status),
         None => Staleness { catalogue: true, local: true },
     };
     if let (Some(status), false) = (&old, stale.any()) {
@@ -105,7 +106,7 @@ fn refresh_once(
 
 /// A changed file is stale, and so is a file that was not looked at when the index was built, or could not be read then: a disk
 /// that was full for a moment leaves no trace in the files' times.
-fn inputs_changed(world: &World, status: &Status) -> Staleness {
+fn inputs_changed(world: &World, folder: &Path, status: &Status) -> Staleness {
     let same = |paths: Vec<PathBuf>, inputs: &[Input]| {
         paths.iter().map(|path| path.display().to_string()).eq(inputs.iter().map(|input| input.path.clone()))
     };
@@ -113,7 +114,7 @@ fn inputs_changed(world: &World, status: &Status) -> Staleness {
     let stale = status.staleness();
     Staleness {
         catalogue: stale.catalogue || unread(true) || !same(catalogue_inputs(world), &status.catalogue_inputs),
-        local: stale.local || unread(false) || !same(local_inputs(world), &status.local_inputs),
+        local: stale.local || unread(false) || !same(local_inputs(world, folder), &status.local_inputs),
     }
 }
 
@@ -142,8 +143,10 @@ fn catalogue_inputs(world: &World) -> Vec<PathBuf> {
         .collect()
 }
 
-fn local_inputs(world: &World) -> Vec<PathBuf> {
-    world.backends.iter().flat_map(|b| b.local_inputs()).collect()
+fn local_inputs(world: &World, folder: &Path) -> Vec<PathBuf> {
+    // They say which upgrades are about security.
+    let advisories = folder.join(advisories::NAME);
+    world.backends.iter().flat_map(|b| b.local_inputs()).chain([advisories]).collect()
 }
 
 /// The files as they are before they are read: what changes meanwhile is then stale.
@@ -160,7 +163,7 @@ fn refresh_all(open: &dyn Fn() -> Result<World>, folder: &Path, observer: &dyn O
         catalogue_built: now,
         catalogue_inputs: stamp(&catalogue_inputs(world)),
         local_generation: generation(),
-        local_inputs: stamp(&local_inputs(world)),
+        local_inputs: stamp(&local_inputs(world, folder)),
         ..Status::default()
     };
     // Anew: what this one has read of the configuration is no older than the stamps.
@@ -252,7 +255,7 @@ fn refresh_local(world: &World, folder: &Path, mut status: Status, observer: &dy
     };
     let Ok(old) = old_rows(folder, &status) else { return Ok(None) };
     status.local_generation = generation();
-    status.local_inputs = stamp(&local_inputs(world));
+    status.local_inputs = stamp(&local_inputs(world, folder));
     observer.event(Event::Stage { what: "reading what is installed", percent: 0 });
     std::thread::scope(|scope| {
         let generation = status.local_generation;
@@ -420,10 +423,11 @@ fn write_local(
         .collect();
     let new = packages.iter_mut().map(|package| &mut package.row).filter(|row| is_new(row));
     local::link(new, catalogue, &choices, world)?;
+    let covered = mark_security(&mut packages, catalogue, world, folder)?;
     world.backends.iter().for_each(|backend| relate::mark_orphans(&mut packages, &edges, &**backend));
     for family in &mut status.families {
         if let Some(source) = family.source() {
-            family.counts = counts(&packages, source, catalogue)?;
+            family.counts = counts(&packages, source, catalogue, covered.contains(&source))?;
         }
     }
     let owners = owned.owners(&packages);
@@ -435,7 +439,7 @@ fn write_local(
     publish::status(folder, status)
 }
 
-fn counts(packages: &[NewLocal], source: Source, catalogue: &Catalogue) -> Result<Counts> {
+fn counts(packages: &[NewLocal], source: Source, catalogue: &Catalogue, is_covered: bool) -> Result<Counts> {
     let of = |wanted: &dyn Fn(&LocalRow) -> bool| {
         packages.iter().filter(|p| p.row.source == source && p.row.installed() && wanted(&p.row)).count() as u32
     };
@@ -449,7 +453,7 @@ fn counts(packages: &[NewLocal], source: Source, catalogue: &Catalogue) -> Resul
         foreign: of(&|row| row.foreign),
         held: of(&|row| row.held),
         updates: of(&|row| row.upgradable && !row.held),
-        security_updates: knows_security.then(|| of(&|row| row.security && !row.held)),
+        security_updates: (knows_security || is_covered).then(|| of(&|row| row.security && !row.held)),
         broken: of(&|row| row.state == Some(crate::model::InstallState::Broken)),
     })
 }
@@ -458,12 +462,12 @@ fn stored(problem: &Problem, of_catalogue: bool) -> StoredProblem {
     (problem.path.display().to_string(), problem.message.clone(), of_catalogue)
 }
 
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
 /// A number no other build has: the clock's nanoseconds, and the process's own random hash.
-fn generation() -> u64 {
+pub(super) fn generation() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(SystemTime::now())
 }

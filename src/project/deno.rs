@@ -1,7 +1,8 @@
 //! The tasks of a `deno.json` or `deno.jsonc`.
 
 use super::Found;
-use super::json::{Document, Raw, member, object, string, strings, without_comments};
+use super::json::{Document, Raw, member, object, string, strings};
+use crate::sys::jsonc::without_comments;
 
 pub(super) fn tasks(text: &str) -> Result<Vec<Found>, String> {
     let plain = without_comments(text);

@@ -25,7 +25,6 @@ mod pyproject;
 mod rakefile;
 mod tables;
 mod taskfile;
-mod yaml;
 
 pub use choose::{Choice, near};
 pub use file::find;

@@ -2,8 +2,8 @@
 //!
 //! What a template (`{{.OS}}`) or another machine has to be asked for is not seen.
 
-use super::yaml::{self, Node};
 use super::{Found, Open, beginning, is_name};
+use crate::sys::yaml::{self, Node};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -24,10 +24,11 @@ const MAX_DEPTH: usize = 16;
 const MAX_TASKS: usize = 5_000;
 /// Of one list. A list may be named again and again, and each including file multiplies the names of what it includes.
 const MAX_NAMES: usize = 100;
+const LIMITS: yaml::Limits = yaml::Limits { max_entries: 5_000, may_repeat: true };
 const ALIAS: &str = "alias for ";
 
 pub(super) fn tasks(text: &str, open: &mut Open) -> Result<Vec<Found>, String> {
-    let root = yaml::read(text)?;
+    let root = yaml::read(text, LIMITS)?;
     if !root.is_null() && root.entries().is_empty() {
         return Err("is no Taskfile: its outermost value is no map".to_owned());
     }
@@ -129,7 +130,7 @@ fn include(name: &str, value: &Node, place: &Place, open: &mut Open, all: &mut V
     let inside = NAMES.iter().map(|name| path.join(name));
     let mut candidates = std::iter::once(path.clone()).chain(inside);
     let Some((file, root)) =
-        candidates.find_map(|path| Some((yaml::read(&open(&path)?).ok()?, path))).map(|(a, b)| (b, a))
+        candidates.find_map(|path| Some((yaml::read(&open(&path)?, LIMITS).ok()?, path))).map(|(a, b)| (b, a))
     else {
         return;
     };

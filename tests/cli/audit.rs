@@ -132,8 +132,7 @@ fn no_log_is_said_to_be_none() {
         assert_eq!((code, out.as_str()), (Some(1), ""));
         assert!(err.starts_with("error: there is no audit log\nhint: "), "{err}");
     }
-    for wrong in [&["audit"][..], &["audit", "verify", "--all"], &["audit", "verify", "--limit", "3"], &["audit", "x"]]
-    {
+    for wrong in [&["audit", "verify", "--all"][..], &["audit", "verify", "--limit", "3"], &["audit", "x"]] {
         assert_eq!(place.omg(wrong).status.code(), Some(2), "{wrong:?}");
     }
 }

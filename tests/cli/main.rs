@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "a skipped test says so")]
 
+mod advisories;
 mod apt;
 mod apt_copy;
 mod audit;
@@ -18,6 +19,8 @@ mod pacman_root;
 mod pacman_wording;
 mod pacman_world;
 mod provenance;
+mod sbom;
+mod secrets;
 mod sigstore;
 mod support;
 mod terminal;

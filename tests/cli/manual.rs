@@ -105,6 +105,7 @@ fn every_setting_is_documented_and_no_other() {
     all.extend(known("[privilege]\nno-such-key = 1\n"));
     all.extend(known("[conf]\nno-such-key = 1\n"));
     all.extend(known("[snapshot]\nno-such-key = 1\n"));
+    all.extend(known("[advisories]\nno-such-key = 1\n"));
     all.extend(known("[archives]\nno-such-key = 1\n"));
     all.extend(known("[runtimes]\nno-such-key = 1\n"));
     all.extend(known("[runtimes.node]\nno-such-key = 1\n"));
@@ -289,7 +290,10 @@ const ASKED: &[(&str, &[&str])] = &[
     ("env", &["env"]),
     ("runtime list", &["runtime", "list"]),
     ("policy", &["policy"]),
+    ("audit sbom", &["audit", "sbom"]),
+    ("audit licenses", &["audit", "licenses"]),
     ("audit log", &["audit", "log"]),
+    ("audit scan", &["audit", "scan"]),
     ("audit verify", &["audit", "verify"]),
     ("status", &["status"]),
     ("doctor", &["doctor"]),
@@ -355,7 +359,7 @@ fn every_command_with_json_has_a_shape() {
     }
     // To sync takes repositories, which the tests of changes have; runtimes come from a mirror, signatures from a Sigstore, and shims
     // and trust go into a home: their own tests have these.
-    const ELSEWHERE: [&str; 11] = [
+    const ELSEWHERE: [&str; 12] = [
         "audit provenance",
         "batch",
         "plan",
@@ -367,6 +371,7 @@ fn every_command_with_json_has_a_shape() {
         "uninstall",
         "shims",
         "trust",
+        "audit sbom --output",
     ];
     for title in shapes.keys().filter(|title| !ELSEWHERE.contains(&title.as_str())) {
         assert!(ASKED.iter().any(|(asked, _)| asked == title), "{title} is never checked");

@@ -1,11 +1,11 @@
 //! One `policy.toml`: read with care for who may have written it, and understood whole or not at all. A rule that is misspelt and
 //! passed over would be worse than none.
 
-use super::rule::{Demand, Grade, Key, Severity};
+use super::rule::{Demand, Grade, Key};
 use super::{Layer, PROJECT, Policy, Rule};
 use crate::audit::Who;
 use crate::error::{Exit, Hinted};
-use crate::model::distance;
+use crate::model::{Severity, distance};
 use anyhow::{Context, Result};
 use rustix::fs::OFlags;
 use std::fs::File;

@@ -9,8 +9,9 @@ mod rule;
 #[cfg(test)]
 mod tests;
 
+pub use crate::model::Severity;
 pub(super) use rule::matches;
-pub use rule::{Demand, Facts, Grade, Key, Severity};
+pub use rule::{Demand, Facts, Grade, Key};
 
 use super::sha256;
 use anyhow::Result;

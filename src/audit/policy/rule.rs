@@ -1,6 +1,7 @@
 //! One rule: what it demands of a package, and whether the facts meet it.
 
 use super::license;
+use crate::model::Severity;
 
 /// What is known of a package that is about to be installed. `None` is not known, and does not meet a rule that asks for it.
 #[derive(Clone, Copy, Debug)]
@@ -22,26 +23,6 @@ pub struct Facts<'a> {
     pub published: Option<i64>,
     /// The same.
     pub now: i64,
-}
-
-/// How bad an advisory is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// It was looked for, and there is no advisory.
-    None,
-    Low,
-    Medium,
-    High,
-    Critical,
-}
-
-impl Severity {
-    pub const ALL: [Severity; 5] =
-        [Severity::None, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
-
-    pub fn name(self) -> &'static str {
-        ["none", "low", "medium", "high", "critical"][self as usize]
-    }
 }
 
 /// How well the origin of a package could be checked; the first is the best.

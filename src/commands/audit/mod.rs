@@ -1,7 +1,13 @@
 //! `omg audit`: what is known of the safety of this machine's software. One file per question.
 
+mod licenses;
 mod log;
 mod provenance;
+mod sbom;
+mod scan;
+mod secrets;
+
+pub use scan::MAX_AGE_DAYS;
 
 use super::reply::Reply;
 use crate::context::Ctx;
@@ -17,20 +23,26 @@ struct Question {
 
 /// In the order of `omg audit --help`.
 const QUESTIONS: &[Question] = &[
+    Question { name: "scan", command: scan::command, run: scan::run },
+    Question { name: "secrets", command: secrets::command, run: secrets::run },
+    Question { name: "sbom", command: sbom::command, run: sbom::run },
+    Question { name: "licenses", command: licenses::command, run: licenses::run },
+    Question { name: "provenance", command: provenance::command, run: provenance::run },
     Question { name: "log", command: log::command, run: log::run },
     Question { name: "verify", command: log::verify_command, run: log::run_verify },
-    Question { name: "provenance", command: provenance::command, run: provenance::run },
 ];
 
 pub fn command() -> Command {
     Command::new("audit")
-        .about("Show the log of security decisions, and verify it or where a file comes from")
-        .subcommand_required(true)
+        .about("Find what is not safe, and show what was decided")
+        // Without a question it is the first.
+        .args(scan::arguments())
+        .args_conflicts_with_subcommands(true)
         .subcommands(QUESTIONS.iter().map(|question| (question.command)()))
 }
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
-    let (name, matches) = matches.subcommand().context("the parser wants a question")?;
+    let Some((name, matches)) = matches.subcommand() else { return scan::run(ctx, matches) };
     let question = QUESTIONS.iter().find(|question| question.name == name).context("the parser knows the questions")?;
     (question.run)(ctx, matches)
 }

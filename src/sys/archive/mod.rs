@@ -7,7 +7,7 @@
 
 mod zip;
 
-pub use zip::unzip;
+pub use zip::{each_file, unzip};
 
 use anyhow::{Context, Result, bail};
 use std::cell::Cell;

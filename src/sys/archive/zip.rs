@@ -1,6 +1,7 @@
 //! Zip from a file. Its directory stands at the end, so that it cannot be unpacked while it comes.
 //!
-//! What runtimes come in is understood: stored and deflated, below 4 GiB. Encrypted and split archives and zip64 are refused.
+//! What runtimes and lists of records come in is understood: stored and deflated, below 4 GiB, of zip64 only that there are many
+//! files. Encrypted and split archives are refused.
 
 use super::{Layout, Limits, Target, shown};
 use anyhow::{Context, Result, bail};
@@ -46,6 +47,28 @@ pub fn unzip(file: &File, folder: &Path, layout: Layout, limits: Limits, tick: &
         }
     }
     target.finish()
+}
+
+/// A single file is no larger.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+/// All of them together.
+const MAX_ALL_BYTES: u64 = 8 << 30;
+
+/// Calls back with the name and the content of each file, unpacked in memory, one at a time.
+pub fn each_file(file: &File, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<()> {
+    let (mut content, mut all) = (Vec::new(), 0);
+    for entry in directory(file)?.into_iter().filter(|entry| !entry.name.ends_with(b"/")) {
+        all += entry.size;
+        if entry.size > MAX_FILE_BYTES || all > MAX_ALL_BYTES {
+            bail!("{} in the zip archive is too large", shown(&entry.name));
+        }
+        content.clear();
+        let mut input = entry.content(file)?;
+        input.read_to_end(&mut content).context("damaged zip archive")?;
+        input.finish()?;
+        each(&entry.name, &content);
+    }
+    Ok(())
 }
 
 struct Entry {
@@ -138,9 +161,13 @@ fn directory(file: &File) -> Result<Vec<Entry>> {
     file.read_exact_at(&mut tail, size - tail_bytes).context("cannot read the archive")?;
     let end = tail.windows(4).rposition(|four| four == b"PK\x05\x06").context("not a zip archive")?;
     let record = tail.get(end..end + 22).context("a zip archive that is cut short")?;
-    let (count, bytes, at) = (u16_at(record, 10), u64::from(u32_at(record, 12)), u64::from(u32_at(record, 16)));
+    let (mut count, mut bytes, mut at) =
+        (u64::from(u16_at(record, 10)), u64::from(u32_at(record, 12)), u64::from(u32_at(record, 16)));
+    if count == u64::from(u16::MAX) {
+        (count, bytes, at) = many(file, &tail[..end])?;
+    }
     let ends_at = at.checked_add(bytes).filter(|end| *end <= size);
-    if count == u16::MAX || ends_at.is_none() || bytes > MAX_DIRECTORY_BYTES {
+    if ends_at.is_none() || bytes > MAX_DIRECTORY_BYTES {
         bail!("a zip archive of a kind that is not known here");
     }
     let mut records = vec![0; bytes as usize];
@@ -165,6 +192,23 @@ fn directory(file: &File) -> Result<Vec<Entry>> {
         rest = rest.get(whole..).context("damaged zip archive")?;
     }
     Ok(entries)
+}
+
+/// The number of entries, and the length and the place of their directory, where there are more than a zip of old can count:
+/// zip64's end record, by the pointer to it that stands before the other.
+fn many(file: &File, before: &[u8]) -> Result<(u64, u64, u64)> {
+    let pointer = before.len().checked_sub(20).map(|start| &before[start..]);
+    let pointer = pointer.filter(|pointer| pointer.starts_with(b"PK\x06\x07")).context("damaged zip archive")?;
+    let mut record = [0; 56];
+    file.read_exact_at(&mut record, u64_at(pointer, 8)).context("damaged zip archive")?;
+    if !record.starts_with(b"PK\x06\x06") {
+        bail!("damaged zip archive");
+    }
+    Ok((u64_at(&record, 32), u64_at(&record, 40), u64_at(&record, 48)))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {

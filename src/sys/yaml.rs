@@ -9,11 +9,11 @@ use std::rc::Rc;
 
 /// Deeper nesting is refused.
 const MAX_DEPTH: usize = 64;
-/// Of one map, with what it takes over; a long one that is named again and again would be looked through as often.
-const MAX_ENTRIES: usize = 5_000;
+/// That one map takes over of others; a long one that is named again and again would be looked through as often.
+const MAX_TAKEN_OVER: usize = 5_000;
 
 #[derive(Clone, Debug)]
-pub(super) enum Node {
+pub enum Node {
     /// Whether it was written without quotes: `true` is one thing, `"true"` another.
     Text(String, bool),
     List(Vec<Rc<Node>>),
@@ -21,7 +21,7 @@ pub(super) enum Node {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub struct Entry {
     pub key: String,
     /// Counted from 1.
     pub line: u32,
@@ -44,7 +44,7 @@ impl Node {
     fn taken_over(&self) -> impl Iterator<Item = &Entry> {
         let merges = self.plain_entries().iter().filter(|entry| entry.key == "<<");
         let maps = merges.flat_map(|merge| std::iter::once(&merge.value).chain(merge.value.items()));
-        maps.take(MAX_ENTRIES).flat_map(|map| map.plain_entries()).take(MAX_ENTRIES)
+        maps.take(MAX_TAKEN_OVER).flat_map(|map| map.plain_entries()).take(MAX_TAKEN_OVER)
     }
 
     fn plain_entries(&self) -> &[Entry] {
@@ -87,7 +87,16 @@ enum Open {
     Map { anchor: usize, entries: Vec<Entry>, key: Option<(String, u32)> },
 }
 
-pub(super) fn read(text: &str) -> Result<Rc<Node>, String> {
+/// What a text may be made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Of one map; a longer one is refused.
+    pub max_entries: usize,
+    /// Whether a part may be named and stand in several places. Where the maps are long, each of many places can lead to a long one.
+    pub may_repeat: bool,
+}
+
+pub fn read(text: &str, limits: Limits) -> Result<Rc<Node>, String> {
     let mut anchors: HashMap<usize, Rc<Node>> = HashMap::new();
     let mut open: Vec<Open> = Vec::new();
     for event in Parser::new_from_str(text) {
@@ -112,6 +121,7 @@ pub(super) fn read(text: &str) -> Result<Rc<Node>, String> {
             Event::Scalar(text, style, anchor, _) => {
                 (anchor, Rc::new(Node::Text(text.into_owned(), style == ScalarStyle::Plain)))
             }
+            Event::Alias(_) if !limits.may_repeat => return Err(format!("line {line}: an alias")),
             Event::Alias(anchor) => {
                 let known =
                     anchors.get(&anchor).ok_or_else(|| format!("line {line}: an alias inside of what it names"))?;
@@ -128,8 +138,8 @@ pub(super) fn read(text: &str) -> Result<Rc<Node>, String> {
             None => return Ok(node),
             Some(Open::List { items, .. }) => items.push(node),
             Some(Open::Map { entries, key, .. }) => match key.take() {
-                Some(_) if entries.len() >= MAX_ENTRIES => {
-                    return Err(format!("line {line}: a map of more than {MAX_ENTRIES} entries"));
+                Some(_) if entries.len() >= limits.max_entries => {
+                    return Err(format!("line {line}: a map of more than {} entries", limits.max_entries));
                 }
                 Some((key, line)) => entries.push(Entry { key, line, value: node }),
                 // A key that is a list or a map is nobody's name.
@@ -146,7 +156,11 @@ fn deep(open: &[Open], line: u32) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Limits, Node, Rc};
+
+    fn read(text: &str) -> Result<Rc<Node>, String> {
+        super::read(text, Limits { max_entries: 5_000, may_repeat: true })
+    }
 
     #[test]
     fn anchors_are_shared_and_merged() {

@@ -1,37 +1,14 @@
-//! Both families' version orders against the libraries that define them, over a million pairs drawn by mutating real versions
-//! with a fixed seed.
+//! Both families' orders against the libraries that define them.
 //!
 //! `vercmp` and `dpkg --compare-versions` take one pair a process. libalpm itself answers for the first, libapt-pkg for the
 //! second, and dpkg's own Perl module, which is slow, for every fourth pair, or with `OMG_TEST_EVERY_PAIR` for all. Where one of them
 //! is missing the test says so; the vectors of pacman's and dpkg's own suites stand beside the code.
 
-#![allow(clippy::print_stdout, reason = "tests say what they compared and what they skipped")]
-
+use crate::pairs::{PAIRS, Random, asked, compare, data, pair};
 use omg::backends::alpm::{sync::SyncDatabase, vercmp};
 use omg::backends::apt::version;
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
-const PAIRS: usize = 1_000_000;
-
-/// xorshift64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
-    }
-
-    fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
-        &all[self.below(all.len())]
-    }
-}
+use std::collections::BTreeSet;
+use std::process::Command;
 
 /// Where there is nothing real to begin with, and beside it.
 const ODD: [&str; 28] = [
@@ -105,94 +82,14 @@ const PIECES: [&str; 34] = [
 /// Every version that pacman's real databases and this machine's dpkg know.
 fn real_versions() -> Vec<String> {
     let mut versions: BTreeSet<String> = ODD.iter().map(|text| (*text).to_owned()).collect();
-    let data = std::env::var_os("OMG_TEST_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
     for file in ["arch-2017-12/extra.db", "arch-2026-03/chaotic-aur.db", "msys2-2024-05/ucrt64.db"] {
-        let Ok(database) = SyncDatabase::open(&data.join("arch-sync").join(file), None) else { continue };
+        let Ok(database) = SyncDatabase::open(&data("arch-sync").join(file), None) else { continue };
         versions.extend(database.entries().map(|entry| entry.version.to_owned()));
     }
     if let Ok(output) = Command::new("dpkg-query").args(["-W", "-f", "${Version}\n"]).output() {
         versions.extend(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned));
     }
     versions.into_iter().filter(|text| !text.is_empty() && !text.contains(char::is_whitespace)).collect()
-}
-
-/// A version and one that is mostly like it.
-fn pair(real: &[String], random: &mut Random) -> (String, String) {
-    let mut a = random.of(real).clone();
-    (0..random.below(2)).for_each(|_| mutate(&mut a, real, random));
-    let mut b = if random.below(12) == 0 { random.of(real).clone() } else { a.clone() };
-    (0..1 + random.below(3)).for_each(|_| mutate(&mut b, real, random));
-    (a, b)
-}
-
-fn mutate(text: &mut String, real: &[String], random: &mut Random) {
-    let places: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
-    let at = *random.of(&places);
-    match random.below(8) {
-        0 | 1 => text.insert_str(at, random.of::<&str>(&PIECES)),
-        2 if at < text.len() => drop(text.remove(at)),
-        3 => text.truncate(at),
-        4 => text.insert(0, char::from(random.of(real).as_bytes()[0])),
-        5 => {
-            // The tail of another.
-            let other = random.of(real);
-            let from = other.char_indices().map(|(at, _)| at).nth(random.below(other.len())).unwrap_or(0);
-            text.truncate(at);
-            text.push_str(&other[from..]);
-        }
-        _ => {
-            // Another number in place of one.
-            let bytes = text.as_bytes();
-            let Some(start) = (at..bytes.len()).find(|&at| bytes[at].is_ascii_digit()) else { return };
-            let end = (start..bytes.len()).find(|&at| !bytes[at].is_ascii_digit()).unwrap_or(bytes.len());
-            let number: u64 = text[start..end].parse().unwrap_or(7);
-            let other = match random.below(4) {
-                0 => number.saturating_add(1).to_string(),
-                1 => number.saturating_sub(1).to_string(),
-                2 => format!("0{number}"),
-                _ => number.saturating_mul(10).to_string(),
-            };
-            text.replace_range(start..end, &other);
-        }
-    }
-}
-
-/// Answers `<`, `=` or `>` for each line `A\tB`; `None` where the oracle cannot be run.
-fn asked(program: &str, script: &[&str], pairs: &[(String, String)]) -> Option<Vec<u8>> {
-    let text: String = pairs.iter().map(|(a, b)| format!("{a}\t{b}\n")).collect();
-    let child = Command::new(program)
-        .args(script)
-        .env("LC_ALL", "C.UTF-8")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn();
-    let mut child = child.ok()?;
-    let mut pipe = child.stdin.take()?;
-    let writer = std::thread::spawn(move || pipe.write_all(text.as_bytes()));
-    let output = child.wait_with_output().unwrap();
-    let _ = writer.join().unwrap();
-    if !output.status.success() {
-        return None;
-    }
-    assert_eq!(output.stdout.len(), pairs.len());
-    Some(output.stdout)
-}
-
-fn compare(oracle: &str, pairs: &[(String, String)], theirs: &[u8], ours: impl Fn(&str, &str) -> Ordering) {
-    let mut seen = BTreeMap::new();
-    for ((a, b), sign) in pairs.iter().zip(theirs) {
-        let expected = match sign {
-            b'<' => Ordering::Less,
-            b'=' => Ordering::Equal,
-            _ => Ordering::Greater,
-        };
-        assert_eq!(ours(a, b), expected, "{oracle}: {a:?} {b:?}");
-        *seen.entry(char::from(*sign)).or_insert(0) += 1;
-    }
-    assert!(seen.len() == 3 && seen.values().all(|count| *count > pairs.len() / 50), "{oracle}: {seen:?}");
-    println!("{oracle}: {} pairs: {seen:?}", pairs.len());
 }
 
 const LIBALPM: &str = "
@@ -220,7 +117,7 @@ while (<STDIN>) { chomp; my ($a, $b) = split /\\t/; print $sign{version_compare(
 #[test]
 fn a_million_pairs_in_the_order_of_libalpm() {
     let (real, mut random) = (real_versions(), Random(0x9e37_79b9_7f4a_7c15));
-    let pairs: Vec<_> = (0..PAIRS).map(|_| pair(&real, &mut random)).collect();
+    let pairs: Vec<_> = (0..PAIRS).map(|_| pair(&real, &PIECES, &mut random)).collect();
     match asked("python3", &["-c", LIBALPM], &pairs) {
         Some(theirs) => compare("libalpm", &pairs, &theirs, vercmp::compare),
         None => println!("skipped a_million_pairs_in_the_order_of_libalpm: no python with libalpm"),
@@ -231,7 +128,8 @@ fn a_million_pairs_in_the_order_of_libalpm() {
 fn a_million_pairs_in_the_order_of_libapt_and_dpkg() {
     let (real, mut random) = (real_versions(), Random(0x2545_f491_4f6c_dd1d));
     let valid = |pair: &(String, String)| is_valid(&pair.0) && is_valid(&pair.1);
-    let pairs: Vec<_> = std::iter::repeat_with(|| pair(&real, &mut random)).filter(valid).take(PAIRS).collect();
+    let pairs: Vec<_> =
+        std::iter::repeat_with(|| pair(&real, &PIECES, &mut random)).filter(valid).take(PAIRS).collect();
     let every = if std::env::var_os("OMG_TEST_EVERY_PAIR").is_some() { 1 } else { 4 };
     // Perl rounds longer numbers; dpkg itself does not.
     let exact = |text: &str| text.split(|c: char| !c.is_ascii_digit()).all(|number| number.len() <= 15);

@@ -1,0 +1,125 @@
+//! Package URLs: examples of our own for each rule, and the specification's vectors where the shared data has them.
+
+use super::{Fault, Parts, Purl};
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+
+#[test]
+fn what_is_written_otherwise_becomes_canonical() {
+    for (written, canonical) in [
+        ("pkg:deb/debian/libc6@1:2.36-9%2Bb1?arch=amd64", "pkg:deb/debian/libc6@1:2.36-9%2Bb1?arch=amd64"),
+        (
+            "PKG:Deb/Debian/LibC6@1%3A2.36-9+b1?distro=x&arch=amd64",
+            "pkg:deb/debian/libc6@1:2.36-9%2Bb1?arch=amd64&distro=x",
+        ),
+        ("pkg://alpm/Arch/g++@1?arch=", "pkg:alpm/arch/g%2B%2B@1"),
+        ("pkg:npm/%40a/b", "pkg:npm/%40a/b"),
+        ("pkg:npm/@a/b@1.0.0", "pkg:npm/%40a/b@1.0.0"),
+        ("pkg:pypi/A_b@1.0RC1", "pkg:pypi/a-b@1.0rc1"),
+        ("pkg:generic/a%20b%2Fc@1~x#/a//./../b%2Bc/", "pkg:generic/a%20b%2Fc@1~x#a/b%2Bc"),
+        ("pkg:golang/Example.org//M@v1", "pkg:golang/Example.org/M@v1"),
+        ("pkg:git/Host.org/a/B@1", "pkg:git/host.org/a/b@1"),
+        ("pkg:pub/a-b", "pkg:pub/a_b"),
+        ("pkg:generic/\u{e9}@\u{fc}", "pkg:generic/%C3%A9@%C3%BC"),
+        ("pkg:Maven/g/n?repositorY_url=a/b", "pkg:maven/g/n?repository_url=a%2Fb"),
+        (
+            "pkg:chrome-extension/abcdefghijklmnopabcdefghijklmnop@1.2",
+            "pkg:chrome-extension/abcdefghijklmnopabcdefghijklmnop@1.2",
+        ),
+    ] {
+        let purl: Purl = written.parse().unwrap_or_else(|fault| panic!("{written}: {fault}"));
+        assert_eq!(purl.to_string(), canonical);
+        assert_eq!(canonical.parse(), Ok(purl));
+    }
+}
+
+#[test]
+fn what_is_none_has_a_reason() {
+    for (written, fault) in [
+        ("", Fault::Scheme),
+        ("npm/a", Fault::Scheme),
+        ("http:npm/a", Fault::Scheme),
+        ("pkg:npm", Fault::Name),
+        ("pkg:npm/", Fault::Name),
+        ("pkg:npm/@1", Fault::Name),
+        ("pkg:swift/a.org/b/@1", Fault::Name),
+        ("pkg:1a/b", Fault::Type),
+        ("pkg:a_b/c", Fault::Type),
+        ("pkg:%61/b", Fault::Type),
+        ("pkg:npm/a%2", Fault::Encoding),
+        ("pkg:npm/a%+1", Fault::Encoding),
+        ("pkg:npm/%\u{e9}", Fault::Encoding),
+        ("pkg:npm/%ff", Fault::Encoding),
+        ("pkg:npm/a%2Fb/c", Fault::Namespace),
+        ("pkg:deb/a", Fault::NoNamespace),
+        ("pkg:cargo/a/b", Fault::ProhibitedNamespace),
+        ("pkg:npm/a?Arch=x", Fault::Qualifier),
+        ("pkg:npm/a?1=x", Fault::Qualifier),
+        ("pkg:npm/a?b", Fault::Qualifier),
+        ("pkg:npm/a?b=1&b=2", Fault::Qualifier),
+        ("pkg:swid/a", Fault::MissingQualifier("tag_id")),
+        ("pkg:julia/a", Fault::MissingQualifier("uuid")),
+        ("pkg:cpan/A/B::C", Fault::Name),
+        ("pkg:chrome-extension/abc", Fault::Name),
+        ("pkg:chrome-extension/abcdefghijklmnopabcdefghijklmnop@1.", Fault::Version),
+    ] {
+        assert_eq!(written.parse::<Purl>(), Err(fault), "{written}");
+    }
+    assert_eq!(Purl::mended("pkg:npm/a?Arch=x").unwrap().to_string(), "pkg:npm/a?arch=x");
+}
+
+fn shown(purl: &Purl) -> Value {
+    let text = |text: &str| if text.is_empty() { Value::Null } else { text.into() };
+    let pairs = purl.qualifiers().iter().map(|(key, value)| (key.clone(), value.clone().into()));
+    let pairs: Map<String, Value> = pairs.collect();
+    json!({
+        "type": purl.kind(),
+        "namespace": text(purl.namespace()),
+        "name": purl.name(),
+        "version": text(purl.version()),
+        "qualifiers": if pairs.is_empty() { Value::Null } else { pairs.into() },
+        "subpath": text(purl.subpath()),
+    })
+}
+
+fn built(input: &Value) -> Result<Purl, Fault> {
+    let text = |key: &str| input[key].as_str().unwrap_or_default();
+    let pairs = input["qualifiers"].as_object().into_iter().flatten();
+    let pairs: Vec<(&str, &str)> = pairs.map(|(key, value)| (key.as_str(), value.as_str().unwrap())).collect();
+    let (kind, namespace, name) = (text("type"), text("namespace"), text("name"));
+    Purl::new(&Parts { kind, namespace, name, version: text("version"), qualifiers: &pairs, subpath: text("subpath") })
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn vectors_of_the_specification() {
+    let data = std::env::var_os("OMG_TEST_DATA")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
+    let files = files(&data.join("purl-spec/tests"));
+    if files.is_empty() {
+        println!("skipped vectors_of_the_specification: no purl-spec/tests in the shared data");
+        return;
+    }
+    let mut count = 0;
+    for file in files {
+        let vectors: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        for vector in vectors["tests"].as_array().unwrap() {
+            let input = &vector["input"];
+            let text = || input.as_str().unwrap();
+            let found = match vector["test_type"].as_str().unwrap() {
+                "parse" => text().parse().map(|purl| shown(&purl)),
+                "build" => built(input).map(|purl| purl.to_string().into()),
+                // A canonical form is asked for, also of what is not quite right.
+                _ => Purl::mended(text()).map(|purl| purl.to_string().into()),
+            };
+            let expected = if vector["expected_failure"] == true { None } else { Some(&vector["expected_output"]) };
+            assert_eq!(found.as_ref().ok(), expected, "{}: {input}: {found:?}", file.display());
+            count += 1;
+        }
+    }
+    assert!(count >= 586, "{count}");
+}

@@ -1,0 +1,175 @@
+//! Who is asked for advisories: by the configuration, else by what the machine says that it is.
+
+use crate::config::AdvisorySettings;
+use std::fs;
+use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::xxh3_64;
+
+const ARCH: &str = "https://security.archlinux.org/all.json";
+const DEBIAN: &str = "https://security-tracker.debian.org/tracker/data/json";
+const UBUNTU: &str = "https://osv-vulnerabilities.storage.googleapis.com/Ubuntu/all.zip";
+const KEV: &str = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json";
+const EPSS: &str = "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz";
+
+/// What a source's file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Arch,
+    Debian,
+    Osv,
+    Exploited,
+    Estimates,
+}
+
+/// One publisher of advisories, or of what ranks them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub kind: Kind,
+    /// For people.
+    pub name: &'static str,
+    pub address: String,
+    /// The kept copy.
+    pub path: PathBuf,
+}
+
+impl Source {
+    /// What is remembered of the copy's download.
+    pub fn note(&self) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(".http");
+        name.into()
+    }
+}
+
+/// What a machine's os-release says of it.
+#[derive(Default)]
+struct Release {
+    id: String,
+    version: String,
+    code_name: String,
+}
+
+impl Release {
+    fn read(root: &Path) -> Release {
+        let text =
+            ["etc/os-release", "usr/lib/os-release"].iter().find_map(|below| fs::read_to_string(root.join(below)).ok());
+        let mut release = Release::default();
+        for (key, value) in text.as_deref().unwrap_or_default().lines().filter_map(|line| line.split_once('=')) {
+            let value = value.trim().trim_matches(['"', '\'']).to_owned();
+            match key {
+                "ID" => release.id = value,
+                "VERSION_ID" => release.version = value,
+                "VERSION_CODENAME" => release.code_name = value,
+                _ => {}
+            }
+        }
+        release
+    }
+
+    /// As its advisories call it: Debian by the code name, others as OSV does.
+    fn name(&self) -> String {
+        match self.id.as_str() {
+            "debian" => self.code_name.clone(),
+            "ubuntu" => format!("Ubuntu:{}", self.version),
+            _ => String::new(),
+        }
+    }
+}
+
+/// Debian's code names and numbers, since OSV goes by the latter.
+const DEBIAN_RELEASES: [(&str, &str); 8] = [
+    ("jessie", "8"),
+    ("stretch", "9"),
+    ("buster", "10"),
+    ("bullseye", "11"),
+    ("bookworm", "12"),
+    ("trixie", "13"),
+    ("forky", "14"),
+    ("duke", "15"),
+];
+
+/// The distribution's release as OSV calls it; `None` where it is none of those it knows.
+pub fn distribution(release: &str) -> Option<String> {
+    if release.contains(':') {
+        return Some(release.to_owned());
+    }
+    DEBIAN_RELEASES.iter().find(|(name, _)| *name == release).map(|(_, number)| format!("Debian:{number}"))
+}
+
+/// The release that is asked about, and who is asked.
+pub fn sources(root: &Path, folder: &Path, settings: &AdvisorySettings) -> (String, Vec<Source>) {
+    let release = Release::read(root);
+    let suits = |id: &str, address: &str| (release.id == id).then(|| address.to_owned());
+    let wanted = |setting: &Option<String>, otherwise: Option<String>| {
+        setting.clone().or(otherwise).filter(|address| address != "off")
+    };
+    let mut all = Vec::new();
+    let mut add = |kind, name, address: Option<String>, file: &str| {
+        let path = folder.join(format!("advisories-{file}"));
+        all.extend(address.map(|address| Source { kind, name, address, path }));
+    };
+    add(Kind::Arch, "Arch Linux's tracker", wanted(&settings.arch, suits("arch", ARCH)), "arch.json");
+    add(Kind::Debian, "Debian's tracker", wanted(&settings.debian, suits("debian", DEBIAN)), "debian.json");
+    let osv = settings.osv.clone().unwrap_or_else(|| suits("ubuntu", UBUNTU).into_iter().collect());
+    for address in osv {
+        let file = format!("osv-{:016x}", xxh3_64(address.as_bytes()));
+        add(Kind::Osv, "OSV", wanted(&Some(address), None), &file);
+    }
+    // They rank what others say.
+    let is_ranked = |address: &str| (!all.is_empty()).then(|| address.to_owned());
+    let (kev, epss) = (wanted(&settings.kev, is_ranked(KEV)), wanted(&settings.epss, is_ranked(EPSS)));
+    let mut add = |kind, name, address: Option<String>, file: &str| {
+        let path = folder.join(format!("advisories-{file}"));
+        all.extend(address.map(|address| Source { kind, name, address, path }));
+    };
+    add(Kind::Exploited, "CISA's exploited ones", kev, "kev.json");
+    add(Kind::Estimates, "EPSS", epss, "epss.csv.gz");
+    (settings.release.clone().unwrap_or_else(|| release.name()), all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(os_release: &str, settings: &AdvisorySettings) -> (String, Vec<String>) {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("etc")).unwrap();
+        fs::write(root.path().join("etc/os-release"), os_release).unwrap();
+        let (release, sources) = sources(root.path(), Path::new("/i"), settings);
+        (release, sources.into_iter().map(|source| source.address).collect())
+    }
+
+    #[test]
+    fn by_what_the_machine_is() {
+        let none = AdvisorySettings::default();
+        let owned = |addresses: &[&str]| addresses.iter().map(|address| (*address).to_owned()).collect::<Vec<_>>();
+        assert_eq!(of("ID=arch\n", &none), (String::new(), owned(&[ARCH, KEV, EPSS])));
+        let debian = "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n";
+        assert_eq!(of(debian, &none), ("bookworm".into(), owned(&[DEBIAN, KEV, EPSS])));
+        assert_eq!(of("ID=ubuntu\nVERSION_ID='22.04'\n", &none), ("Ubuntu:22.04".into(), owned(&[UBUNTU, KEV, EPSS])));
+        assert_eq!(of("ID=other\n", &none), (String::new(), vec![]));
+    }
+
+    #[test]
+    fn settings_come_first() {
+        let off = || Some("off".to_owned());
+        let settings = AdvisorySettings {
+            arch: Some("file:///a".into()),
+            debian: off(),
+            kev: off(),
+            epss: off(),
+            osv: Some(vec!["file:///o".into(), "off".into()]),
+            release: Some("trixie".into()),
+            ..AdvisorySettings::default()
+        };
+        let (release, addresses) = of("ID=debian\nVERSION_CODENAME=bookworm\n", &settings);
+        assert_eq!((&*release, addresses), ("trixie", vec!["file:///a".to_owned(), "file:///o".to_owned()]));
+    }
+
+    #[test]
+    fn releases_as_osv_calls_them() {
+        assert_eq!(distribution("bookworm").as_deref(), Some("Debian:12"));
+        assert_eq!(distribution("Ubuntu:22.04").as_deref(), Some("Ubuntu:22.04"));
+        assert_eq!((distribution("sid"), distribution("")), (None, None));
+    }
+}
