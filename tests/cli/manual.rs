@@ -357,10 +357,11 @@ fn every_command_with_json_has_a_shape() {
         let is_its = |title: &String| title == name || title.starts_with(&format!("{name} "));
         assert!(shapes.keys().any(is_its), "{}", verb.name);
     }
-    // To sync takes repositories, which the tests of changes have; runtimes come from a mirror, signatures from a Sigstore, and shims
-    // and trust go into a home: their own tests have these.
-    const ELSEWHERE: [&str; 12] = [
+    // To sync takes repositories, which the tests of changes have; runtimes come from a mirror, signatures from a Sigstore, secrets from a
+    // tree, and shims and trust go into a home: their own tests have these.
+    const ELSEWHERE: [&str; 13] = [
         "audit provenance",
+        "audit secrets",
         "batch",
         "plan",
         "sync",
