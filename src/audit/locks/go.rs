@@ -18,8 +18,11 @@ struct Module<'t> {
     /// Name, version, line.
     requires: Vec<(&'t str, &'t str, u32)>,
     /// By name, and by version where only that is replaced.
-    replaces: HashMap<(&'t str, Option<&'t str>), (&'t str, Option<&'t str>)>,
+    replaces: HashMap<Versioned<'t>, Versioned<'t>>,
 }
+
+/// A module's name, and its version where one is named.
+type Versioned<'t> = (&'t str, Option<&'t str>);
 
 pub(super) fn read(text: &str, sums: Option<&str>) -> Result<Lock, String> {
     let module = module(text)?;

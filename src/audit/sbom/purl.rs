@@ -162,7 +162,8 @@ impl Purl {
                 }
                 let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
                 let mut numbers = self.version.split('.');
-                if !self.version.is_empty() && !(numbers.all(is_number) && self.version.split('.').count() <= 4) {
+                let are_numbers = numbers.all(is_number) && self.version.split('.').count() <= 4;
+                if !self.version.is_empty() && !are_numbers {
                     return Err(Fault::Version);
                 }
             }

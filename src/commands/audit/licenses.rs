@@ -37,12 +37,15 @@ enum Verdict {
     Allowed,
 }
 
+/// Why a licence is judged so, and the packages that have it.
+type Judged = (Option<String>, Vec<String>);
+
 pub fn run(ctx: &Ctx, _matches: &ArgMatches) -> Result<Reply> {
     let policy = gate::policy(&ctx.place.root)?;
     let index = ctx.index()?;
     let packages = licenses::packages(&index, |source| ctx.shows(source))?;
     let (stated, problems) = licenses::stated(&packages, &ctx.place.root)?;
-    let mut all: BTreeMap<(Option<Verdict>, Option<String>), (Option<String>, Vec<String>)> = BTreeMap::new();
+    let mut all: BTreeMap<(Option<Verdict>, Option<String>), Judged> = BTreeMap::new();
     for (package, stated) in packages.iter().zip(stated) {
         let name = full_name(&package.row.name, &package.row.arch);
         let mut add = |license: Option<String>, judged: Option<&str>| {
@@ -71,7 +74,7 @@ pub fn run(ctx: &Ctx, _matches: &ArgMatches) -> Result<Reply> {
     if !all.is_empty() && all.iter().all(|one| one.verdict.is_none()) {
         remarks.push(Remark::Note("no rule of the policy is about licences: allowed_licenses would be one".to_owned()));
     }
-    Ok(Reply::new(all, text, exit).with(remarks))
+    Ok(Reply::new(all, |ui, all| text(ui, all), exit).with(remarks))
 }
 
 /// What the rules about licences say of one, or of there being none; `None` where there are no such rules.
@@ -99,7 +102,7 @@ fn judge(policy: &Policy, license: Option<&str>) -> Option<(Verdict, Option<Stri
     Some((verdict, fault))
 }
 
-fn text(ui: &Ui, all: &Vec<Licensed>) -> String {
+fn text(ui: &Ui, all: &[Licensed]) -> String {
     let row = |one: &'_ Licensed| {
         let mut cells = match one.verdict {
             Some(Verdict::Forbidden) => vec![Cell::styled(Style::Warning, "forbidden")],
