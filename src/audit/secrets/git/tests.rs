@@ -114,7 +114,7 @@ fn damaged_packs_are_told_or_read_otherwise() {
     let made = repository("sha1");
     git(made.path(), &["repack", "-qad"]);
     let packs = made.path().join(".git/objects/pack");
-    let mut file = |end: &str| {
+    let file = |end: &str| {
         let paths = std::fs::read_dir(&packs).unwrap().map(|entry| entry.unwrap().path());
         paths.into_iter().find(|path| path.extension().is_some_and(|ending| ending == end)).unwrap()
     };
