@@ -64,10 +64,9 @@ struct Gate {
 impl Gate {
     fn may_enter(&self, folder: &Path) -> bool {
         let Ok(list) = folder.join(".gitignore").metadata() else { return true };
+        let before = self.bytes.fetch_add(list.len(), Ordering::Relaxed);
         // A pipe of that name would be waited for.
-        let is_small = list.is_file()
-            && self.bytes.fetch_add(list.len(), Ordering::Relaxed)
-                <= MAX_GITIGNORE_BYTES - list.len().min(MAX_GITIGNORE_BYTES);
+        let is_small = list.is_file() && before.saturating_add(list.len()) <= MAX_GITIGNORE_BYTES;
         if !is_small && !list.is_dir() {
             let message = "its .gitignore is too large or no file, so nothing in there was read".to_owned();
             let problem = Problem { path: folder.to_owned(), message };
