@@ -17,7 +17,12 @@ use std::path::PathBuf;
 
 /// Runs what the process was asked to; gives its exit code.
 pub fn main() -> u8 {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if arguments.get(1).is_some_and(|verb| verb == "help") {
+        // `omg help install` is `omg install --help`.
+        arguments.remove(1);
+        arguments.push("--help".into());
+    }
     if let Some(exit) = crate::commands::shims::main(&arguments) {
         return exit.into();
     }

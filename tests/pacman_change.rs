@@ -11,7 +11,7 @@ mod pacman;
 use omg::backends::Backend;
 use omg::backends::engine::{Ask, EngineCommand, EngineError, Progress};
 use omg::model::{Action, Mark, Marked, Order, Plan, Reason, Resolution, Step, Target, Task, Why};
-use pacman::{APP, LIB, Made, World, made, output, resync, same, twins};
+use pacman::{APP, LIB, Made, Root, World, made, output, resync, same, twins};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -294,6 +294,21 @@ fn what_an_upgrade_leaves_is_named_and_settled() {
     // Outside /etc nobody calls it configuration any more.
     let listed = root.done("conf");
     assert!(listed.contains("/etc/a.pacsave") && listed.contains("the file itself is"), "{listed}");
+}
+
+#[test]
+fn whose_signature_a_database_was_believed_for_is_written_down() {
+    let Some(world) = World::new("whose_signature_a_database_was_believed_for_is_written_down") else { return };
+    world.publish(&[made("a", "1-1", &[])]);
+    let accepted = |root: &Root| {
+        root.done("sync");
+        let entries = root.audit();
+        let entry = entries.iter().find(|entry| entry.contains("signature-accepted"))?.clone();
+        let entry: serde_json::Value = serde_json::from_str(&entry).unwrap();
+        Some((entry["package"].as_str()?.to_owned(), entry["key"].as_str()?.to_owned()))
+    };
+    assert_eq!(accepted(&world.root("ours", "")), Some(("test".to_owned(), world.fingerprint("signer"))));
+    assert_eq!(accepted(&world.root("without", "SigLevel = Required DatabaseNever")), None);
 }
 
 #[test]

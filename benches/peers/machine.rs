@@ -71,6 +71,7 @@ impl Machine {
             env: vec![
                 env("APT_CONFIG", format!("{at}/apt.conf")),
                 env("OMG_INDEX_DIR", format!("{at}/index")),
+                env("OMG_STATE_DIR", format!("{at}/journal")),
                 env("LC_ALL", "C.UTF-8".into()),
             ],
             omg: tools.omg.clone(),
@@ -100,7 +101,8 @@ impl Machine {
         fs::write(root.join("pacman.conf"), conf)?;
         let options =
             vec!["--backend=pacman".into(), format!("--config={at}/pacman.conf"), format!("--dbpath={at}/db")];
-        let env = vec![("OMG_INDEX_DIR".to_owned(), format!("{at}/index"))];
+        let env = ["index", "journal"].map(|name| format!("{at}/{name}"));
+        let env = ["OMG_INDEX_DIR", "OMG_STATE_DIR"].into_iter().map(str::to_owned).zip(env).collect();
         let machine = Machine { omg: tools.omg.clone(), options, env, folder };
         machine.refresh()?;
         Ok(machine)

@@ -6,7 +6,7 @@
 //!
 //! | from | line | meaning |
 //! |---|---|---|
-//! | engine | `omg-engine 3 libalpm 13.0.2` | written before anything else: protocol, library. Not seen: the engine cannot start |
+//! | engine | `omg-engine 4 libalpm 13.0.2` | written before anything else: protocol, library. Not seen: the engine cannot start |
 //! | omg | a [`Request`] as JSON | then end of file |
 //! | engine | `choice` TAB name TAB arch TAB candidate TAB repository TAB replaced by | any number; empty for none |
 //! | engine | `event` TAB a [`Progress`] as JSON | any number, while a plan is carried out |
@@ -29,7 +29,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-const PROTOCOL: u32 = 3;
+const PROTOCOL: u32 = 4;
 const GREETING: &str = "omg-engine";
 /// A library that waits for a lock or a dead network disk must not hang `omg refresh`.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -102,6 +102,12 @@ pub enum Progress {
         /// The key, as far as it is known.
         key: String,
         why: String,
+    },
+    /// A database was believed for this key's signature.
+    Accepted {
+        /// A repository.
+        what: String,
+        key: String,
     },
     /// Somebody else has the package manager's lock. An error follows.
     Locked,

@@ -6,7 +6,7 @@ use crate::error::Exit;
 use crate::index::status::StoredProblem;
 use crate::index::{Staleness, Status};
 use crate::ops::advisories::Failure;
-use crate::ops::{Known, Outcome, Request};
+use crate::ops::{Known, Outcome, Request, World, history};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::Serialize;
@@ -48,14 +48,32 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
         return Ok(reply(Staleness::default(), &status, &[], start));
     }
     let request = Request { force: matches.get_flag("force") };
-    let (failures, (_, outcome)) = match matches.get_flag("if-stale") {
+    let (mut failures, (_, outcome)) = match matches.get_flag("if-stale") {
         true => (Vec::new(), ctx.refresh(request)?),
         // First, since they say which upgrades are about security.
         false => (ctx.fetch_advisories(matches.get_flag("advisories"))?, ctx.refresh_and_fetch(request)?),
     };
+    if outcome.built.local {
+        failures.extend(keep_logs(ctx));
+    }
     let done = reply(outcome.built, &outcome.status, &failures, start);
     let quiet = matches.get_flag("if-stale") && !outcome.built.any();
     Ok(if quiet { done } else { done.with(told(&outcome, &failures, start)) })
+}
+
+/// Brings what the package managers' logs tell into the journal: where packages have changed there is something new, and logs are
+/// rotated away, perhaps before anybody asks for the history. What could not be kept.
+fn keep_logs(ctx: &Ctx) -> Vec<Failure> {
+    let keep = || {
+        let (_, problems) = history::journal(&World::open(&ctx.place)?, &ctx.place.root, &ctx.state_folder()?)?;
+        anyhow::Ok(problems)
+    };
+    match keep() {
+        Ok(problems) => {
+            problems.into_iter().map(|problem| (problem.path.display().to_string(), problem.message)).collect()
+        }
+        Err(error) => vec![("the journal".to_owned(), format!("{error:#}"))],
+    }
 }
 
 /// Said on stderr: a refresh has no data for people.

@@ -64,7 +64,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
         only: matches.get_flag("installed").then_some(&installed_ids),
         keep: (repository.is_some() || ctx.backend.is_some()).then_some(&keep),
     };
-    let Found { best, mut total } = search(&index.catalogue, &query, &installed_ids, limit)?;
+    let Found { best, mut total, is_least } = search(&index.catalogue, &query, &installed_ids, limit)?;
     let shown: Vec<u32> = best.iter().map(|hit| hit.id).collect();
     let rows = index.catalogue.rows_of(&shown)?;
     let foreign = match repository {
@@ -77,8 +77,9 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     }
     let mut matches: Vec<Match> = rows.into_iter().map(|row| entry(&index, &installed, row)).collect::<Result<_>>()?;
     matches.extend(foreign.into_iter().take(limit - matches.len().min(limit)));
+    let least = if is_least { "at least " } else { "" };
     let rest = (matches.len() < total)
-        .then(|| Remark::Note(format!("{} of {total} matches; --all shows the rest", matches.len())));
+        .then(|| Remark::Note(format!("{} of {least}{total} matches; --all shows the rest", matches.len())));
     Ok(reply(matches, found(&index, true)).with(rest))
 }
 

@@ -75,7 +75,7 @@ pub fn translations(data: &[u8]) {
 pub fn release(data: &[u8]) {
     let lists = ["main/binary-amd64/Packages".to_owned(), "main/i18n/Translation-en".to_owned()];
     let release = Release::parse(&text(data), &lists);
-    assert_eq!(release.sizes.len(), lists.len());
+    assert_eq!(release.stated.len(), lists.len());
     release.name();
     crate::backends::apt::release::fault(data);
 }

@@ -13,6 +13,7 @@ use super::error::{Error, Result};
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -23,13 +24,15 @@ pub const BLOCK: usize = 4096;
 /// What a block holds besides its checksum.
 pub const PAYLOAD: usize = BLOCK - 8;
 /// Changes whenever the meaning of any byte changes. There is no migration: another version is built anew.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 const MAGIC: [u8; 8] = *b"omgindex";
 const MAX_SECTIONS: usize = 32;
 const HEADER_SEED: u64 = 0x6f6d_6769_6e64_6578;
 /// Blocks read at once when a section is read from end to end.
 const SCAN_BLOCKS: usize = 16;
+/// Where so many blocks or fewer lie between two that are wanted, they are read with them: a call costs more.
+const PASSED_OVER: u32 = 1;
 const CACHED_BLOCKS: usize = 32;
 
 /// Where a section lies and how much it holds.
@@ -272,7 +275,7 @@ impl BlockFile {
     pub fn scan_blocks(
         &self,
         section: Section,
-        range: std::ops::Range<u32>,
+        range: Range<u32>,
         mut each: impl FnMut(u32, &[u8]) -> Result<()>,
     ) -> Result<()> {
         if range.end > section.blocks() {
@@ -288,6 +291,7 @@ impl BlockFile {
             let count = SCAN_BLOCKS.min((range.end - index) as usize);
             self.read(section.first_block + index, &mut buffer[..count * BLOCK])?;
             for block in buffer[..count * BLOCK].chunks_exact(BLOCK) {
+                self.check(section.first_block + index, block)?;
                 each(index, &block[..PAYLOAD])?;
                 index += 1;
             }
@@ -303,22 +307,101 @@ impl BlockFile {
         blocks: &[u32],
         mut each: impl FnMut(u32, &[u8]) -> Result<()>,
     ) -> Result<()> {
+        if blocks.last().is_some_and(|last| *last >= section.blocks()) {
+            return Err(self.damaged("a reference beyond its section"));
+        }
+        let mut buffer = self.scanned.take();
         let mut rest = blocks;
         while let Some(&first) = rest.first() {
-            let run = rest.iter().zip(first..).take_while(|(block, next)| *block == next).count();
-            self.scan_blocks(section, first..first + run as u32, &mut each)?;
-            rest = &rest[run..];
+            let is_near =
+                |pair: &&[u32]| pair[1] - pair[0] <= 1 + PASSED_OVER && (pair[1] - first) as usize + 1 <= SCAN_BLOCKS;
+            let (wanted, behind) = rest.split_at(1 + rest.windows(2).take_while(is_near).count());
+            let len = ((wanted[wanted.len() - 1] - first) as usize + 1) * BLOCK;
+            if buffer.len() < len {
+                buffer.resize(len, 0);
+            }
+            self.read(section.first_block + first, &mut buffer[..len])?;
+            for &block in wanted {
+                let at = (block - first) as usize * BLOCK;
+                let bytes = &buffer[at..at + BLOCK];
+                self.check(section.first_block + block, bytes)?;
+                each(block, &bytes[..PAYLOAD])?;
+            }
+            rest = behind;
         }
+        self.scanned.replace(buffer);
         Ok(())
     }
 
-    /// Reads and checks the blocks from `number` on that fill `buffer`.
+    /// The numbers at these places of a section of `u32`; the places ascend.
+    pub fn numbers(&self, section: Section, items: &[u32]) -> Result<Vec<u32>> {
+        let per_block = (PAYLOAD / 4) as u32;
+        if items.last().is_some_and(|last| u64::from(*last) >= section.items) {
+            return Err(self.damaged("a reference beyond its section"));
+        }
+        let mut numbers = Vec::with_capacity(items.len());
+        let mut items = items.iter().copied().peekable();
+        self.scan_some(section, &ascending(items.clone().map(|item| item / per_block)), |block, payload| {
+            while let Some(item) = items.next_if(|item| item / per_block == block) {
+                let at = (item % per_block) as usize * 4;
+                numbers.push(u32::from_le_bytes(payload[at..at + 4].try_into().expect("four bytes")));
+            }
+            Ok(())
+        })?;
+        Ok(numbers)
+    }
+
+    /// Calls back with the place and the bytes of each of these pieces of a section (first byte and end) that is not empty. None begins
+    /// before the one before it ends.
+    pub fn pieces(
+        &self,
+        section: Section,
+        pieces: &[Range<u32>],
+        mut each: impl FnMut(usize, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mut end = 0;
+        for piece in pieces {
+            if piece.start < end || piece.end < piece.start || u64::from(piece.end) > section.len {
+                return Err(self.damaged("a list ends before it begins"));
+            }
+            end = piece.end;
+        }
+        let block_of = |at: u32| at / PAYLOAD as u32;
+        let blocks = |piece: &Range<u32>| block_of(piece.start)..=block_of(piece.end - 1);
+        let filled = pieces.iter().filter(|piece| !piece.is_empty());
+        let (mut next, mut begun) = (0, Vec::new());
+        self.scan_some(section, &ascending(filled.flat_map(blocks)), |block, payload| {
+            let start = block * PAYLOAD as u32;
+            while let Some(piece) = pieces.get(next) {
+                if !piece.is_empty() {
+                    if block_of(piece.start) > block {
+                        break;
+                    }
+                    let to = ((piece.end - start) as usize).min(PAYLOAD);
+                    let here = &payload[piece.start.saturating_sub(start) as usize..to];
+                    if here.len() == piece.len() {
+                        each(next, here)?;
+                    } else {
+                        begun.extend_from_slice(here);
+                        if begun.len() < piece.len() {
+                            break;
+                        }
+                        each(next, &begun)?;
+                        begun.clear();
+                    }
+                }
+                next += 1;
+            }
+            Ok(())
+        })
+    }
+
+    /// Reads the blocks from `number` on that fill `buffer`.
     fn read(&self, number: u32, buffer: &mut [u8]) -> Result<()> {
         self.file.read_exact_at(buffer, u64::from(number) * BLOCK as u64).map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => self.damaged("ends early"),
             _ => Error::io(&self.path, error),
-        })?;
-        (number..).zip(buffer.chunks_exact(BLOCK)).try_for_each(|(number, block)| self.check(number, block))
+        })
     }
 
     /// The same for one block, into memory that nobody has to clear before.
@@ -349,6 +432,17 @@ impl BlockFile {
     pub fn verify(&self) -> Result<()> {
         self.sections.iter().try_for_each(|section| self.scan(*section, |_, _| Ok(())))
     }
+}
+
+/// Numbers that ascend, each once.
+fn ascending(numbers: impl Iterator<Item = u32>) -> Vec<u32> {
+    let mut once = Vec::new();
+    for number in numbers {
+        if once.last() != Some(&number) {
+            once.push(number);
+        }
+    }
+    once
 }
 
 /// Only root's files and one's own are believed, and only where nobody else could have written them.

@@ -8,7 +8,7 @@ use super::lists::Lists;
 use super::part::{Entry, Part};
 use super::postings::Postings;
 use super::rows::{MAX_ROW, RowsBuilder};
-use super::{dictionary, varint, words};
+use super::{dictionary, sieve, varint, words};
 use crate::model::{Choice, Field, Source, relation};
 use anyhow::Result;
 use std::io::Write;
@@ -82,7 +82,11 @@ pub fn write<W: Write>(
         out.section(&names.directory, 0)?;
         let decided = &decide(joined, &choices()?);
         std::thread::scope(|scope| {
-            let words = scope.spawn(|| words_of(decided));
+            let words = scope.spawn(|| {
+                let words = words_of(decided);
+                let sieve = sieve::build(&words.strings);
+                (words, sieve)
+            });
             let (details, places) = details_of(decided);
             out.section(&details.offsets, details.offsets.len() as u64 / 4)?;
             out.section(&details.chunks, details.items)?;
@@ -92,7 +96,9 @@ pub fn write<W: Write>(
             out.section(&rows.firsts, rows.firsts.len() as u64 / 4)?;
             let signatures = signatures_of(decided);
             out.section(&signatures, signatures.len() as u64 / 4)?;
-            words.join().expect("the words thread does not panic").write(out)
+            let (words, sieve) = words.join().expect("the words thread does not panic");
+            words.write(out)?;
+            out.section(&sieve, 0)
         })?;
         let (provided, targets) = relations.join().expect("the relations thread does not panic");
         targets.dependants.write(out)?;

@@ -5,11 +5,11 @@
 use super::block::{BlockFile, PAYLOAD};
 use super::build::{CatalogueMeta, NO_CANDIDATE, ROW_HEAD};
 use super::details::{Details, DetailsAt, VersionDetails};
-use super::dictionary::Dictionary;
+use super::dictionary::{Dictionary, Strings};
 use super::error::{Error, Result};
 use super::postings::PostingsReader;
 use super::rows::Rows;
-use super::{lists, varint};
+use super::{lists, sieve, varint};
 use crate::model::{Field, RepositoryId, Source};
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -26,10 +26,11 @@ const ROWS: usize = 4;
 const SIGNATURES: usize = 6;
 const WORDS: usize = 7;
 const WORD_LISTS: usize = 9;
-const TARGETS: usize = 11;
-const PROVIDED: usize = 15;
-const POPULARITY: usize = 19;
-const META: usize = 20;
+const WORD_SIEVE: usize = 11;
+const TARGETS: usize = 12;
+const PROVIDED: usize = 16;
+const POPULARITY: usize = 20;
+const META: usize = 21;
 
 /// Beyond this share of all packages it is cheaper to read them in a row than to pass over some.
 const SCAN_SHARE: usize = 8;
@@ -197,6 +198,16 @@ impl Catalogue {
         Ok((Dictionary::open(&self.file, WORDS)?, PostingsReader::open(&self.file, WORD_LISTS)?))
     }
 
+    /// Calls back with the first rank and the strings of each block of [`Catalogue::words`] that may hold `piece`, which is part of one
+    /// word.
+    pub fn words_with(&self, words: &Dictionary, piece: &str, each: impl FnMut(u32, Strings<'_>)) -> Result<()> {
+        let section = self.file.section(WORD_SIEVE)?;
+        match sieve::blocks(&self.file, section, words.block_count(), piece.as_bytes())? {
+            Some(blocks) => words.scan_some(&blocks, each),
+            None => words.scan(each),
+        }
+    }
+
     /// Calls back with the number of a package and the letters ([`super::build::signature`], four bytes) of it and those behind.
     pub fn signatures(&self, mut each: impl FnMut(u32, &[u8])) -> Result<()> {
         let section = self.file.section(SIGNATURES)?;
@@ -209,14 +220,19 @@ impl Catalogue {
         })
     }
 
-    /// Calls back with a range of packages and the popularity of each, on a scale of a byte.
-    pub fn popularity(&self, mut each: impl FnMut(Range<u32>, &[u8])) -> Result<()> {
+    /// Calls back with each of these packages, which ascend and may repeat, and its popularity, on a scale of a byte.
+    pub fn popularity_of(&self, ids: &[u32], mut each: impl FnMut(u32, u8)) -> Result<()> {
         let section = self.file.section(POPULARITY)?;
-        let mut first = 0;
-        self.file.scan(section, |_, payload| {
-            let count = (section.len as usize - first as usize).min(payload.len());
-            each(first..first + count as u32, &payload[..count]);
-            first += count as u32;
+        let mut blocks: Vec<u32> = ids.iter().map(|id| id / PAYLOAD as u32).collect();
+        blocks.dedup();
+        let mut rest = ids;
+        self.file.scan_some(section, &blocks, |block, payload| {
+            let start = block * PAYLOAD as u32;
+            let (here, behind) = rest.split_at(rest.partition_point(|id| id - start < PAYLOAD as u32));
+            here.iter()
+                .zip(here.iter().map(|id| payload[(id - start) as usize]))
+                .for_each(|(id, popular)| each(*id, popular));
+            rest = behind;
             Ok(())
         })
     }

@@ -114,8 +114,11 @@ impl<'a> Strings<'a> {
     pub fn index_at(&self, from: usize, at: usize) -> usize {
         // What begins alike stands together, and who asks for one of them asks for the next.
         let begins_behind = |index: usize| index >= self.count || self.offset(index) > at;
-        if let Some(index) = (from..from + 2).find(|index| begins_behind(index + 1)) {
-            return index;
+        if begins_behind(from + 1) {
+            return from;
+        }
+        if begins_behind(from + 2) {
+            return from + 1;
         }
         let (mut low, mut high) = (from + 2, self.count);
         while low < high {
@@ -325,12 +328,22 @@ impl Dictionary {
 
     /// Calls back with the first rank and the strings of each block.
     pub fn scan(&self, mut each: impl FnMut(u32, Strings<'_>)) -> Result<()> {
-        self.file.scan(self.blocks, |block, payload| {
-            let strings =
-                Strings::new(payload).ok_or_else(|| self.file.damaged("a dictionary block makes no sense"))?;
-            each(self.checked_first_rank(block as usize, &strings)?, strings);
-            Ok(())
-        })
+        self.file.scan(self.blocks, |block, payload| self.hand_over(block, payload, &mut each))
+    }
+
+    /// The same for some of its blocks, which ascend.
+    pub fn scan_some(&self, blocks: &[u32], mut each: impl FnMut(u32, Strings<'_>)) -> Result<()> {
+        self.file.scan_some(self.blocks, blocks, |block, payload| self.hand_over(block, payload, &mut each))
+    }
+
+    fn hand_over(&self, block: u32, payload: &[u8], each: &mut impl FnMut(u32, Strings<'_>)) -> Result<()> {
+        let strings = Strings::new(payload).ok_or_else(|| self.file.damaged("a dictionary block makes no sense"))?;
+        each(self.checked_first_rank(block as usize, &strings)?, strings);
+        Ok(())
+    }
+
+    pub fn block_count(&self) -> u32 {
+        self.blocks.blocks()
     }
 
     /// The separators, for tests and `doctor`: each block's is not above its first string.

@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 /// Ready to be written: four sections.
 pub(super) struct Lists {
-    strings: dictionary::DictionaryBytes,
+    pub strings: dictionary::DictionaryBytes,
     postings: (Vec<u8>, Vec<u8>),
 }
 

@@ -25,6 +25,7 @@ pub mod publish;
 pub mod rows;
 pub mod search;
 mod search_regex;
+mod sieve;
 pub mod status;
 pub mod varint;
 pub mod words;

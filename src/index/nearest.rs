@@ -34,11 +34,10 @@ pub fn nearest(catalogue: &Catalogue, name: &str, most: usize) -> Result<Vec<Str
     let edits = if wanted.len() <= 4 { 1 } else { 2 };
     let mut near = near_names(catalogue, wanted, edits)?;
     near.extend(near_parts(catalogue, wanted, edits)?);
-    catalogue.popularity(|range, popularity| {
-        for Near { lack, id, .. } in near.iter_mut().filter(|near| range.contains(&near.id)) {
-            *lack -= popularity[(*id - range.start) as usize];
-        }
-    })?;
+    near.sort_unstable_by_key(|near| near.id);
+    let ids: Vec<u32> = near.iter().map(|near| near.id).collect();
+    let mut same = near.iter_mut();
+    catalogue.popularity_of(&ids, |_, popularity| same.by_ref().take(1).for_each(|near| near.lack -= popularity))?;
     near.sort_unstable();
     let (mut names, mut parts) = (HashSet::new(), HashSet::new());
     near.retain(|near| match near.is_part {

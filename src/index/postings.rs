@@ -98,35 +98,37 @@ impl PostingsReader {
 
     /// Calls back with the place in `ranks`, which ascend, and the list of each.
     pub fn each_of_many(&self, ranks: &[u32], mut each: impl FnMut(usize, List<'_>) -> Result<()>) -> Result<()> {
-        let nonsense = || self.file.damaged("a list ends before it begins");
-        let (mut offsets, mut bytes, mut place) = (Vec::new(), Vec::new(), 0);
-        while let Some(&first) = ranks.get(place) {
-            // What begins alike stands together: neighbours are read at once, and what lies between them with them. Not too
-            // many, since memory that nobody has touched yet costs more than what is read into it.
-            let is_near = |pair: &&[u32]| pair[1].wrapping_sub(pair[0]) <= NEAR;
-            let more = ranks[place..].windows(2).take(BATCH - 1).take_while(is_near).count();
-            let batch = &ranks[place..=place + more];
-            let count = (batch[more] - first) as usize + 1;
-            offsets.clear();
-            self.file.bytes(self.offsets, u64::from(first) * 4, (count + 1) * 4, &mut offsets)?;
-            let offset = |rank: u32| {
-                let at = (rank - first) as usize * 4;
-                u32::from_le_bytes(offsets[at..at + 4].try_into().expect("four bytes"))
-            };
-            let (start, end) = (offset(first), offset(first + count as u32));
-            bytes.clear();
-            let len = end.checked_sub(start).ok_or_else(nonsense)? as usize;
-            self.file.bytes(self.lists, u64::from(start), len, &mut bytes)?;
-            for &rank in batch {
-                let (from, to) = (offset(rank).wrapping_sub(start), offset(rank + 1).wrapping_sub(start));
-                let bytes = bytes.get(from as usize..to as usize).ok_or_else(nonsense)?;
-                each(place, List { file: &self.file, bytes })?;
-                place += 1;
-            }
+        // Not all at once: memory that nobody has touched yet costs more than what is read into it.
+        for (number, batch) in ranks.chunks(BATCH).enumerate() {
+            self.each_of_batch(batch, |place, list| each(number * BATCH + place, list))?;
         }
         Ok(())
     }
+
+    fn each_of_batch(&self, ranks: &[u32], mut each: impl FnMut(usize, List<'_>) -> Result<()>) -> Result<()> {
+        // Where a list ends the next one begins, so that neighbours share an offset.
+        let mut items: Vec<u32> = Vec::with_capacity(ranks.len() + 1);
+        for &rank in ranks {
+            if items.last() != Some(&rank) {
+                items.push(rank);
+            }
+            items.push(rank + 1);
+        }
+        let offsets = self.file.numbers(self.offsets, &items)?;
+        let mut at = 0;
+        let lists = ranks.iter().map(|rank| {
+            at += usize::from(items[at] != *rank);
+            let list = offsets[at]..offsets[at + 1];
+            at += 1;
+            list
+        });
+        let lists: Vec<Range<u32>> = lists.collect();
+        self.file.pieces(self.lists, &lists, |place, bytes| each(place, List { file: &self.file, bytes }))
+    }
 }
+
+/// Lists that are looked up together.
+const BATCH: usize = 1024;
 
 /// The numbers of one rank.
 #[derive(Clone, Copy)]
@@ -166,7 +168,44 @@ impl List<'_> {
     }
 }
 
-/// Lists that are looked up together.
-const BATCH: usize = 1024;
-/// How far one may be from the one before: some hundred bytes are read sooner than they are passed over.
-const NEAR: u32 = 32;
+#[cfg(test)]
+mod tests {
+    use super::super::block::{BlockFile, BlockWriter};
+    use super::*;
+    use std::io::Write;
+    use std::os::unix::fs::FileExt;
+
+    #[test]
+    fn many_lists_at_once_are_those_one_by_one() {
+        // Short ones, empty ones, and some that go over several blocks.
+        let ranks = 5000u32;
+        let numbers = |rank: u32| match rank {
+            700 | 701 | 4000 => 0..30_000,
+            _ => 0..rank % 5,
+        };
+        let pairs: Vec<(u32, u32)> =
+            (0..ranks).flat_map(|rank| numbers(rank).map(move |n| (rank, n * 300 + rank))).collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut out = BlockWriter::new(file.as_file(), 1, 7).unwrap();
+        Postings::group(ranks as usize, &pairs).write(&(0..ranks).collect::<Vec<_>>(), &mut out).unwrap();
+        let (mut out, header) = out.finish().unwrap();
+        out.flush().unwrap();
+        out.write_all_at(&header, 0).unwrap();
+        let file = Rc::new(BlockFile::open(file.path(), 1).unwrap());
+        let reader = PostingsReader::open(&file, 0).unwrap();
+        for step in [1, 2, 3, 7, 350, 1022, 1023, 4999] {
+            for first in [0, 1, 699] {
+                let asked: Vec<u32> = (first..ranks).step_by(step).collect();
+                let mut found = vec![Vec::new(); asked.len()];
+                reader.each_of_many(&asked, |place, list| list.each(|number| found[place].push(number))).unwrap();
+                for (rank, found) in asked.iter().zip(found) {
+                    let mut expected = Vec::new();
+                    reader.each(*rank, |number| expected.push(number)).unwrap();
+                    assert_eq!(expected.len(), numbers(*rank).len());
+                    assert!(found == expected, "list {rank} of every {step}");
+                }
+            }
+        }
+        assert!(reader.each_of_many(&[ranks], |_, _| Ok(())).is_err(), "there is no such list");
+    }
+}

@@ -62,10 +62,17 @@ pub struct Found {
     /// The best ones, best first.
     pub best: Vec<Hit>,
     pub total: usize,
+    /// There are as many as `total` that are better than all others, and the others were not looked for.
+    pub is_least: bool,
 }
 
 /// The `most` best hits. `installed` holds catalogue numbers, ascending.
 pub fn search(catalogue: &Catalogue, query: &Query<'_>, installed: &[u32], most: usize) -> Result<Found> {
+    if let Query { terms: [term], regex: None, only: None, keep: None, .. } = query
+        && let Some(quality) = enough_names(catalogue, term, most)?
+    {
+        return Ok(Found { is_least: true, ..best_of(catalogue, &quality, installed, most)? });
+    }
     let mut total: Vec<Quality> = Vec::new();
     for (place, term) in query.terms.iter().enumerate() {
         let mut quality = match query.regex {
@@ -88,23 +95,33 @@ pub fn search(catalogue: &Catalogue, query: &Query<'_>, installed: &[u32], most:
         }
     }
     restrict(catalogue, query, &mut total)?;
-    let (count, floor) = floor(&total, most);
+    best_of(catalogue, &total, installed, most)
+}
+
+/// The qualities of the packages whose names begin with a term, if these are more than are wanted: nothing else is better.
+fn enough_names(catalogue: &Catalogue, term: &str, most: usize) -> Result<Option<Vec<Quality>>> {
+    let wanted = words::lower(term);
+    // They are found in whatever way a term is looked for, by its words or as a whole.
+    if catalogue.names()?.prefix(wanted.as_bytes())?.len() <= most {
+        return Ok(None);
+    }
+    let mut quality = vec![0; catalogue.len() as usize];
+    raise_names(catalogue, term, &wanted, &mut quality)?;
+    Ok(Some(quality))
+}
+
+fn best_of(catalogue: &Catalogue, total: &[Quality], installed: &[u32], most: usize) -> Result<Found> {
+    let (count, floor) = floor(total, most);
+    let mut good = Vec::new();
+    each_marked(total, u8::MAX, |id| good.extend((total[id as usize] >= floor).then_some(id)));
     let mut best = Best { hits: Vec::new(), most, least: 0 };
     let mut installed = installed.iter().copied().peekable();
-    catalogue.popularity(|range, popularity| {
-        let of_block = &total[range.start as usize..];
-        each_marked(&of_block[..of_block.len().min(popularity.len())], u8::MAX, |at| {
-            if of_block[at as usize] < floor {
-                return;
-            }
-            let id = range.start + at;
-            while installed.next_if(|next| *next < id).is_some() {}
-            let is_installed = if installed.peek() == Some(&id) { INSTALLED } else { 0 };
-            let popular = u32::from(popularity[at as usize]);
-            best.push(Hit { id, rank: u32::from(total[id as usize]) << 9 | is_installed | popular });
-        });
+    catalogue.popularity_of(&good, |id, popularity| {
+        while installed.next_if(|next| *next < id).is_some() {}
+        let is_installed = if installed.peek() == Some(&id) { INSTALLED } else { 0 };
+        best.push(Hit { id, rank: u32::from(total[id as usize]) << 9 | is_installed | u32::from(popularity) });
     })?;
-    Ok(Found { best: best.found(), total: count })
+    Ok(Found { best: best.found(), total: count, is_least: false })
 }
 
 /// How many fit, and below which quality none is among the `most` best of them: quality goes before all else, and there are
@@ -185,15 +202,17 @@ pub(super) fn marked(marks: &[u8], bits: u8) -> Vec<u32> {
 
 fn each_marked(marks: &[u8], bits: u8, mut each: impl FnMut(u32)) {
     // Most marks are zero: eight at a time are passed over.
-    let eight = u64::from_le_bytes([bits; 8]);
+    const LOW: u64 = u64::from_le_bytes([0x7f; 8]);
+    let wanted = u64::from_le_bytes([bits; 8]);
     for (first, marks) in (0u32..).step_by(8).zip(marks.chunks(8)) {
-        let mut padded = [0; 8];
-        padded[..marks.len()].copy_from_slice(marks);
-        let mut left = u64::from_le_bytes(padded) & eight;
+        let mut eight = [0; 8];
+        eight[..marks.len()].copy_from_slice(marks);
+        let eight = u64::from_le_bytes(eight) & wanted;
+        // The highest bit of each byte that is not zero.
+        let mut left = ((eight & LOW) + LOW | eight) & !LOW;
         while left != 0 {
-            let at = left.trailing_zeros() / 8;
-            each(first + at);
-            left &= !(0xff << (8 * at));
+            each(first + left.trailing_zeros() / 8);
+            left &= left - 1;
         }
     }
 }
@@ -215,16 +234,22 @@ fn qualities(catalogue: &Catalogue, term: &str) -> Result<Vec<Quality>> {
     } else {
         confirmed(catalogue, &wanted)?
     };
+    raise_names(catalogue, term, &wanted, &mut quality)?;
+    Ok(quality)
+}
+
+/// Raises what bears a term as its name or begins with it, as it is typed or in lower case.
+fn raise_names(catalogue: &Catalogue, term: &str, wanted: &str, quality: &mut [Quality]) -> Result<()> {
     let names = catalogue.names()?;
     let mut raise = |range: Range<u32>, to: Quality| {
         let fitting = quality.get_mut(range.start as usize..range.end as usize).into_iter().flatten();
         fitting.for_each(|quality| *quality = to.max(*quality));
     };
-    for spelling in [term, &*wanted].into_iter().take(if term == wanted { 1 } else { 2 }) {
+    for spelling in [term, wanted].into_iter().take(if term == wanted { 1 } else { 2 }) {
         raise(names.prefix(spelling.as_bytes())?, NAME_PREFIX);
         raise(names.find(spelling.as_bytes())?, EXACT_NAME);
     }
-    Ok(quality)
+    Ok(())
 }
 
 #[derive(Clone, Copy)]
@@ -249,7 +274,7 @@ fn quality_of(fit: Fit, place: u32) -> Quality {
 fn raised(catalogue: &Catalogue, piece: &str, judge: impl Fn(&[u8]) -> [Quality; 3]) -> Result<Vec<Quality>> {
     let (words, lists) = catalogue.words()?;
     let (mut ranks, mut worth): (Vec<u32>, Vec<[Quality; 3]>) = (Vec::new(), Vec::new());
-    each_word_with(&words, piece, |rank, word| {
+    each_word_with(catalogue, &words, piece, |rank, word| {
         ranks.push(rank);
         worth.push(judge(word));
     })?;
@@ -270,9 +295,14 @@ fn raised(catalogue: &Catalogue, piece: &str, judge: impl Fn(&[u8]) -> [Quality;
 }
 
 /// Calls back with rank and text of each word that has `piece` in it.
-fn each_word_with(words: &Dictionary, piece: &str, mut each: impl FnMut(u32, &[u8])) -> Result<()> {
+fn each_word_with(
+    catalogue: &Catalogue,
+    words: &Dictionary,
+    piece: &str,
+    mut each: impl FnMut(u32, &[u8]),
+) -> Result<()> {
     let finder = memmem::Finder::new(piece);
-    words.scan(|first, strings| {
+    catalogue.words_with(words, piece, |first, strings| {
         let (text, start) = strings.text();
         let (mut at, mut last) = (0, None);
         while let Some(found) = text.get(at..).and_then(|rest| finder.find(rest)) {
@@ -316,7 +346,7 @@ pub(super) fn pieces(text: &str, starts: bool, ends: bool) -> impl Iterator<Item
 pub(super) fn places(catalogue: &Catalogue, piece: &Piece) -> Result<Vec<u8>> {
     let (words, lists) = catalogue.words()?;
     let mut ranks = Vec::new();
-    each_word_with(&words, &piece.text, |rank, word| {
+    each_word_with(catalogue, &words, &piece.text, |rank, word| {
         if piece.fits(word) {
             ranks.push(rank);
         }

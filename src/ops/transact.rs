@@ -101,14 +101,17 @@ pub fn carry_out(place: &Place, text: &str, stated: &str, command: &str, report:
         return Err(refused.into());
     }
     let changes = gate::changes(&plan);
-    let mut rejected = Vec::new();
+    let mut judged = Vec::new();
     let done = perform(place, &plan, command, &mut |told| match told {
         Report::Progress(Progress::Rejected { what, key, why }) => {
-            rejected.push(Event::SignatureRejected { package: what, key, why });
+            judged.push(Event::SignatureRejected { package: what, key, why });
+        }
+        Report::Progress(Progress::Accepted { what, key }) => {
+            judged.push(Event::SignatureAccepted { package: what, key });
         }
         told => report(told),
     });
-    for event in &rejected {
+    for event in &judged {
         ledger.write(event)?;
     }
     let is_known = ledger.write(&match &done {

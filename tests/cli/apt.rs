@@ -257,6 +257,19 @@ impl Machine {
         }
     }
 
+    /// What is shown of many hits is what stands first of all of them, also where not all are looked at.
+    fn the_first_hits(&self) {
+        for term in ["lib", "Lib", "a", "python", "g++", "x11-", "editor", "zz", "c", "ib"] {
+            let all = self.ask(&["search", "--all", term]);
+            for limit in ["1", "50", "700"] {
+                let some = self.ask(&["search", "--limit", limit, term]);
+                let expected = all.len().min(limit.parse().unwrap());
+                assert_eq!(some.len(), expected, "{term} {limit}");
+                assert!(some == all[..expected], "{term} {limit}");
+            }
+        }
+    }
+
     fn every_orphan(&self) {
         let theirs = self.lines("apt-get", &["-s", "autoremove"]);
         let theirs = theirs.iter().filter_map(|line| Some(line.strip_prefix("Remv ")?.split(' ').next()?.to_owned()));
@@ -290,6 +303,7 @@ fn this_machines_packages_are_apts() {
     machine.every_candidate();
     machine.every_orphan();
     machine.every_hit();
+    machine.the_first_hits();
     machine.every_dependant();
 }
 

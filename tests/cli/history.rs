@@ -136,6 +136,31 @@ fn logs_that_grow_and_are_rotated_lose_and_repeat_nothing() {
 }
 
 #[test]
+fn what_a_refresh_saw_outlives_a_log_that_nobody_asked_about() {
+    let root = Root::new();
+    let at = root.path("");
+    root.append(LOG, &stanza(3));
+    let refresh = root.place.omg(&["refresh", "--if-stale", "--quiet", "--root", at.to_str().unwrap()]);
+    assert_eq!(refresh.status.code(), Some(0), "{refresh:?}");
+    fs::remove_dir_all(root.path("var/log")).unwrap();
+    assert_eq!(root.commands(), ["apt install p3"]);
+}
+
+#[test]
+fn a_refresh_that_cannot_keep_what_the_logs_tell_says_so_and_builds_the_index() {
+    let root = Root::new();
+    let at = root.path("");
+    root.append(LOG, &stanza(3));
+    root.write("state", b"no folder");
+    let mut refresh = root.place.command(&["refresh", "--root", at.to_str().unwrap()]);
+    let refresh = refresh.env("OMG_STATE_DIR", root.path("state")).output().unwrap();
+    assert_eq!(refresh.status.code(), Some(4), "{refresh:?}");
+    assert!(String::from_utf8_lossy(&refresh.stderr).contains("the journal: "), "{refresh:?}");
+    let listed = root.place.stdout(&["list", "--count", "--root", at.to_str().unwrap()]);
+    assert_eq!(listed, "1\n");
+}
+
+#[test]
 fn plain_dpkg_is_told_and_what_it_did_for_apt_is_not_told_twice() {
     let root = Root::new();
     root.append(LOG, &stanza(3));

@@ -279,7 +279,7 @@ fn write_apt(var: &Path, state: State) {
         let path = |name: &str| PathBuf::from(format!("{}{name}", stem.display()));
         let release = format!(
             "Origin: {archive}\nSuite: stable\nCodename: {archive}\nSHA256:\n {} {} main/binary-amd64/Packages\n",
-            "0".repeat(64),
+            sha256(list.as_bytes()),
             list.len()
         );
         // One is signed in the file, as most are.
@@ -294,6 +294,11 @@ fn write_apt(var: &Path, state: State) {
     }
     write(&var.join("lib/dpkg/status"), status.as_bytes());
     write(&var.join("lib/apt/extended_states"), extended.as_bytes());
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// pacman's sync databases and local database, and the AUR's metadata.

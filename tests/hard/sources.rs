@@ -1,7 +1,7 @@
 //! Damaged databases of the package managers: what is damaged is named, the others answer, and the exit code says so.
 //!
-//! Where a packing or a format has a checksum or an end, damage is found; then either the answers are what they were or the
-//! code is 4. A letter changed in plain text is another text, which nobody can see; then the other databases answer as before.
+//! Where a packing, a format or another file has a checksum or an end, damage is found; then either the answers are what they were or the
+//! code is 4. A letter changed in a text without one is another text, which nobody can see; then the other databases answer as before.
 
 use crate::machine::{ARCHIVES, Answer, Dice, Machine};
 use std::fs;
@@ -23,7 +23,7 @@ fn kinds() -> Vec<Kind> {
     let mut kinds = Vec::new();
     for &(archive, ending) in ARCHIVES {
         let path = format!("lib/apt/lists/{archive}.example_debian_dists_stable_main_binary-amd64_Packages{ending}");
-        kinds.push(Kind { path, part: archive, checked: !ending.is_empty() });
+        kinds.push(Kind { path, part: archive, checked: true });
     }
     for repository in ["core", "extra", "multilib"] {
         kinds.push(Kind { path: format!("lib/pacman/sync/{repository}.db"), part: repository, checked: true });

@@ -223,6 +223,13 @@ impl World {
         self.sign("signer", &path);
     }
 
+    /// Of the one key in that ring.
+    pub fn fingerprint(&self, ring: &str) -> String {
+        let listing = output(self.gpg(ring).args(["--with-colons", "--list-keys"]));
+        let line = listing.lines().find_map(|line| line.strip_prefix("fpr:"));
+        line.unwrap().trim_matches(':').to_owned()
+    }
+
     /// A trusted key that was good until 2020; packages are signed with it then.
     pub fn add_expired_key(&self) {
         let mut gpg = self.gpg("stranger");

@@ -34,6 +34,12 @@ pub enum Event {
         command: String,
         refusals: Vec<Refusal>,
     },
+    /// A repository's database was believed for it. Of packages `plan-applied` tells.
+    SignatureAccepted {
+        package: String,
+        /// Its fingerprint.
+        key: String,
+    },
     SignatureRejected {
         package: String,
         /// Its fingerprint; empty where there is none.

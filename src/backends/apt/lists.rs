@@ -3,12 +3,13 @@
 use super::control::{Stanzas, cut_short, text};
 use super::pins::Place;
 use super::record::{Record, Scratch};
-use super::release::Release;
+use super::release::{Release, Stated};
 use super::rules::Weights;
 use super::sources::{Archive, release_uri};
 use crate::model::{Available, CatalogueSink, Field, Problem, Repository, RepositoryId, Source};
 use crate::sys::unpack;
 use anyhow::Result;
+use ring::digest::{SHA256, digest};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -34,8 +35,8 @@ pub struct World {
 pub struct List {
     pub path: PathBuf,
     pub repository: RepositoryId,
-    /// What the Release file states as its unpacked size.
-    pub stated_bytes: Option<u64>,
+    /// What the Release file says of it.
+    pub stated: Option<Stated>,
     /// Index into [`World::releases`].
     pub release: usize,
     host: String,
@@ -111,12 +112,12 @@ impl World {
             }
             Err((path, error)) => {
                 self.problems.push(Problem { path, message: error.to_string() });
-                Release { sizes: vec![None; names.len()], ..Release::default() }
+                Release { stated: vec![None; names.len()], ..Release::default() }
             }
         };
         self.inputs.push(release.path.clone().unwrap_or_else(|| with_ending(&stem, "InRelease")));
         let host = host(&archive.uri);
-        for ((key, component, architecture), &stated_bytes) in keys.iter().zip(&release.sizes) {
+        for ((key, component, architecture), &stated) in keys.iter().zip(&release.stated) {
             let plain = with_ending(&stem, &escape(key));
             let Some(path) = existing(&plain) else { continue };
             self.inputs.push(path.clone());
@@ -124,7 +125,7 @@ impl World {
             self.lists.push(List {
                 path,
                 repository,
-                stated_bytes,
+                stated,
                 release: self.releases.len(),
                 host: host.clone(),
                 component: component.to_string(),
@@ -192,8 +193,8 @@ pub struct Lists {
 /// A list, unpacked.
 pub struct Content {
     pub text: String,
-    /// Before what is no UTF-8 was replaced.
-    bytes: u64,
+    /// What shows that it is not the list that its archive published.
+    fault: Option<String>,
 }
 
 /// Unpacking is much of the work; more readers than this only compete with the other families'.
@@ -208,7 +209,7 @@ impl Lists {
                 let at = next.fetch_add(1, atomic::Ordering::Relaxed);
                 world.lists.get(at).zip(slots.get(at))
             } {
-                let _ = slot.set(unpack::read(&list.path).map(Content::new));
+                let _ = slot.set(unpack::read(&list.path).map(|bytes| Content::new(bytes, list.stated)));
             }
         };
         std::thread::scope(|scope| {
@@ -247,23 +248,18 @@ impl Lists {
         let repeated = !world.has_one_list_each();
         let mut seen = HashSet::new();
         for (number, (list, content)) in world.lists.iter().zip(&self.contents).enumerate() {
-            let Content { text, bytes } = match content {
+            let Content { text, fault } = match content {
                 Ok(content) => content,
                 Err(error) => {
                     sink.problem(problem(&list.path, error));
                     continue;
                 }
             };
-            let fault = match list.stated_bytes {
-                Some(stated) if stated > *bytes => Some(format!("truncated: {bytes} of {stated} bytes")),
-                Some(_) => None,
-                None => cut_short(text.as_bytes()).map(str::to_owned),
-            };
             let seen = repeated.then_some(&mut seen);
             let head = ListHead { repository: list.repository, native, list: number, weights };
             let nameless = read_list(text, &head, &translations, seen, sink);
             let nameless = (nameless > 0).then(|| format!("damaged: {nameless} entries without name or version"));
-            if let Some(message) = fault.or(nameless) {
+            if let Some(message) = fault.clone().or(nameless) {
                 sink.problem(Problem { path: list.path.clone(), message });
             }
         }
@@ -272,12 +268,26 @@ impl Lists {
 
 impl Content {
     /// As [`text`] without a copy.
-    fn new(bytes: Vec<u8>) -> Content {
-        let length = bytes.len() as u64;
+    fn new(bytes: Vec<u8>, stated: Option<Stated>) -> Content {
+        let fault = match stated {
+            Some(stated) => differs(&bytes, stated),
+            None => cut_short(&bytes).map(str::to_owned),
+        };
         let text =
             String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-        Content { text, bytes: length }
+        Content { text, fault }
     }
+}
+
+/// How a list is another than its Release file says: apt compares the two when it fetches them, and never again.
+fn differs(bytes: &[u8], stated: Stated) -> Option<String> {
+    let length = bytes.len() as u64;
+    if stated.bytes > length {
+        return Some(format!("truncated: {length} of {} bytes", stated.bytes));
+    }
+    let is_other =
+        stated.bytes != length || stated.sha256.is_some_and(|sha256| digest(&SHA256, bytes).as_ref() != sha256);
+    is_other.then(|| "damaged: it is not the list that its Release file states".to_owned())
 }
 
 /// Name, version and repository of what was already handed on.
@@ -475,6 +485,22 @@ mod tests {
         assert_eq!(told.0.iter().filter(|name| *name == "c").count(), 3);
         let named: Vec<_> = told.1.iter().map(|p| p.path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(named, ["h_dists_s_a_binary-amd64_Packages.zst", "h_dists_s_b_binary-amd64_Packages"]);
+    }
+
+    #[test]
+    fn a_letter_that_changed_is_seen_and_a_list_as_it_was_stated_is_not() {
+        let list = b"Package: a\nVersion: 1\n\n";
+        let sha256 = digest(&SHA256, list).as_ref().try_into().ok();
+        let stated = Stated { bytes: list.len() as u64, sha256 };
+        assert_eq!(differs(list, stated), None);
+        let mut bent = list.to_vec();
+        bent[9] ^= 1;
+        for (bytes, fault) in
+            [(&bent[..], "damaged"), (&list[..9], "truncated"), (&[&list[..], b"x"].concat(), "damaged")]
+        {
+            assert!(differs(bytes, stated).is_some_and(|said| said.starts_with(fault)), "{fault}");
+        }
+        assert_eq!(differs(&bent, Stated { sha256: None, ..stated }), None, "there is nothing to compare with");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Release and InRelease files: what they say of their archive, and how large its lists are. Signatures are not checked
+//! Release and InRelease files: what they say of their archive and of its lists. Signatures are not checked
 //! here: apt did before it put the file where we read it.
 
 use super::control::{Stanzas, cut_short, text, value};
@@ -17,10 +17,18 @@ pub struct Release {
     pub but_automatic_upgrades: bool,
     /// The text of every field but the checksums, which are nine tenths of the file.
     pub head: String,
-    /// Sizes of the lists asked for, as stated in the order asked.
-    pub sizes: Vec<Option<u64>>,
+    /// What is stated of the lists asked for, in the order asked.
+    pub stated: Vec<Option<Stated>>,
     /// What shows that the file is not whole.
     pub fault: Option<&'static str>,
+}
+
+/// What a list is when it is unpacked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stated {
+    pub bytes: u64,
+    /// `None` where only other digests are stated, as in very old archives.
+    pub sha256: Option<[u8; 32]>,
 }
 
 impl Release {
@@ -42,7 +50,7 @@ impl Release {
                 Err(error) => return Err((path.into(), error)),
             }
         }
-        Ok(Release { sizes: vec![None; lists.len()], ..Release::default() })
+        Ok(Release { stated: vec![None; lists.len()], ..Release::default() })
     }
 
     pub(crate) fn parse(content: &str, lists: &[String]) -> Release {
@@ -69,7 +77,7 @@ impl Release {
             not_automatic: yes("NotAutomatic"),
             but_automatic_upgrades: yes("ButAutomaticUpgrades"),
             head: stanza.iter().map(|(name, value)| format!("{name}: {value}\n")).collect(),
-            sizes: lists.iter().map(|list| stated_size(body, list)).collect(),
+            stated: lists.iter().map(|list| stated(body, list)).collect(),
             fault: None,
         }
     }
@@ -99,18 +107,39 @@ pub(crate) fn fault(bytes: &[u8]) -> Option<&'static str> {
 
 const SIGNED: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
 
-/// `HASH SIZE NAME` in any of the checksum tables.
-fn stated_size(body: &str, list: &str) -> Option<u64> {
-    memchr::memmem::find_iter(body.as_bytes(), list.as_bytes()).find_map(|at| {
+/// Of `HASH SIZE NAME` in the checksum tables: the size by any of them, and the SHA-256 by the one that has such.
+fn stated(body: &str, list: &str) -> Option<Stated> {
+    let mut found: Option<Stated> = None;
+    for at in memchr::memmem::find_iter(body.as_bytes(), list.as_bytes()) {
         let after = body.as_bytes().get(at + list.len());
         let line_start = body[..at].rfind('\n').map_or(0, |newline| newline + 1);
         let mut words = body[line_start..at].split_ascii_whitespace();
-        let (_hash, size) = (words.next()?, words.next()?);
+        let (Some(hash), Some(size)) = (words.next(), words.next()) else { continue };
         let whole_name = words.next().is_none()
             && body[..at].ends_with([' ', '\t'])
             && after.is_none_or(|&byte| byte == b'\n' || byte == b'\r');
-        if whole_name { size.parse().ok() } else { None }
-    })
+        let Some(bytes) = size.parse().ok().filter(|_| whole_name) else { continue };
+        let sha256 = digest(hash);
+        found.get_or_insert(Stated { bytes, sha256: None });
+        if sha256.is_some() {
+            return Some(Stated { bytes, sha256 });
+        }
+    }
+    found
+}
+
+/// No other digest of the tables is 64 letters long.
+fn digest(hex: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    let digits = hex.as_bytes();
+    if digits.len() != 2 * digest.len() {
+        return None;
+    }
+    let digit = |letter: u8| char::from(letter).to_digit(16);
+    for (byte, pair) in digest.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = (digit(pair[0])? << 4 | digit(pair[1])?) as u8;
+    }
+    Some(digest)
 }
 
 #[cfg(test)]
@@ -118,16 +147,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn head_and_sizes_of_a_signed_release() {
+    fn head_and_lists_of_a_signed_release() {
         let content = "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nOrigin: O\nSuite: stable-backports\n\
                        Codename: x-backports\nNotAutomatic: yes\nButAutomaticUpgrades: yes\nMD5Sum:\n \
-                       aa 5 contrib/main/Packages\n bb 77 main/Packages\n cc 9 main/Packages.gz\nSHA256:\n dd 77 main/Packages\n\
+                       aa 5 contrib/main/Packages\n bb 77 main/Packages\n bb 7 old/Packages\n cc 9 main/Packages.gz\nSHA256:\n \
+                       dD010203040506070809101112131415161718192021222324252627282930ff 77 main/Packages\n\
                        -----BEGIN PGP SIGNATURE-----\n\nx\n";
-        let lists = ["main/Packages".to_string(), "main/none".to_string()];
+        let lists = ["main/Packages", "old/Packages", "main/none"].map(str::to_owned);
         let release = Release::parse(content, &lists);
         assert_eq!((release.origin.as_str(), release.name()), ("O", "x-backports"));
         assert!(release.not_automatic && release.but_automatic_upgrades);
-        assert_eq!(release.sizes, [Some(77), None]);
+        let sha256 = release.stated[0].and_then(|stated| stated.sha256).unwrap();
+        assert_eq!((sha256[0], sha256[1], sha256[31]), (0xdd, 1, 0xff));
+        let stated = |bytes, sha256| Some(Stated { bytes, sha256 });
+        assert_eq!(release.stated, [stated(77, Some(sha256)), stated(7, None), None]);
     }
 
     #[test]

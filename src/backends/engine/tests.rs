@@ -78,7 +78,7 @@ fn script(body: &str) -> (tempfile::TempDir, EngineCommand) {
 #[test]
 fn a_process_answers() {
     let (_folder, engine) =
-        script("echo omg-engine 3 libtest 3; read q; printf 'choice\\tzlib\\t\\t1\\tcore\\t\\nend\\t1\\n'");
+        script("echo omg-engine 4 libtest 3; read q; printf 'choice\\tzlib\\t\\t1\\tcore\\t\\nend\\t1\\n'");
     let reply = engine.ask(&request()).unwrap();
     assert_eq!((reply.decider.as_str(), reply.choices.len()), ("libtest 3", 1));
 }
@@ -97,9 +97,9 @@ fn a_missing_file_or_library_or_another_protocol_cannot_start() {
 
 #[test]
 fn a_refusal_and_a_death_are_failures_with_a_reason() {
-    let (_folder, engine) = script("echo omg-engine 3 libtest 3; printf 'error\\tno database\\n'");
+    let (_folder, engine) = script("echo omg-engine 4 libtest 3; printf 'error\\tno database\\n'");
     assert_eq!(engine.ask(&request()), Err(EngineError::Failed("omg-test: no database".to_owned())));
-    let (_folder, engine) = script("echo omg-engine 3 libtest 3; exit 3");
+    let (_folder, engine) = script("echo omg-engine 4 libtest 3; exit 3");
     let Err(EngineError::Failed(reason)) = engine.ask(&request()) else { panic!("answered") };
     assert!(reason.contains("exit status: 3"), "{reason}");
 }
@@ -107,14 +107,14 @@ fn a_refusal_and_a_death_are_failures_with_a_reason() {
 /// Its last word was given as the reason.
 #[test]
 fn an_engine_that_was_killed_is_told_as_killed() {
-    let (_folder, engine) = script("echo omg-engine 3 libtest 3; echo Setting up beta >&2; kill -9 $$");
+    let (_folder, engine) = script("echo omg-engine 4 libtest 3; echo Setting up beta >&2; kill -9 $$");
     let Err(EngineError::Failed(reason)) = engine.apply(&request(), &mut |_| {}, |_| {}) else { panic!("done") };
     assert_eq!(reason, "omg-test was killed (signal: 9 (SIGKILL))");
 }
 
 #[test]
 fn a_hung_engine_is_killed() {
-    let (_folder, engine) = script("echo omg-engine 3 libtest 3; exec sleep 600");
+    let (_folder, engine) = script("echo omg-engine 4 libtest 3; exec sleep 600");
     let outcome = engine.timeout(Duration::from_millis(100)).ask(&request());
     let Err(EngineError::Failed(reason)) = outcome else { panic!("{outcome:?}") };
     assert!(reason.contains("was killed"), "{reason}");
@@ -122,7 +122,7 @@ fn a_hung_engine_is_killed() {
 
 #[test]
 fn a_large_question_to_an_engine_that_does_not_read_it() {
-    let (_folder, engine) = script("echo omg-engine 3 libtest 3; printf 'end\\t0\\n'");
+    let (_folder, engine) = script("echo omg-engine 4 libtest 3; printf 'end\\t0\\n'");
     let mut request = request();
     request.set("filler", "x".repeat(4 << 20));
     assert_eq!(engine.ask(&request).unwrap().choices, []);

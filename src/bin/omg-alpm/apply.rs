@@ -7,7 +7,8 @@ use crate::resolve::{self, invalid};
 use crate::stop::{self, Watch};
 use crate::{names, remains};
 use alpm::{
-    Alpm, AnyDownloadEvent, DownloadEvent, DownloadResult, Error, Event, LogLevel, PackageReason, TransFlag, Usage,
+    Alpm, AnyDownloadEvent, DownloadEvent, DownloadResult, Error, Event, LogLevel, PackageReason, SigLevel, SigStatus,
+    TransFlag, Usage,
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use omg::backends::alpm::key;
@@ -294,7 +295,21 @@ pub fn sync(request: &Request, force: bool, report: Report) -> Result<()> {
         }
         Err(error) => Err(failure(format!("cannot fetch the databases: {error}"), bad, &ear)),
         Ok(_) if !bad.is_empty() => Err(failure("databases were refused".to_owned(), bad, &ear)),
-        Ok(_) => Ok(()),
+        Ok(_) => {
+            tell_accepted(&handle, &report);
+            Ok(())
+        }
+    }
+}
+
+/// Whose signature each database was believed for, where signatures of databases count.
+fn tell_accepted(handle: &Alpm, report: &Report) {
+    for database in handle.syncdbs().iter().filter(|database| database.siglevel().contains(SigLevel::DATABASE)) {
+        let Ok((true, signatures)) = database.check_signature() else { continue };
+        for signature in signatures.results().iter().filter(|signature| signature.status() == SigStatus::Valid) {
+            let (what, key) = (database.name().to_owned(), signature.key().fingerprint().to_owned());
+            let _ = report.send(Progress::Accepted { what, key });
+        }
     }
 }
 

@@ -91,7 +91,7 @@ impl<'c> Screen<'c> {
                 }
             }
             Report::Progress(Progress::Changing) => self.downloads.end(),
-            Report::Progress(Progress::Rejected { .. } | Progress::Locked)
+            Report::Progress(Progress::Rejected { .. } | Progress::Accepted { .. } | Progress::Locked)
             | Report::Done
             | Report::Refused(_)
             | Report::Failed { .. } => {}

@@ -1,0 +1,170 @@
+//! A person who is not root changes packages: through the real sudo and the real doas, in a real Debian root. Only `omg apply` is run as
+//! root, what was shown is what is done, and where the right is refused nothing is changed.
+//!
+//! run0 wants a running systemd and pkexec a running polkit; neither is had in a root, so these two are not tried here.
+//!
+//! Needs what tests/support/apt.rs needs, and apt's archive once, for sudo and doas.
+
+// What is skipped is said on standard output, where ./setup counts it.
+#![allow(clippy::print_stdout)]
+
+#[path = "support/debian.rs"]
+mod debian;
+
+#[path = "support/apt.rs"]
+mod apt;
+
+use apt::{Root, ok, talk};
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const PASSWORD: &str = "open sesame";
+
+/// A root with sudo, doas and a person who may use neither yet; none where something is missing, which is said.
+fn root_of_a_person(test: &str) -> Option<Root> {
+    let [root, _] = Root::twins(test)?;
+    let archives = root.path.join("srv/programs");
+    fs::create_dir_all(&archives).unwrap();
+    // By the machine's own apt, which knows where from and checks the signatures.
+    let fetched = Command::new("apt-get").args(["download", "sudo", "opendoas"]).current_dir(&archives).output();
+    let release = |root: &Path| fs::read_to_string(root.join("etc/debian_version")).unwrap_or_default();
+    let major = |root: &Path| release(root).split('.').next().unwrap_or_default().trim().to_owned();
+    if !fetched.is_ok_and(|fetched| fetched.status.success()) || major(&root.path) != major(Path::new("/")) {
+        println!("skipped {test}: sudo and doas of this release cannot be fetched");
+        return None;
+    }
+    let installed = root.run(&["/bin/sh", "-c", "dpkg -i /srv/programs/*.deb"]);
+    assert!(installed.status.success(), "{}", talk(&installed));
+    assert!(root.run(&["useradd", "--create-home", "--uid", "1000", "person"]).status.success());
+    let password = format!("echo 'person:{PASSWORD}' | chpasswd");
+    assert!(root.run(&["/bin/sh", "-c", &password]).status.success());
+    // As an administrator has it: the index is there before anybody asks.
+    assert!(root.omg("refresh").status.success());
+    Some(root)
+}
+
+fn as_person<'w>(words: &[&'w str]) -> Vec<&'w str> {
+    let before =
+        ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "env", "HOME=/home/person", "USER=person"];
+    [&before[..], words].concat()
+}
+
+fn by_person(root: &Root, words: &str) -> Output {
+    let words: Vec<&str> = ["/opt/omg/omg"].into_iter().chain(words.split(' ')).collect();
+    root.run(&as_person(&words))
+}
+
+fn choose(root: &Root, program: &str) {
+    fs::create_dir_all(root.path.join("etc/omg")).unwrap();
+    fs::write(root.path.join("etc/omg/config.toml"), format!("[privilege]\nwith = [\"{program}\"]\n")).unwrap();
+}
+
+fn write_readable_by_root(root: &Root, below: &str, text: &str) {
+    let path = root.path.join(below);
+    fs::write(&path, text).unwrap();
+    ok(Command::new("chmod").arg("0440").arg(&path));
+}
+
+/// Who the audit log says it was, of its last entry of a plan.
+fn last_plan(root: &Root) -> (String, i64, String) {
+    let log = root.read("var/lib/omg/audit.jsonl");
+    let entries = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let last = entries.filter(|entry| entry["event"].as_str().is_some_and(|event| event.starts_with("plan-"))).last();
+    let last = last.unwrap_or_else(|| panic!("no plan in {log}"));
+    let text = |key: &str| last[key].as_str().unwrap_or_default().to_owned();
+    (text("event"), last["uid"].as_i64().unwrap(), text("user"))
+}
+
+#[test]
+fn a_person_changes_packages_through_sudo_and_doas_and_only_apply_is_run_as_root() {
+    let test = "a_person_changes_packages_through_sudo_and_doas_and_only_apply_is_run_as_root";
+    let Some(root) = root_of_a_person(test) else { return };
+    let installed =
+        |name: &str| root.read("var/lib/dpkg/status").contains(&format!("Package: {name}\nStatus: install"));
+    // Nothing but `omg apply` is allowed, so whatever else omg ran that way would be refused.
+    let rules = "Defaults logfile=/var/log/sudo.log\nperson ALL=(root) NOPASSWD: /opt/omg/omg apply *\n";
+    write_readable_by_root(&root, "etc/sudoers.d/person", rules);
+    write_readable_by_root(&root, "etc/doas.conf", "permit nopass person as root cmd /opt/omg/omg\n");
+    for (program, name) in [("sudo", "gamma"), ("doas", "rho")] {
+        choose(&root, program);
+        let output = by_person(&root, &format!("install --yes {name}"));
+        assert!(output.status.success(), "{program}: {}", talk(&output));
+        assert!(installed(name), "{program}: {}", talk(&output));
+        assert_eq!(last_plan(&root), ("plan-applied".to_owned(), 1000, "person".to_owned()), "{program}");
+        let output = by_person(&root, &format!("remove --yes {name}"));
+        assert!(output.status.success() && !installed(name), "{program}: {}", talk(&output));
+    }
+    let log = root.read("var/log/sudo.log");
+    let commands: Vec<&str> = log.split("COMMAND=").skip(1).collect();
+    assert_eq!(commands.len(), 2, "one for each change: {log}");
+    assert!(commands.iter().all(|command| command.starts_with("/opt/omg/omg apply --digest ")), "{log}");
+    // Neither what only looks nor what is not agreed to asks for any right.
+    for words in ["install --dry-run gamma", "install gamma", "search gamma", "history", "outdated"] {
+        let _ = by_person(&root, words);
+    }
+    assert_eq!(root.read("var/log/sudo.log"), log);
+    assert!(root.omg("audit verify").status.success());
+}
+
+#[test]
+fn a_right_that_is_refused_changes_nothing_and_is_said() {
+    let Some(root) = root_of_a_person("a_right_that_is_refused_changes_nothing_and_is_said") else { return };
+    let before = root.state();
+    // Of a person who may nothing, of one whose password nobody is there to type, and of a machine without such a program.
+    fs::create_dir_all(root.path.join("etc/sudoers.d")).unwrap();
+    for (program, rules) in [
+        ("sudo", ""),
+        ("sudo", "person ALL=(root) /opt/omg/omg\n"),
+        ("sudo", "person ALL=(root) NOPASSWD: /bin/true\n"),
+        ("doas", ""),
+        ("nothing-here", ""),
+    ] {
+        choose(&root, program);
+        write_readable_by_root(&root, "etc/sudoers.d/person", rules);
+        write_readable_by_root(&root, "etc/doas.conf", "deny person\n");
+        let output = by_person(&root, "install --yes gamma");
+        assert_eq!(output.status.code(), Some(3), "{program} {rules}: {}", talk(&output));
+        let said = talk(&output);
+        assert!(
+            said.contains("nothing was changed") || said.contains("nothing here gives the right"),
+            "{program} {rules}: {said}"
+        );
+        assert_eq!(root.state(), before, "{program} {rules}");
+        fs::remove_file(root.path.join("etc/sudoers.d/person")).unwrap();
+    }
+    // Not root's own process either, whatever it is given.
+    let output = by_person(&root, "apply --digest 00");
+    assert!(!output.status.success() && talk(&output).contains("only root"), "{}", talk(&output));
+    assert_eq!(root.state(), before);
+}
+
+#[test]
+fn a_password_is_asked_for_once_at_the_terminal() {
+    let Some(root) = root_of_a_person("a_password_is_asked_for_once_at_the_terminal") else { return };
+    choose(&root, "sudo");
+    write_readable_by_root(
+        &root,
+        "etc/sudoers.d/person",
+        "Defaults timestamp_timeout=0\nperson ALL=(root) /opt/omg/omg\n",
+    );
+    let words = as_person(&["script", "-qec", "/opt/omg/omg install gamma", "/dev/null"]);
+    let mut child = root.command(&words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut keys, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut said = String::new();
+    // What is typed before it is asked for is thrown away.
+    for (question, answer) in [("Go on?", "y"), ("password for person", PASSWORD)] {
+        let mut byte = [0];
+        while !said.contains(question) {
+            assert!(screen.read(&mut byte).unwrap() > 0, "{question}: {said}");
+            said.push(char::from(byte[0]));
+        }
+        keys.write_all(format!("{answer}\n").as_bytes()).unwrap();
+    }
+    screen.read_to_string(&mut said).unwrap();
+    assert!(child.wait().unwrap().success(), "{said}");
+    assert_eq!(said.matches("password for person").count(), 1, "{said}");
+    assert!(root.read("var/lib/dpkg/status").contains("Package: gamma\nStatus: install"), "{said}");
+    assert!(!root.read("var/lib/omg/audit.jsonl").contains(PASSWORD) && !said.contains(PASSWORD), "{said}");
+}
