@@ -14,6 +14,7 @@ pub mod provenance;
 pub mod sarif;
 pub mod sbom;
 pub mod secrets;
+pub mod signature;
 pub mod sigstore;
 pub mod vex;
 mod who;
