@@ -5,6 +5,21 @@ use anyhow::{Context, Result, bail, ensure};
 const SIGNED: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
 const BEGIN: &str = "-----BEGIN PGP ";
 
+/// In the place of a value, and no part of one: all bits are set.
+const NONE: u8 = 255;
+
+/// What each character of base64 stands for.
+const VALUES: [u8; 256] = {
+    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut values = [NONE; 256];
+    let mut at = 0;
+    while at < digits.len() {
+        values[digits[at] as usize] = at as u8;
+        at += 1;
+    }
+    values
+};
+
 /// The bytes as they are, or what the armour in them holds, of several blocks all behind each other.
 pub fn bytes(content: &[u8]) -> Result<Vec<u8>> {
     // Each packet's first byte has its highest bit set, which no text does.
@@ -32,15 +47,21 @@ fn unpack(block: &str, out: &mut Vec<u8>) -> Result<()> {
         if line.starts_with("-----END ") {
             return Ok(());
         }
-        for byte in line.trim_end().bytes() {
-            let value = match byte {
-                b'A'..=b'Z' => byte - b'A',
-                b'a'..=b'z' => byte - b'a' + 26,
-                b'0'..=b'9' => byte - b'0' + 52,
-                b'+' => 62,
-                b'/' => 63,
-                b'=' => continue,
-                _ => bail!("armour with a character that is none of base64"),
+        let mut rest = line.trim_end().as_bytes();
+        // Four characters are three bytes, and lines are of whole fours: a ring has more than a million.
+        while let Some((four, behind)) = rest.split_first_chunk::<4>().filter(|_| count == 0) {
+            let [a, b, c, d] = four.map(|byte| VALUES[usize::from(byte)]);
+            if a | b | c | d == NONE {
+                break;
+            }
+            out.extend_from_slice(&[a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d]);
+            rest = behind;
+        }
+        for byte in rest {
+            let value = match VALUES[usize::from(*byte)] {
+                NONE if *byte == b'=' => continue,
+                NONE => bail!("armour with a character that is none of base64"),
+                value => value,
             };
             bits = bits << 6 | u32::from(value);
             count += 6;
@@ -95,6 +116,25 @@ pub fn clear(content: &[u8]) -> Result<Clear> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn base64_of_any_length_in_lines_of_any_length() {
+        // RFC 4648's own, and lines that are no whole fours.
+        for (text, expected) in [
+            ("Zg==", "f"),
+            ("Zm8=", "fo"),
+            ("Zm9v", "foo"),
+            ("Zm9vYg==", "foob"),
+            ("Zm9vYmE=", "fooba"),
+            ("Zm9v\nYmFy", "foobar"),
+            ("Zm\n9vYm\nFy", "foobar"),
+            ("Z\nm\n9\nvYmFy", "foobar"),
+        ] {
+            let armour = format!("-----BEGIN PGP X-----\nA: b\n\n{text}\n=AAAA\n-----END PGP X-----\n");
+            assert_eq!(bytes(armour.as_bytes()).unwrap(), expected.as_bytes(), "{text:?}");
+            assert_eq!(bytes(armour.repeat(2).as_bytes()).unwrap(), expected.repeat(2).as_bytes());
+        }
+    }
 
     #[test]
     fn a_signed_text_is_what_stands_between_with_its_hyphens_and_without_blanks_at_the_ends() {
