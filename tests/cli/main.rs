@@ -22,6 +22,7 @@ mod pacman_world;
 mod provenance;
 mod sbom;
 mod secrets;
+mod secrets_corpus;
 mod signature;
 mod sigstore;
 mod support;
