@@ -127,7 +127,7 @@ pub fn vex(data: &[u8]) {
 
 /// Armour, rings, signatures, gpg's trust and checkpoints. Nothing signs itself: whatever a text holds, it makes no good signature of it.
 pub fn signature(data: &[u8]) {
-    if let Ok(bytes) = armor::bytes(data) {
+    if let Ok(bytes) = armor::bytes(data.to_vec()) {
         let mut end = 0;
         for packet in packets::packets(&bytes).map_while(Result::ok) {
             assert!(packet.whole.start == end && packet.body.start > end && packet.body.end == packet.whole.end);
@@ -139,7 +139,7 @@ pub fn signature(data: &[u8]) {
         assert!(!clear.text.windows(2).any(|two| two[1] == b'\n' && two[0] != b'\r'));
     }
     let mut ring = Keyring::default();
-    _ = ring.add_bytes(data);
+    _ = ring.add_bytes(data.to_vec());
     let now = std::time::SystemTime::now();
     for judged in [signature::judge(&mut &data[..], data, &ring, now), judge_clear(data, &ring, now)]
         .into_iter()

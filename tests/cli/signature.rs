@@ -222,7 +222,7 @@ fn every_signature_in_the_databases_names_the_key_and_digest_that_gpg_reads() {
 
 fn decoded(base64: &str) -> Vec<u8> {
     let armour = format!("-----BEGIN PGP SIGNATURE-----\n\n{base64}\n-----END PGP SIGNATURE-----\n");
-    omg::audit::signature::armor::bytes(armour.as_bytes()).unwrap()
+    omg::audit::signature::armor::bytes(armour.into_bytes()).unwrap()
 }
 
 /// A folder of gpg's, as pacman has one: whom gpg trusts fully counts, and who is only there does not.

@@ -21,12 +21,12 @@ const VALUES: [u8; 256] = {
 };
 
 /// The bytes as they are, or what the armour in them holds, of several blocks all behind each other.
-pub fn bytes(content: &[u8]) -> Result<Vec<u8>> {
+pub fn bytes(content: Vec<u8>) -> Result<Vec<u8>> {
     // Each packet's first byte has its highest bit set, which no text does.
     if content.first().is_none_or(|first| *first >= 0x80) {
-        return Ok(content.to_vec());
+        return Ok(content);
     }
-    let text = std::str::from_utf8(content).context("neither OpenPGP packets nor text")?;
+    let text = std::str::from_utf8(&content).context("neither OpenPGP packets nor text")?;
     let mut out = Vec::with_capacity(text.len() / 4 * 3);
     for block in text.split(BEGIN).skip(1) {
         unpack(block, &mut out)?;
@@ -131,8 +131,8 @@ mod tests {
             ("Z\nm\n9\nvYmFy", "foobar"),
         ] {
             let armour = format!("-----BEGIN PGP X-----\nA: b\n\n{text}\n=AAAA\n-----END PGP X-----\n");
-            assert_eq!(bytes(armour.as_bytes()).unwrap(), expected.as_bytes(), "{text:?}");
-            assert_eq!(bytes(armour.repeat(2).as_bytes()).unwrap(), expected.repeat(2).as_bytes());
+            assert_eq!(bytes(armour.clone().into()).unwrap(), expected.as_bytes(), "{text:?}");
+            assert_eq!(bytes(armour.repeat(2).into()).unwrap(), expected.repeat(2).as_bytes());
         }
     }
 

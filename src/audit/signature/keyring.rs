@@ -17,8 +17,8 @@ const MAX_BYTES: u64 = 32 << 20;
 /// Keys by which signatures are judged.
 #[derive(Debug, Default)]
 pub struct Keyring {
-    /// Packets, unarmoured.
-    bytes: Vec<u8>,
+    /// Packets, unarmoured, of each file: to copy a ring would take as long as to walk it.
+    rings: Vec<Vec<u8>>,
     /// Fingerprints in capital hexadecimal digits that a list beside it takes back, as pacman's keyrings have it.
     revoked: HashSet<String>,
     /// What gpg makes of the keys, where the ring is one of its own folders.
@@ -30,11 +30,12 @@ impl Keyring {
     /// Adds a file of keys, armoured or not. `X-revoked` beside `X.gpg` lists those that do not count any more.
     pub fn add(&mut self, path: &Path) -> Result<()> {
         let describe = || format!("cannot read the keys in {}", path.display());
-        let mut content = Vec::new();
         let file = File::open(path).with_context(describe)?;
+        let size = file.metadata().with_context(describe)?.len().min(MAX_BYTES);
+        let mut content = Vec::with_capacity(size as usize + 1);
         file.take(MAX_BYTES + 1).read_to_end(&mut content).with_context(describe)?;
         ensure!(content.len() as u64 <= MAX_BYTES, "{} is too large for a ring of keys", path.display());
-        self.add_bytes(&content).with_context(describe)?;
+        self.add_bytes(content).with_context(describe)?;
         let mut list = path.with_extension("").into_os_string();
         list.push("-revoked");
         let list = PathBuf::from(list);
@@ -49,12 +50,12 @@ impl Keyring {
     }
 
     /// The same of a file's content.
-    pub fn add_bytes(&mut self, content: &[u8]) -> Result<()> {
+    pub fn add_bytes(&mut self, content: Vec<u8>) -> Result<()> {
         ensure!(
             content.get(8..12) != Some(b"KBXf"),
             "gpg keeps them in a keybox, which is not read: `gpg --export` writes a ring"
         );
-        self.bytes.append(&mut armor::bytes(content)?);
+        self.rings.push(armor::bytes(content)?);
         Ok(())
     }
 
@@ -79,28 +80,32 @@ impl Keyring {
     /// could be behind them.
     pub fn of(&self, named: &[KeyHandle]) -> Result<Vec<Cert>> {
         let mut found = Vec::new();
-        // From where the certificate begins that is being read, and whether it is one.
-        let (mut start, mut is_wanted) = (0, false);
-        let mut end = |start: usize, end: usize, is_wanted: bool| -> Result<()> {
-            if is_wanted {
-                found.push(Cert::from_bytes(&self.bytes[start..end]).context("a certificate makes no sense")?);
-            }
-            Ok(())
-        };
-        for packet in packets::packets(&self.bytes) {
-            let packet = packet?;
-            if packet.tag == PUBLIC_KEY {
-                end(start, packet.whole.start, is_wanted)?;
-                (start, is_wanted) = (packet.whole.start, false);
-            }
-            if matches!(packet.tag, PUBLIC_KEY | PUBLIC_SUBKEY) && !is_wanted {
-                let fingerprint = packets::fingerprint(&self.bytes[packet.body]);
-                let is_it =
-                    |fingerprint: Vec<u8>| named.iter().any(|name| packets::is_named(&fingerprint, name.as_bytes()));
-                is_wanted = fingerprint.is_some_and(is_it);
-            }
-        }
-        end(start, self.bytes.len(), is_wanted)?;
+        self.rings.iter().try_for_each(|ring| search(ring, named, &mut found))?;
         Ok(found)
     }
+}
+
+fn search(ring: &[u8], named: &[KeyHandle], found: &mut Vec<Cert>) -> Result<()> {
+    // From where the certificate begins that is being read, and whether it is one.
+    let (mut start, mut is_wanted) = (0, false);
+    let mut end = |start: usize, end: usize, is_wanted: bool| -> Result<()> {
+        if is_wanted {
+            found.push(Cert::from_bytes(&ring[start..end]).context("a certificate makes no sense")?);
+        }
+        Ok(())
+    };
+    for packet in packets::packets(ring) {
+        let packet = packet?;
+        if packet.tag == PUBLIC_KEY {
+            end(start, packet.whole.start, is_wanted)?;
+            (start, is_wanted) = (packet.whole.start, false);
+        }
+        if matches!(packet.tag, PUBLIC_KEY | PUBLIC_SUBKEY) && !is_wanted {
+            let fingerprint = packets::fingerprint(&ring[packet.body]);
+            let is_it =
+                |fingerprint: Vec<u8>| named.iter().any(|name| packets::is_named(&fingerprint, name.as_bytes()));
+            is_wanted = fingerprint.is_some_and(is_it);
+        }
+    }
+    end(start, ring.len(), is_wanted)
 }

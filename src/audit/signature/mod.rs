@@ -110,7 +110,7 @@ pub struct Judged {
 
 /// Judges every signature in `signatures`, packets or armour, of what `data` gives.
 pub fn judge(data: &mut dyn Read, signatures: &[u8], ring: &Keyring, now: SystemTime) -> Result<Vec<Judged>> {
-    let signatures = parse(&armor::bytes(signatures)?)?;
+    let signatures = parse(&armor::bytes(signatures.to_vec())?)?;
     let mut contexts: Vec<Option<Hashing>> = signatures.iter().map(Hashing::new).collect();
     let mut buffer = vec![0; 1 << 16];
     loop {
