@@ -628,3 +628,103 @@ fn killed_at_any_moment_the_same_command_finishes_it() {
     }
     assert!(cut_short > KILLS / 4, "only {cut_short} of {KILLS} kills came before the end");
 }
+
+/// Debian's tracker, as far as it is about what the test needs.
+fn tracker(packages: &[(&str, &str, &str, &str)]) -> String {
+    let mut all = serde_json::Map::new();
+    for (package, id, urgency, fixed) in packages {
+        let status = if fixed.is_empty() { "open" } else { "resolved" };
+        let release = serde_json::json!({"status": status, "repositories": {}, "urgency": urgency});
+        let mut release = release.as_object().unwrap().clone();
+        if !fixed.is_empty() {
+            release.insert("fixed_version".into(), (*fixed).into());
+        }
+        let issue = serde_json::json!({"description": "x", "releases": {"bookworm": release}});
+        all.entry(*package).or_insert_with(|| serde_json::json!({}))[*id] = issue;
+    }
+    serde_json::Value::Object(all).to_string()
+}
+
+#[test]
+fn the_policy_knows_what_is_open_against_the_very_version_and_what_vouches_for_it() {
+    let test = "the_policy_knows_what_is_open_against_the_very_version_and_what_vouches_for_it";
+    let Some([omg, _]) = Root::twins(test) else { return };
+    let write = |below: &str, text: &str| {
+        let path = omg.path.join(below);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let policy = |text: &str| write("etc/omg/policy.toml", text);
+    let check = |words: &str, exit: i32, says: &str| {
+        let output = omg.omg(words);
+        assert_eq!(output.status.code(), Some(exit), "{words}: {}", talk(&output));
+        assert!(talk(&output).contains(says), "{words}: {}", talk(&output));
+    };
+    write(
+        "etc/omg/config.toml",
+        "[advisories]\ndebian = \"file:///srv/tracker.json\"\nrelease = \"bookworm\"\nkev = \"off\"\nepss = \"off\"\n",
+    );
+    check("refresh", 0, "");
+    // Nothing is known yet.
+    policy("max_severity = \"medium\"\n");
+    check("install --dry-run gamma", 5, "gamma: its severity could not be checked: there are no advisories here");
+    let known = [
+        ("alpha", "CVE-2026-1", "high", "2.0"),
+        ("beta", "CVE-2026-2", "low", ""),
+        ("rho", "CVE-2026-3", "not yet assigned", ""),
+    ];
+    write("srv/tracker.json", &tracker(&known));
+    check("refresh --advisories", 0, "");
+    let high = "alpha: has an advisory of severity high, above medium: CVE-2026-1 (/etc/omg/policy.toml, line 1)";
+    check("install --dry-run alpha=1.0 beta=1.0", 5, high);
+    check("install --dry-run alpha beta", 0, "2 to install");
+    check(
+        "install --dry-run rho",
+        5,
+        "rho: its severity could not be checked: CVE-2026-3 is open, and nobody has rated it",
+    );
+    check("install --dry-run gamma", 0, "1 to install");
+    policy("max_severity = \"none\"\n");
+    check("install --dry-run beta", 5, "beta: has an advisory of severity low, above none: CVE-2026-2");
+    // Where it counts it is asked once more: the plan is agreed on under another policy than it is carried out under.
+    check("install --yes beta", 5, "CVE-2026-2");
+    let log = talk(&omg.omg("audit log"));
+    assert!(log.contains("plan-refused") && log.contains("CVE-2026-2"), "{log}");
+    // Data older than the machine allows are none.
+    let old = std::time::SystemTime::now() - Duration::from_secs(60 * 86_400);
+    fs::File::options().append(true).open(omg.path.join("srv/tracker.json")).unwrap().set_modified(old).unwrap();
+    check("refresh --advisories", 0, "");
+    check(
+        "install --dry-run gamma",
+        5,
+        "its severity could not be checked: Debian's tracker: its data are 60 days old",
+    );
+    write("srv/tracker.json", &tracker(&known));
+    check("refresh --advisories", 0, "");
+    check("install --dry-run gamma", 0, "");
+
+    // Grades: of a stranger's repository, of the distribution's own, and of one that is trusted unseen.
+    policy("minimum_grade = \"verified\"\n");
+    check("install --dry-run gamma", 5, "gamma: is of grade community, below verified");
+    let control = "Package: own\nVersion: 1\nArchitecture: all\nMaintainer: T <t@example.org>\nDescription: x\n";
+    write("srv/own/DEBIAN/control", control);
+    assert!(omg.run(&["dpkg-deb", "-b", "/srv/own", "/srv/own.deb"]).status.success());
+    check("install --dry-run /srv/own.deb", 5, "own: is of grade risk, below verified");
+    policy("minimum_grade = \"community\"\n");
+    check("install --dry-run gamma", 0, "");
+    write("etc/os-release", "ID=t\nVERSION_CODENAME=bookworm\n");
+    check("refresh --force", 0, "");
+    policy("minimum_grade = \"locked\"\n");
+    check("install --dry-run --why gamma", 0, "gamma: locked\n  a signature that this machine trusts vouches for it\n");
+    check("install --dry-run beta", 5, "beta: is of grade verified, below locked");
+    check("install --dry-run alpha=1.0 beta=1.0", 5, "alpha: is of grade risk, below locked");
+    check("info gamma", 0, "locked\n");
+    check("info --why alpha", 0, "no advisory is open");
+    check("search --grades made for a test", 0, "locked");
+    policy("required_signatures = true\n");
+    check("install --dry-run gamma", 0, "");
+    write("etc/apt/sources.list", "deb [trusted=yes] copy:/srv/repo ./\n");
+    assert!(omg.run(&["apt-get", "update"]).status.success());
+    check("refresh", 0, "");
+    check("install --dry-run gamma", 5, "gamma: is not signed");
+}

@@ -62,6 +62,7 @@ targets! {
     search "search",
     secrets "secrets",
     secrets_baseline "secrets-baseline",
+    signature "signature",
     srcinfo "srcinfo",
     tasks "tasks",
     unpack "unpack",

@@ -993,3 +993,58 @@ fn signatures_where_the_configuration_is_silent() {
     }
     same(&ours, &theirs);
 }
+
+#[test]
+fn the_policy_knows_what_is_open_against_the_very_version_and_what_vouches_for_it() {
+    let test = "the_policy_knows_what_is_open_against_the_very_version_and_what_vouches_for_it";
+    let Some(world) = World::new(test) else { return };
+    world.publish(&[APP, LIB]);
+    let (root, _) = twins(&world, "", &[]);
+    let own = root.home().join(".config/omg");
+    fs::create_dir_all(&own).unwrap();
+    let tracker = world.at("tracker.json");
+    let text = format!(
+        "[advisories]\narch = \"file://{}\"\ndebian = \"off\"\nkev = \"off\"\nepss = \"off\"\n",
+        tracker.display()
+    );
+    fs::write(own.join("config.toml"), text).unwrap();
+    let policy = |text: &str| fs::write(own.join("policy.toml"), text).unwrap();
+    let check = |words: &str, exit: i32, says: &str| {
+        let (code, text) = root.run(words);
+        assert_eq!(code, Some(exit), "{words}: {text}");
+        assert!(text.contains(says), "{words}: {text}");
+    };
+    let group = |name: &str, package: &str, severity: &str, fixed: &str| {
+        let fixed = if fixed.is_empty() { "null".to_owned() } else { format!("\"{fixed}\"") };
+        format!(
+            "{{\"name\": \"{name}\", \"packages\": [\"{package}\"], \"status\": \"Vulnerable\", \"severity\": \"{severity}\", \
+             \"type\": \"x\", \"affected\": \"0-1\", \"fixed\": {fixed}, \"ticket\": null, \"issues\": [\"CVE-{name}\"], \
+             \"advisories\": []}}"
+        )
+    };
+    policy("max_severity = \"medium\"\n");
+    check("install --dry-run lib", 5, "lib: its severity could not be checked: there are no advisories here");
+    fs::write(&tracker, format!("[{}]", group("AVG-1", "lib", "Critical", "9-1"))).unwrap();
+    check("refresh --advisories", 0, "");
+    // Also where it comes along with another.
+    check("install --dry-run app", 5, "lib: has an advisory of severity critical, above medium: AVG-1");
+    fs::write(&tracker, format!("[{}]", group("AVG-1", "lib", "Medium", "9-1"))).unwrap();
+    check("refresh --advisories", 0, "");
+    check("install --dry-run app", 0, "2 to install");
+    fs::write(&tracker, format!("[{}]", group("AVG-1", "lib", "Unknown", ""))).unwrap();
+    check("refresh --advisories", 0, "");
+    check("install --dry-run lib", 5, "AVG-1 is open, and nobody has rated it");
+    policy("minimum_grade = \"verified\"\n");
+    check("install --dry-run app", 5, "app: is of grade community, below verified");
+    policy("minimum_grade = \"community\"\n");
+    check("install --dry-run --why app", 0, "it comes from a repository that is not the distribution's");
+    let archive = world.at("repo").join(APP.file());
+    root.done("install --yes app");
+    // A file with its signature, and without: `LocalFileSigLevel = Optional` takes both.
+    let file = world.at("app-copy.pkg.tar.zst");
+    fs::copy(&archive, &file).unwrap();
+    let words = format!("install --dry-run {}", file.display());
+    check(&words, 5, "app: is of grade risk, below community");
+    fs::copy(archive.with_extension("zst.sig"), world.at("app-copy.pkg.tar.zst.sig")).unwrap();
+    check(&words, 0, "");
+}

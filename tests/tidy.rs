@@ -307,3 +307,25 @@ fn nothing_unfinished() {
     }
     assert_none("unfinished work", broken);
 }
+
+/// A list of tests that names one that is gone would promise what nothing holds.
+#[test]
+fn every_test_that_the_list_of_holes_names_is_there() {
+    let list = read("docs/holes.md");
+    let rows = list.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let sources = rust_files(&["src", "tests"]);
+    let mut missing = Vec::new();
+    let mut count = 0;
+    for row in rows {
+        let tests = row.rsplit(" | ").next().unwrap_or_default();
+        for name in tests.split('`').skip(1).step_by(2) {
+            count += 1;
+            let test = format!("fn {name}()");
+            if !sources.iter().any(|source| source.text.contains(&test)) {
+                missing.push(name.to_owned());
+            }
+        }
+    }
+    assert!(count > 20, "{count}");
+    assert_none("docs/holes.md names tests that there are", missing);
+}

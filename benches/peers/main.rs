@@ -1,7 +1,7 @@
 //! Runs omg, the programs people use instead of it and an empty static program in turns, and prints medians, ratios and peak
 //! memory beside what is asked for:
 //!
-//!     cargo bench --bench peers [-- [--rounds N] [--pacman] [--refresh] [--scale] [--changes] [--shell] [WORD...]]
+//!     cargo bench --bench peers [-- [--rounds N] [--pacman] [--refresh] [--scale] [--changes] [--shell] [--audit] [WORD...]]
 //!
 //! Without a choice everything is run; words choose the rows whose label holds one (of `--changes` the parts:
 //! apt-plan, pacman-plan, apt-transaction, pacman-transaction, history). Nothing of the machine is changed: omg and
@@ -19,6 +19,7 @@ mod refresh;
 mod rows;
 mod scale;
 mod shells;
+mod trust;
 
 use anyhow::Result;
 use std::ffi::OsString;
@@ -63,6 +64,9 @@ fn main() -> Result<()> {
     }
     if options.wants("changes") {
         changes::run(&tools, &options)?;
+    }
+    if options.wants("audit") {
+        trust::run(&tools, &options)?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! elsewhere (the journal) find that, and what is cut off at the end.
 
 mod append;
+mod checkpoint;
 mod entry;
 mod event;
 mod lines;
@@ -12,6 +13,7 @@ mod tests;
 mod verify;
 
 pub use append::AuditLog;
+pub use checkpoint::Checkpoint;
 pub use entry::Entry;
 pub use event::{Changed, Event};
 pub use verify::{Fault, Verdict, verify, verify_lines};

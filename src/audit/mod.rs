@@ -6,6 +6,7 @@
 pub mod advisory;
 pub mod cvss;
 pub mod ecosystem;
+pub mod grade;
 pub mod locks;
 pub mod log;
 pub mod pgp;
@@ -14,6 +15,7 @@ pub mod provenance;
 pub mod sarif;
 pub mod sbom;
 pub mod secrets;
+pub mod signature;
 pub mod sigstore;
 pub mod vex;
 mod who;

@@ -40,6 +40,14 @@ pub enum Kept {
     Nowhere,
 }
 
+/// Where the keys are that a family judges signatures by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// A folder of gpg's, in which gpg says whom it trusts.
+    Folder(PathBuf),
+    Files(Vec<PathBuf>),
+}
+
 /// One package family on one root.
 pub trait Backend: Send + Sync {
     fn source(&self) -> Source;
@@ -105,6 +113,9 @@ pub trait Backend: Send + Sync {
     /// Every configuration file that a package says is one, also of packages that were removed without theirs: the package, and
     /// the path below the root.
     fn conffiles(&self) -> Result<Vec<(String, PathBuf)>>;
+
+    /// The keys by which the family itself judges the signature of such a file; `None` where it is none of the family's.
+    fn keys_for(&self, file: &Path) -> Option<Keys>;
 
     /// Every package's archive in the package manager's cache.
     fn archives(&self) -> Result<Vec<Archive>>;

@@ -1,6 +1,5 @@
 //! `omg doctor`: what is stale, missing, damaged or undecided, and the command that mends it.
 
-use super::audit::MAX_AGE_DAYS;
 use super::reply::Reply;
 use crate::backends::aur;
 use crate::config::Config;
@@ -9,7 +8,7 @@ use crate::error::Exit;
 use crate::index::advisories::Advisories;
 use crate::index::status::Input;
 use crate::index::{self, Catalogue, Local, Status, status};
-use crate::ops::advisories::Age;
+use crate::ops::advisories::{Age, MAX_AGE_DAYS};
 use crate::ops::{World, fetch};
 use crate::ui::{Style, Ui, clean};
 use anyhow::Result;

@@ -2,20 +2,24 @@
 
 use super::reply::{Remark, Reply};
 use super::{full_name, source, unknown};
+use crate::audit::grade::{Grade, Graded};
 use crate::context::Ctx;
 use crate::index::details::VersionDetails;
 use crate::index::{Index, LocalRow, Row, build::RELATIONS};
 use crate::model::{Field, InstallState, Reason, Source};
+use crate::ops::trust::Trust;
 use crate::ui::{Style, Ui, clean, human};
 use anyhow::Result;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 pub fn command() -> Command {
+    let why = Arg::new("why").long("why").action(ArgAction::SetTrue);
     Command::new("info")
         .about("Show everything about packages, installed or not")
+        .arg(why.help("Show what the grade is made of"))
         .arg(Arg::new("NAME").required(true).num_args(1..).help("A package's name, `name:arch` for one architecture"))
 }
 
@@ -62,6 +66,8 @@ struct Page {
     required_by: Vec<String>,
     optional_for: Vec<String>,
     origins: Vec<Origin>,
+    #[serde(flatten)]
+    graded: Graded,
     /// What else its page says, by the names that omg(1) lists.
     #[serde(serialize_with = "named")]
     fields: Vec<(Field, String)>,
@@ -86,10 +92,11 @@ impl Page {
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let index = ctx.index()?;
+    let trust = Trust::new(Some(&index));
     let mut pages = Vec::new();
     let mut missing = Vec::new();
     for typed in matches.get_many::<String>("NAME").expect("required") {
-        let found = of(ctx, &index, typed)?;
+        let found = of(ctx, &index, &trust, typed)?;
         if found.is_empty() {
             missing.push(typed);
         }
@@ -100,11 +107,13 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
         .map(|name| unknown(&index, name, "is known").map(|error| Remark::of(&error)))
         .collect::<Result<_>>()?;
     let exit = super::found(&index, missing.is_empty());
-    let text = |ui: &Ui, pages: &Vec<Page>| pages.iter().map(|page| text(ui, page)).collect::<Vec<_>>().join("\n");
+    let why = matches.get_flag("why");
+    let text =
+        move |ui: &Ui, pages: &Vec<Page>| pages.iter().map(|page| text(ui, page, why)).collect::<Vec<_>>().join("\n");
     Ok(Reply::new(pages, text, exit).with(remarks))
 }
 
-fn of(ctx: &Ctx, index: &Index, typed: &str) -> Result<Vec<Page>> {
+fn of(ctx: &Ctx, index: &Index, trust: &Trust<'_>, typed: &str) -> Result<Vec<Page>> {
     let (name, arch) = typed.split_once(':').map_or((typed, None), |(name, arch)| (name, Some(arch)));
     let mut local: Vec<(u32, LocalRow)> = super::installed(ctx, index, typed)?;
     let mut pages = Vec::new();
@@ -117,10 +126,10 @@ fn of(ctx: &Ctx, index: &Index, typed: &str) -> Result<Vec<Page>> {
         let here = local.iter().position(|(_, local)| local.catalogue == Some(id));
         let (rank, here) = here.map(|place| local.swap_remove(place)).unzip();
         let absent = if here.is_none() { gone(index, &row)? } else { None };
-        pages.push(known(index, row, here.or(absent))?.asked_by(index, rank)?);
+        pages.push(known(index, trust, row, here.or(absent))?.asked_by(index, rank)?);
     }
     for (rank, row) in local {
-        pages.push(only_here(index, row)?.asked_by(index, Some(rank))?);
+        pages.push(only_here(index, trust, row)?.asked_by(index, Some(rank))?);
     }
     Ok(pages)
 }
@@ -136,21 +145,23 @@ fn gone(index: &Index, row: &Row) -> Result<Option<LocalRow>> {
     Ok(None)
 }
 
-fn known(index: &Index, row: Row, local: Option<LocalRow>) -> Result<Page> {
+fn known(index: &Index, trust: &Trust<'_>, row: Row, local: Option<LocalRow>) -> Result<Page> {
     let versions = index.catalogue.details(&row)?;
     let here = local.as_ref().filter(|local| local.installed());
     let installed = here.map(|here| here.version.as_str());
     let origins = versions.iter().map(|version| origin(index, version, installed)).collect::<Result<_>>()?;
     let own = here.map(|local| index.local.details(local)).transpose()?;
-    let fields = merged(super::candidate(index, versions, here)?.fields, own);
+    let chosen = super::candidate(index, versions, here)?;
     let candidate = match &local {
         Some(local) => Some(local.candidate.clone()).filter(|version| !version.is_empty()),
-        None => row.has_candidate.then_some(row.version),
+        None => row.has_candidate.then(|| row.version.clone()),
     };
     let repository = match &local {
         Some(local) => super::repository(index, local)?,
         None => index.catalogue.repository(row.repository)?,
     };
+    let graded = super::graded(trust, &row, here, repository, &chosen)?;
+    let fields = merged(chosen.fields, own);
     Ok(Page {
         name: full_name(&row.name, index.catalogue.architecture(row.arch)?),
         version: candidate,
@@ -169,12 +180,15 @@ fn known(index: &Index, row: Row, local: Option<LocalRow>) -> Result<Page> {
         required_by: Vec::new(),
         optional_for: Vec::new(),
         origins,
+        graded,
         fields,
     })
 }
 
-fn only_here(index: &Index, row: LocalRow) -> Result<Page> {
-    let fields = index.local.details(&row)?.fields;
+fn only_here(index: &Index, trust: &Trust<'_>, row: LocalRow) -> Result<Page> {
+    let details = index.local.details(&row)?;
+    let graded = trust.of_installed(row.source, &row.name, &details);
+    let fields = details.fields;
     Ok(Page {
         name: full_name(&row.name, &row.arch),
         source: source(index, &row)?,
@@ -190,6 +204,7 @@ fn only_here(index: &Index, row: LocalRow) -> Result<Page> {
         version: Some(row.candidate).filter(|version| !version.is_empty()),
         installed_version: Some(row.version),
         description: row.summary,
+        graded,
         fields,
     })
 }
@@ -239,7 +254,7 @@ fn named<S: Serializer>(fields: &[(Field, String)], out: S) -> Result<S::Ok, S::
     out.collect_map(fields.iter().map(|(field, text)| (field.key(), text)).collect::<BTreeMap<_, _>>())
 }
 
-fn text(ui: &Ui, page: &Page) -> String {
+fn text(ui: &Ui, page: &Page, why: bool) -> String {
     // What a label and its colon are filled up to, and what stands before the further lines of a value.
     const BLANKS: &str = "                 ";
     // Most pages fit: growing step by step costs as much as writing.
@@ -261,6 +276,12 @@ fn text(ui: &Ui, page: &Page) -> String {
     line("Version", Some(Style::Version), page.version.as_deref().unwrap_or("none allowed"));
     line("Installed", page.installed_version.is_some().then_some(Style::Good), &installed(page));
     line("From", None, &[page.source.name(), " ", &page.repository].concat());
+    let Graded { grade, evidence } = &page.graded;
+    let style = (*grade == Grade::Risk).then_some(Style::Warning);
+    match why {
+        true => line("Grade", style, &format!("{}\n{}", grade.name(), evidence.join("\n"))),
+        false => line("Grade", style, grade.name()),
+    }
     line("Description", None, &page.description);
     for (field, value) in page.fields.iter().filter(|(field, _)| *field != Field::LongDescription) {
         line(field.label(), None, &shown(ui, *field, value));

@@ -1,7 +1,7 @@
 //! `omg install`, `omg reinstall` and `omg downgrade`: packages by name, version, repository or file. `NAME@VERSION` is a runtime,
 //! if the name is one; a bare name is a package, unless there is none of it.
 
-use super::change::{names_argument, run as change, targets, with_options};
+use super::change::{names_argument, run as change, targets, with_options, with_why};
 use super::reply::Reply;
 use super::runtime;
 use super::shop::names_runtime;
@@ -17,7 +17,7 @@ pub fn command() -> Command {
     let command = Command::new("install")
         .about("Install packages, with all that they need")
         .arg(names_argument("NAME, NAME=VERSION, REPOSITORY/NAME, the path of an archive, or RUNTIME@VERSION"));
-    with_options(command).arg(
+    with_why(with_options(command)).arg(
         Arg::new("as-dependency")
             .long("as-dependency")
             .action(ArgAction::SetTrue)
@@ -50,7 +50,7 @@ fn is_runtime(ctx: &Ctx, name: &str) -> bool {
 
 pub fn reinstall_command() -> Command {
     let command = Command::new("reinstall").about("Install packages once more, in the version that is installed");
-    with_options(command.arg(names_argument("Installed packages")))
+    with_why(with_options(command.arg(names_argument("Installed packages"))))
 }
 
 pub fn run_reinstall(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
@@ -59,7 +59,7 @@ pub fn run_reinstall(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
 
 pub fn downgrade_command() -> Command {
     let command = Command::new("downgrade").about("Install older versions of packages");
-    with_options(command.arg(names_argument("NAME=VERSION, or the path of an archive")))
+    with_why(with_options(command.arg(names_argument("NAME=VERSION, or the path of an archive"))))
 }
 
 pub fn run_downgrade(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {

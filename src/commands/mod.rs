@@ -47,13 +47,15 @@ mod why;
 
 pub use reply::{Remark, Reply};
 
+use crate::audit::grade::Graded;
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::index::details::VersionDetails;
 use crate::index::nearest::nearest;
-use crate::index::{self, Index, LocalRow};
+use crate::index::{self, Index, LocalRow, Row};
 use crate::model::Source;
 use crate::ops::Request;
+use crate::ops::trust::Trust;
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use jiff::Timestamp;
@@ -213,6 +215,20 @@ fn candidate(index: &Index, versions: Vec<VersionDetails>, local: Option<&LocalR
 /// Whether no repository has the candidate: it is the version that is installed.
 fn only_here(local: &LocalRow) -> bool {
     local.repository.is_none() && local.candidate == local.version
+}
+
+/// What vouches for a package's candidate, which this page of it is about.
+fn graded(
+    trust: &Trust<'_>,
+    row: &Row,
+    local: Option<&LocalRow>,
+    repository: &str,
+    page: &VersionDetails,
+) -> Result<Graded> {
+    match local {
+        Some(local) if local.installed() && only_here(local) => Ok(trust.of_installed(row.source, &row.name, page)),
+        _ => trust.of_offer(row.source, &row.name, repository, page),
+    }
 }
 
 /// The error for a name that nothing bears, with the nearest ones that exist.

@@ -2,6 +2,7 @@
 
 use super::reply::{Remark, Reply};
 use super::{found, full_name};
+use crate::audit::grade::Grade;
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::index::catalogue::Stored;
@@ -11,6 +12,7 @@ use crate::index::search::{Found, Query, search};
 use crate::index::words::{self, lower};
 use crate::index::{Index, Row};
 use crate::model::Source;
+use crate::ops::trust::Trust;
 use crate::ui::{Cell, Style, Ui, table};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -25,6 +27,7 @@ pub fn command() -> Command {
         .arg(Arg::new("TERM").required(true).num_args(1..).help("Text to look for, without regard to case"))
         .arg(flag("names", "Look at names only"))
         .arg(flag("installed", "Only installed packages"))
+        .arg(flag("grades", "Show what vouches for each: locked, verified, community or risk"))
         .arg(flag("regex", "Terms are regular expressions"))
         .arg(Arg::new("repo").long("repo").value_name("R").help("Only packages of this repository"))
         .args(super::limits(LIMIT))
@@ -40,6 +43,8 @@ struct Match {
     repository: String,
     source: Source,
     description: String,
+    /// Only where it was asked for: it takes a look at each package's page.
+    grade: Option<Grade>,
 }
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
@@ -57,6 +62,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
         Ok(ctx.shows(row.source) && repository.map_or(Ok(true), of)?)
     };
     let limit = super::limit(matches, LIMIT);
+    let trust = matches.get_flag("grades").then(|| Trust::new(Some(&index)));
     let query = Query {
         terms: &terms,
         names: matches.get_flag("names"),
@@ -68,14 +74,15 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let shown: Vec<u32> = best.iter().map(|hit| hit.id).collect();
     let rows = index.catalogue.rows_of(&shown)?;
     let foreign = match repository {
-        None => only_here(ctx, &index, &query, &installed)?,
+        None => only_here(ctx, &index, trust.as_ref(), &query, &installed)?,
         Some(_) => Vec::new(),
     };
     total += foreign.len();
     if total == 0 {
         return nothing(&index, &terms, regexes.is_some());
     }
-    let mut matches: Vec<Match> = rows.into_iter().map(|row| entry(&index, &installed, row)).collect::<Result<_>>()?;
+    let mut matches: Vec<Match> =
+        rows.into_iter().map(|row| entry(&index, trust.as_ref(), &installed, row)).collect::<Result<_>>()?;
     matches.extend(foreign.into_iter().take(limit - matches.len().min(limit)));
     let least = if is_least { "at least " } else { "" };
     let rest = (matches.len() < total)
@@ -97,7 +104,13 @@ pub(crate) fn compile(terms: &[String]) -> Result<Vec<regex::Regex>> {
 }
 
 /// Installed packages that no repository has: the catalogue does not know them, and they are few.
-fn only_here(ctx: &Ctx, index: &Index, query: &Query<'_>, known: &[(u32, u32)]) -> Result<Vec<Match>> {
+fn only_here(
+    ctx: &Ctx,
+    index: &Index,
+    trust: Option<&Trust<'_>>,
+    query: &Query<'_>,
+    known: &[(u32, u32)],
+) -> Result<Vec<Match>> {
     let terms: Vec<String> = query.terms.iter().map(|term| lower(term).into_owned()).collect();
     let fits = |place: usize, text: &str| match query.regex {
         Some(regexes) => regexes[place].is_match(text),
@@ -126,6 +139,9 @@ fn only_here(ctx: &Ctx, index: &Index, query: &Query<'_>, known: &[(u32, u32)]) 
         let all = (0..terms.len())
             .all(|place| fits(place, &row.name) || !query.names && (fits(place, &row.summary) || fits_rest(place)));
         if all {
+            let graded = trust.map(|trust| {
+                index.local.details(&row).map(|page| trust.of_installed(row.source, &row.name, &page).grade)
+            });
             matches.push(Match {
                 name: full_name(&row.name, &row.arch),
                 version: row.version.clone(),
@@ -133,13 +149,14 @@ fn only_here(ctx: &Ctx, index: &Index, query: &Query<'_>, known: &[(u32, u32)]) 
                 repository: String::new(),
                 source: row.source,
                 description: row.summary,
+                grade: graded.transpose()?,
             });
         }
     }
     Ok(matches)
 }
 
-fn entry(index: &Index, installed: &[(u32, u32)], row: Row) -> Result<Match> {
+fn entry(index: &Index, trust: Option<&Trust<'_>>, installed: &[(u32, u32)], row: Row) -> Result<Match> {
     let local = match installed.binary_search_by_key(&row.id, |(id, _)| *id) {
         Ok(place) => Some(index.local.row(installed[place].1)?),
         Err(_) => None,
@@ -147,6 +164,14 @@ fn entry(index: &Index, installed: &[(u32, u32)], row: Row) -> Result<Match> {
     let repository = match &local {
         Some(local) => super::repository(index, local)?,
         None => index.catalogue.repository(row.repository)?,
+    };
+    let grade = match trust {
+        Some(trust) => {
+            let versions = index.catalogue.details(&row)?;
+            let chosen = super::candidate(index, versions, local.as_ref())?;
+            Some(super::graded(trust, &row, local.as_ref(), repository, &chosen)?.grade)
+        }
+        None => None,
     };
     let candidate = local.as_ref().map(|local| local.candidate.clone()).filter(|version| !version.is_empty());
     Ok(Match {
@@ -159,6 +184,7 @@ fn entry(index: &Index, installed: &[(u32, u32)], row: Row) -> Result<Match> {
         repository: repository.to_owned(),
         source: row.source,
         description: row.summary,
+        grade,
     })
 }
 
@@ -174,13 +200,19 @@ fn text(ui: &Ui, matches: &[Match]) -> String {
             Some(version) => format!("[installed: {version}]"),
             None => String::new(),
         };
-        vec![
+        let grade = found.grade.map(|grade| match grade {
+            Grade::Risk => Cell::styled(Style::Warning, grade.name()),
+            grade => Cell::plain(grade.name()),
+        });
+        let mut cells = vec![
             Cell::styled(Style::Name, &found.name),
             Cell::styled(Style::Version, &found.version),
             Cell::styled(Style::Dim, place),
             Cell::styled(Style::Good, mark),
-            Cell::plain(&found.description),
-        ]
+        ];
+        cells.extend(grade);
+        cells.push(Cell::plain(&found.description));
+        cells
     });
     table(ui, &rows.collect::<Vec<_>>())
 }

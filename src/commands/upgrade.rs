@@ -1,6 +1,6 @@
 //! `omg upgrade`: the newer versions of what is installed.
 
-use super::change::{carry_plan, family, planned, targets, with_options};
+use super::change::{carry_plan, family, planned, targets, with_options, with_why};
 use super::reply::Reply;
 use crate::backends::alpm::news::{self, News};
 use crate::context::Ctx;
@@ -14,7 +14,7 @@ pub fn command() -> Command {
     let command = Command::new("upgrade")
         .about("Upgrade what is installed, and say what is kept back and why")
         .arg(Arg::new("NAME").num_args(0..).help("Only these [default: all]"));
-    with_options(command).arg(
+    with_why(with_options(command)).arg(
         Arg::new("full")
             .long("full")
             .action(ArgAction::SetTrue)

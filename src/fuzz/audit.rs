@@ -4,15 +4,17 @@
 use super::text;
 use crate::audit::advisory::{Sink, arch, debian, osv, ranking};
 use crate::audit::cvss::score;
-use crate::audit::log::verify_lines;
-use crate::audit::policy::{Facts, Grade, Layer, Policy, Severity};
+use crate::audit::log::{Checkpoint, verify_lines};
+use crate::audit::policy::{Facts, Grade, Layer, Policy};
 use crate::audit::provenance::{Statement, level};
 use crate::audit::sbom::copyright;
 use crate::audit::sbom::license::{License, Words};
 use crate::audit::sbom::purl::Purl;
+use crate::audit::signature::trustdb::TrustDb;
+use crate::audit::signature::{self, Keyring, Verdict, armor, judge_clear, packets};
 use crate::audit::sigstore::{Artifact, Expected, Trust, entries, verify};
 use crate::audit::vex::{Verdicts, read as read_vex};
-use crate::model::Advisory;
+use crate::model::{Advisory, Open};
 use std::sync::OnceLock;
 
 /// The part behind a line `---` is another layer, and its first line a name, a repository and a licence.
@@ -37,19 +39,27 @@ pub fn policy(data: &[u8]) {
 
 /// Where nothing is known, each rule that forbids anything but names refuses; where there are no rules, nothing is refused.
 fn judge(policy: &Policy, word: &str) {
+    let nothing = Open::default();
     let good = Facts {
         name: word,
         source: "pacman",
         repository: word,
         licenses: Some(&[word]),
         signed: Some(true),
-        severity: Some(Severity::None),
-        grade: Some(Grade::A),
+        open: Ok(&nothing),
+        grade: Grade::Locked,
         published: Some(i64::MIN),
         now: i64::MAX,
     };
-    let unknown =
-        Facts { repository: "", licenses: None, signed: None, severity: None, grade: None, published: None, ..good };
+    let unknown = Facts {
+        repository: "",
+        licenses: None,
+        signed: None,
+        open: Err("x"),
+        grade: Grade::Risk,
+        published: None,
+        ..good
+    };
     let refused = policy.judge(&good);
     assert!(refused.iter().all(|refusal| ["banned", "allowed_licenses", "allowed_origins"].contains(&refusal.rule)));
     let asks = policy.rules().iter().filter(|rule| rule.demand.forbids() && rule.demand.key().name() != "banned");
@@ -112,6 +122,36 @@ pub fn vex(data: &[u8]) {
     for statement in &all {
         assert!(!statement.faults.is_empty());
         _ = Verdicts::new(&all, "deb", &["curl"], &["1"]).clears(&statement.faults[0]);
+    }
+}
+
+/// Armour, rings, signatures, gpg's trust and checkpoints. Nothing signs itself: whatever a text holds, it makes no good signature of it.
+pub fn signature(data: &[u8]) {
+    if let Ok(bytes) = armor::bytes(data.to_vec()) {
+        let mut end = 0;
+        for packet in packets::packets(&bytes).map_while(Result::ok) {
+            assert!(packet.whole.start == end && packet.body.start > end && packet.body.end == packet.whole.end);
+            end = packet.whole.end;
+        }
+        assert!(end <= bytes.len());
+    }
+    if let Ok(clear) = armor::clear(data) {
+        assert!(!clear.text.windows(2).any(|two| two[1] == b'\n' && two[0] != b'\r'));
+    }
+    let mut ring = Keyring::default();
+    _ = ring.add_bytes(data.to_vec());
+    let now = std::time::SystemTime::now();
+    for judged in [signature::judge(&mut &data[..], data, &ring, now), judge_clear(data, &ring, now)]
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        assert_ne!(judged.verdict, Verdict::Good);
+    }
+    _ = TrustDb::parse(data);
+    if let Ok(checkpoint) = Checkpoint::read(&text(data)) {
+        let text = checkpoint.text().expect("what was read from lines has none in it");
+        assert_eq!(Checkpoint::read(&text).expect("it was made so"), checkpoint);
     }
 }
 

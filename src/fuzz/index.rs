@@ -47,6 +47,8 @@ fn write(folder: &Path, names: &[String; 3]) -> anyhow::Result<()> {
         location: String::new(),
         security: false,
         priority: None,
+        own: false,
+        signed: false,
     };
     let ids = ["one", "two"].map(|name| part.repository(repository(name)));
     for number in 0..PACKAGES {

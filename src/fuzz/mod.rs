@@ -58,6 +58,7 @@ pub const TARGETS: &[Target] = &[
     ("search", index::search),
     ("secrets", secrets::scan),
     ("secrets-baseline", secrets::baseline),
+    ("signature", audit::signature),
     ("srcinfo", pacman::srcinfo),
     ("tasks", project::tasks),
     ("unpack", network::unpack),

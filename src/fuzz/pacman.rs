@@ -88,6 +88,8 @@ pub fn aur_metadata(data: &[u8]) {
         location: String::new(),
         security: false,
         priority: None,
+        own: false,
+        signed: false,
     };
     let id = sink.repository(repository);
     metadata::read(data, Path::new("aur"), id, &mut sink);

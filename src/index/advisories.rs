@@ -33,6 +33,8 @@ pub struct Meta {
     pub inputs: Vec<Input>,
     /// The release that was asked about: a code name of Debian's, or a distribution as OSV calls it.
     pub release: String,
+    /// Data older than this were not to be relied on, by the settings of whoever had it made.
+    pub max_age_days: u32,
     pub publishers: Vec<Publisher>,
 }
 

@@ -60,6 +60,8 @@ pub struct StoredRepository {
     pub location: String,
     pub security: bool,
     pub priority: Option<i32>,
+    pub own: bool,
+    pub signed: bool,
 }
 
 /// What the policies decided.
@@ -125,6 +127,8 @@ fn meta_of<'e>(joined: &Joined<'_>, candidates: impl Iterator<Item = &'e Entry>)
         location: r.location.clone(),
         security: r.security,
         priority: r.priority,
+        own: r.own,
+        signed: r.signed,
     });
     let repositories = repositories.collect();
     let native = joined.parts.iter().map(|part| &part.native).find(|native| !native.is_empty());

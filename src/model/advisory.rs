@@ -78,6 +78,42 @@ impl Standing {
     }
 }
 
+/// What is open against one version of a package, as far as advisories tell. Nothing in it: they were asked, and named nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Open {
+    /// The worst that is rated.
+    pub worst: Option<(Severity, String)>,
+    /// Those that nobody has rated, or of which nobody has found out whether they are there.
+    pub unrated: Vec<String>,
+    /// One that is used against people, or bad and not called minor by the distribution.
+    pub grave: Option<String>,
+}
+
+impl Open {
+    /// Takes one that the version is affected by.
+    pub fn add(&mut self, advisory: &Advisory) {
+        let Advisory { id, severity, standing, ranking, .. } = advisory;
+        match (standing, severity) {
+            (Standing::Unimportant, _) => return,
+            (Standing::Undetermined, _) | (_, None) => self.unrated.push(id.clone()),
+            (_, Some(severity)) => {
+                if self.worst.as_ref().is_none_or(|(worst, _)| worst < severity) {
+                    self.worst = Some((*severity, id.clone()));
+                }
+            }
+        }
+        let is_bad = severity.is_some_and(|severity| severity >= Severity::High)
+            && matches!(standing, Standing::Open | Standing::EndOfLife);
+        if self.grave.is_none() && (ranking.exploited || is_bad) {
+            self.grave = Some(id.clone());
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.worst.is_none() && self.unrated.is_empty()
+    }
+}
+
 /// Where along the order of versions something changes. The discriminants are part of the index format; where two stand at one
 /// version, the greater one counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

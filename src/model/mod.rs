@@ -11,7 +11,7 @@ mod policy;
 pub mod relation;
 mod transaction;
 
-pub use advisory::{Advisory, Affected, Order as VersionOrder, Range, Ranking, Severity, Standing, Turn};
+pub use advisory::{Advisory, Affected, Open, Order as VersionOrder, Range, Ranking, Severity, Standing, Turn};
 pub use audit::AuditHead;
 pub use distance::distance;
 pub use event::{Event, Observer, Silent};

@@ -39,6 +39,10 @@ pub struct Repository {
     pub security: bool,
     /// apt's priority of what it offers, unless a pin is for the package.
     pub priority: Option<i32>,
+    /// Whether it says that it is the distribution's own, and not somebody else's.
+    pub own: bool,
+    /// Whether a signature by a key that this machine trusts has to vouch for each of its packages, or does for all of them.
+    pub signed: bool,
 }
 
 /// One version of one package as one repository offers it. Borrowed: a sink copies what it keeps.

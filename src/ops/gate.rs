@@ -1,12 +1,13 @@
 //! The policy before every change: what is known of each package of a plan is put to it, and every decision is written down.
 
 use super::history::FILE_NAME as JOURNAL;
+use super::trust::{Trust, Vouched};
 use crate::audit::log::{AuditLog, Changed, Event, FILE_NAME, latest_of};
 use crate::audit::policy::{Facts, Policy, Refusal, layers};
 use crate::audit::sha256;
 use crate::history::Journal;
 use crate::index::Index;
-use crate::model::{Action, Field, Plan, Settled, Settling, Step};
+use crate::model::{Action, Plan, Settled, Settling, Step};
 use anyhow::Result;
 use jiff::Timestamp;
 use std::fmt;
@@ -25,44 +26,31 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// Every reason the policy has against a plan. `index` tells what packages are licensed under; without it that is unknown, and what is
-/// unknown meets no rule.
+/// Every reason the policy has against a plan. `index` tells what is known of packages; without it little is, and what is unknown meets
+/// no rule.
 pub fn judge(policy: &Policy, plan: &Plan, index: Option<&Index>) -> Result<Vec<Refusal>> {
     let mut refusals = Vec::new();
     if policy.is_empty() {
         return Ok(refusals);
     }
     let now = Timestamp::now().as_second();
+    let trust = Trust::by_machine(index)?;
     for step in plan.steps.iter().filter(|step| !step.new.is_empty()) {
-        let licenses = index.map(|index| licenses(index, step)).transpose()?.flatten();
+        let Vouched { signed, open, graded, licenses } = trust.of_step(plan.source, step)?;
         let licenses: Option<Vec<&str>> = licenses.as_ref().map(|all| all.iter().map(String::as_str).collect());
         refusals.extend(policy.judge(&Facts {
             name: &step.name,
             source: plan.source.name(),
             repository: if step.repository.is_empty() { "local" } else { &step.repository },
             licenses: licenses.as_deref(),
-            signed: step.signed,
-            severity: None,
-            grade: None,
+            signed,
+            open: open.as_ref().map_err(String::as_str),
+            grade: graded.grade,
             published: None,
             now,
         }));
     }
     Ok(refusals)
-}
-
-/// What a repository states of the very version.
-fn licenses(index: &Index, step: &Step) -> Result<Option<Vec<String>>> {
-    for id in index.catalogue.find(&step.name)? {
-        for page in index.catalogue.details(&index.catalogue.row(id)?)? {
-            if page.version == step.new {
-                let stated = page.fields.iter().filter(|(field, _)| *field == Field::License);
-                let stated: Vec<String> = stated.map(|(_, value)| value.clone()).collect();
-                return Ok(Some(stated).filter(|stated| !stated.is_empty()));
-            }
-        }
-    }
-    Ok(None)
 }
 
 /// The audit log and the journal's knowledge of it, in one folder.

@@ -22,7 +22,9 @@ pub mod run;
 pub mod runtimes;
 pub mod sbom;
 pub mod settle;
+pub mod signature;
 pub mod transact;
+pub mod trust;
 mod world;
 
 pub use place::{Known, Place};

@@ -7,6 +7,7 @@ pub mod elevate;
 pub mod holder;
 pub mod http;
 pub mod jsonc;
+pub mod os_release;
 pub mod read_ahead;
 pub mod resolve;
 pub mod signals;

@@ -13,12 +13,12 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-fn log_path(place: &Place) -> PathBuf {
+pub fn log_path(place: &Place) -> PathBuf {
     place.folder.path().join("state").join(FILE_NAME)
 }
 
 /// Adds entries as a command does: the log, then the journal.
-fn add(place: &Place, events: &[Event]) {
+pub fn add(place: &Place, events: &[Event]) {
     let log = AuditLog::open(&log_path(place)).unwrap();
     let journal = Journal::open(&place.folder.path().join("state/journal.db")).unwrap();
     for event in events {
@@ -26,7 +26,7 @@ fn add(place: &Place, events: &[Event]) {
     }
 }
 
-fn some() -> Vec<Event> {
+pub fn some() -> Vec<Event> {
     let changed =
         |name: String| Changed { action: "install", name, old: String::new(), new: "1".to_owned(), signed: None };
     let refusal = Refusal {
@@ -215,9 +215,9 @@ fn rules_are_shown_with_their_places() {
     let root = place.folder.path().join("root");
     fs::create_dir_all(root.join("etc/omg")).unwrap();
     let file = root.join("etc/omg/policy.toml");
-    fs::write(&file, "banned = ['a', 'b*']\nminimum_grade = 'B'\nlocked = ['banned']\n").unwrap();
+    fs::write(&file, "banned = ['a', 'b*']\nminimum_grade = 'verified'\nlocked = ['banned']\n").unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
-    policy(&place, "allowed_licenses = ['MIT', 'GPL-*']\n\nminimum_grade = 'C'\n");
+    policy(&place, "allowed_licenses = ['MIT', 'GPL-*']\n\nminimum_grade = 'community'\n");
     let root = root.to_str().unwrap();
     let text = place.stdout(&["policy", "--root", root]).replace(place.folder.path().to_str().unwrap(), "AT");
     assert_eq!(
@@ -225,7 +225,7 @@ fn rules_are_shown_with_their_places() {
         "banned a AT/root/etc/omg/policy.toml:1 (system, locked)\n\
          banned b* AT/root/etc/omg/policy.toml:1 (system, locked)\n\
          allowed_licenses MIT, GPL-* AT/.config/omg/policy.toml:1 (user)\n\
-         minimum_grade C AT/.config/omg/policy.toml:3 (user)\n\
+         minimum_grade community AT/.config/omg/policy.toml:3 (user)\n\
          locked banned AT/root/etc/omg/policy.toml:3 (system)\n"
     );
     check_shape("policy", &place.json(&["policy", "--root", root, "--json"]));

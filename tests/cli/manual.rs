@@ -359,9 +359,13 @@ fn every_command_with_json_has_a_shape() {
     }
     // To sync takes repositories, which the tests of changes have; runtimes come from a mirror, signatures from a Sigstore, secrets from a
     // tree, and shims and trust go into a home: their own tests have these.
-    const ELSEWHERE: [&str; 14] = [
+    const ELSEWHERE: [&str; 18] = [
+        "audit checkpoint",
+        "audit export",
+        "audit export --output",
         "audit provenance",
         "audit secrets",
+        "audit signature",
         "audit secrets --write-baseline",
         "batch",
         "plan",

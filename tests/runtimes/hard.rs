@@ -167,6 +167,8 @@ fn the_policy_is_asked_before_anything_is_fetched() {
         ("minimum_release_age = \"36500 days\"\n", "was released"),
         ("banned = [\"node\"]\n", "banned by"),
         ("required_signatures = true\n", "whether it is signed is not known"),
+        ("max_severity = \"low\"\n", "its severity could not be checked: no advisories about runtimes are kept"),
+        ("minimum_grade = \"verified\"\n", "node: is of grade community, below verified"),
         ("allowed_origins = [\"nodejs.org\"]\n", "origin \"127.0.0.1\" (runtime) is not allowed"),
     ] {
         world.policy(policy);
@@ -174,7 +176,7 @@ fn the_policy_is_asked_before_anything_is_fetched() {
         assert_eq!(last_event(&world)["event"], "runtime-refused");
     }
     assert!(server.asked.lock().unwrap().is_empty());
-    world.policy("allowed_origins = [\"runtime\"]\nminimum_release_age = \"3 days\"\n");
+    world.policy("allowed_origins = [\"runtime\"]\nminimum_release_age = \"3 days\"\nminimum_grade = \"community\"\n");
     out(world.omg(&["install", "node@22"]));
 }
 
@@ -218,7 +220,7 @@ fn a_signature_that_is_good_is_accepted_and_any_other_refused() {
     fs::write(&list, [good.as_slice(), b"\n"].concat()).unwrap();
     refused(&world, 3, "does not vouch for");
     fs::write(&list, good).unwrap();
-    world.policy("required_signatures = true\n");
+    world.policy("required_signatures = true\nminimum_grade = \"verified\"\n");
     let installed: Value = serde_json::from_str(&out(world.omg(&["install", "node@22", "--json"]))).unwrap();
     let fingerprint = String::from_utf8(gpg(&["--with-colons", "--list-keys", "releaser"])).unwrap();
     let fingerprint = fingerprint.lines().find_map(|line| line.strip_prefix("fpr:::::::::")).unwrap();

@@ -1,9 +1,10 @@
 //! One `policy.toml`: read with care for who may have written it, and understood whole or not at all. A rule that is misspelt and
 //! passed over would be worse than none.
 
-use super::rule::{Demand, Grade, Key};
-use super::{Layer, PROJECT, Policy, Rule};
+use super::rule::{Demand, Key};
+use super::{Grade, Layer, PROJECT, Policy, Rule};
 use crate::audit::Who;
+use crate::audit::signature::Verdict;
 use crate::error::{Exit, Hinted};
 use crate::model::{Severity, distance};
 use anyhow::{Context, Result};
@@ -138,6 +139,7 @@ impl PolicyFile<'_> {
                 DeValue::Boolean(required) => *required,
                 _ => return Err(self.wrong_type(key, "true or false", value)),
             }),
+            Key::AcceptedSignatures => Demand::Accepted(self.verdicts(value)?),
             Key::MaxSeverity => Demand::Severity(Severity::ALL[one_of(&Severity::ALL.map(Severity::name))?]),
             Key::MinimumGrade => Demand::Grade(Grade::ALL[one_of(&Grade::ALL.map(Grade::name))?]),
             Key::MinimumReleaseAge => {
@@ -150,6 +152,18 @@ impl PolicyFile<'_> {
             }
             Key::Locked => Demand::Locked(self.keys(value)?),
         })
+    }
+
+    fn verdicts(&self, value: &Value<'_>) -> Result<Vec<Verdict>> {
+        let key = Key::AcceptedSignatures;
+        let verdict = |(name, span): (String, Range<usize>)| {
+            let known = Verdict::ACCEPTABLE.into_iter().find(|verdict| verdict.name() == name);
+            known.ok_or_else(|| {
+                let names = Verdict::ACCEPTABLE.map(Verdict::name).join(", ");
+                self.fault(&span, &format!("`{}` may have {names} in it, not {name:?}", key.name()))
+            })
+        };
+        self.strings(key, value)?.into_iter().map(verdict).collect()
     }
 
     fn keys(&self, value: &Value<'_>) -> Result<Vec<Key>> {

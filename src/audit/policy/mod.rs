@@ -9,11 +9,13 @@ mod rule;
 #[cfg(test)]
 mod tests;
 
+pub use super::grade::Grade;
 pub use crate::model::Severity;
 pub(super) use rule::matches;
-pub use rule::{Demand, Facts, Grade, Key};
+pub use rule::{Demand, Facts, Key};
 
 use super::sha256;
+use super::signature::Verdict;
 use anyhow::Result;
 use serde::{Serialize, Serializer};
 use std::ffi::OsString;
@@ -136,6 +138,12 @@ impl Policy {
             })
         };
         self.rules.iter().filter_map(refusal).collect()
+    }
+
+    /// Whether a signature of a file is accepted: a good one is, and of the others what a rule names.
+    pub fn accepts(&self, verdict: Verdict) -> bool {
+        let named = |rule: &Rule| matches!(&rule.demand, Demand::Accepted(verdicts) if verdicts.contains(&verdict));
+        verdict == Verdict::Good || Verdict::ACCEPTABLE.contains(&verdict) && self.rules.iter().any(named)
     }
 
     /// Whether nothing is forbidden, whatever the facts.

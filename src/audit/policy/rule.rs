@@ -1,7 +1,9 @@
 //! One rule: what it demands of a package, and whether the facts meet it.
 
 use super::license;
-use crate::model::Severity;
+use crate::audit::grade::Grade;
+use crate::audit::signature::Verdict;
+use crate::model::{Open, Severity};
 
 /// What is known of a package that is about to be installed. `None` is not known, and does not meet a rule that asks for it.
 #[derive(Clone, Copy, Debug)]
@@ -16,32 +18,13 @@ pub struct Facts<'a> {
     /// As the package states them: expressions, of which all hold.
     pub licenses: Option<&'a [&'a str]>,
     pub signed: Option<bool>,
-    /// The worst advisory that is open for this very version.
-    pub severity: Option<Severity>,
-    pub grade: Option<Grade>,
+    /// The advisories that are open for this very version, or why that is not known.
+    pub open: Result<&'a Open, &'a str>,
+    pub grade: Grade,
     /// Seconds since 1970.
     pub published: Option<i64>,
     /// The same.
     pub now: i64,
-}
-
-/// How well the origin of a package could be checked; the first is the best.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Grade {
-    A,
-    B,
-    C,
-    D,
-    E,
-    F,
-}
-
-impl Grade {
-    pub const ALL: [Grade; 6] = [Grade::A, Grade::B, Grade::C, Grade::D, Grade::E, Grade::F];
-
-    pub fn name(self) -> &'static str {
-        ["A", "B", "C", "D", "E", "F"][self as usize]
-    }
 }
 
 /// What `policy.toml` may set.
@@ -51,6 +34,7 @@ pub enum Key {
     AllowedLicenses,
     AllowedOrigins,
     RequiredSignatures,
+    AcceptedSignatures,
     MaxSeverity,
     MinimumGrade,
     MinimumReleaseAge,
@@ -58,11 +42,12 @@ pub enum Key {
 }
 
 impl Key {
-    pub const ALL: [Key; 8] = [
+    pub const ALL: [Key; 9] = [
         Key::Banned,
         Key::AllowedLicenses,
         Key::AllowedOrigins,
         Key::RequiredSignatures,
+        Key::AcceptedSignatures,
         Key::MaxSeverity,
         Key::MinimumGrade,
         Key::MinimumReleaseAge,
@@ -75,6 +60,7 @@ impl Key {
             Key::AllowedLicenses => "allowed_licenses",
             Key::AllowedOrigins => "allowed_origins",
             Key::RequiredSignatures => "required_signatures",
+            Key::AcceptedSignatures => "accepted_signatures",
             Key::MaxSeverity => "max_severity",
             Key::MinimumGrade => "minimum_grade",
             Key::MinimumReleaseAge => "minimum_release_age",
@@ -91,6 +77,8 @@ pub enum Demand {
     Licenses(Vec<String>),
     Origins(Vec<String>),
     Signatures(bool),
+    /// No demand on packages: what `omg audit signature` accepts besides what is plainly good.
+    Accepted(Vec<Verdict>),
     Severity(Severity),
     Grade(Grade),
     ReleaseAgeHours(u32),
@@ -105,6 +93,7 @@ impl Demand {
             Demand::Licenses(_) => Key::AllowedLicenses,
             Demand::Origins(_) => Key::AllowedOrigins,
             Demand::Signatures(_) => Key::RequiredSignatures,
+            Demand::Accepted(_) => Key::AcceptedSignatures,
             Demand::Severity(_) => Key::MaxSeverity,
             Demand::Grade(_) => Key::MinimumGrade,
             Demand::ReleaseAgeHours(_) => Key::MinimumReleaseAge,
@@ -118,6 +107,7 @@ impl Demand {
             Demand::Banned(pattern) => vec![pattern.clone()],
             Demand::Licenses(list) | Demand::Origins(list) => list.clone(),
             Demand::Signatures(required) => vec![required.to_string()],
+            Demand::Accepted(verdicts) => verdicts.iter().map(Verdict::to_string).collect(),
             Demand::Severity(most) => vec![most.name().to_owned()],
             Demand::Grade(least) => vec![least.name().to_owned()],
             Demand::ReleaseAgeHours(hours) => vec![span(i64::from(*hours) * HOUR)],
@@ -127,7 +117,10 @@ impl Demand {
 
     /// Whether there are facts that it is not met by.
     pub fn forbids(&self) -> bool {
-        !matches!(self, Demand::Signatures(false) | Demand::Locked(_))
+        !matches!(
+            self,
+            Demand::Signatures(false) | Demand::Accepted(_) | Demand::Grade(Grade::Risk) | Demand::Locked(_)
+        )
     }
 
     /// What is wrong with a package; `None` where it meets the demand.
@@ -139,24 +132,18 @@ impl Demand {
             }
             Demand::Licenses(allowed) => license_fault(allowed, facts.licenses),
             Demand::Origins(allowed) => origin_fault(allowed, facts),
-            Demand::Signatures(false) | Demand::Locked(_) => None,
+            Demand::Signatures(false) | Demand::Accepted(_) | Demand::Locked(_) => None,
             Demand::Signatures(true) => match facts.signed {
                 Some(true) => None,
                 Some(false) => Some("is not signed".to_owned()),
                 None => unknown("its signature", "whether it is signed is not known"),
             },
-            Demand::Severity(most) => match facts.severity {
-                None => unknown("its severity", "whether there are advisories is not known"),
-                Some(severity) if severity <= *most => None,
-                Some(severity) => {
-                    Some(format!("has an advisory of severity {}, above {}", severity.name(), most.name()))
-                }
+            Demand::Severity(most) => match facts.open {
+                Err(why) => unknown("its severity", why),
+                Ok(open) => severity_fault(*most, open),
             },
-            Demand::Grade(least) => match facts.grade {
-                None => unknown("its grade", "it is not known"),
-                Some(grade) if grade <= *least => None,
-                Some(grade) => Some(format!("is of grade {}, below {}", grade.name(), least.name())),
-            },
+            Demand::Grade(least) if facts.grade <= *least => None,
+            Demand::Grade(least) => Some(format!("is of grade {}, below {}", facts.grade.name(), least.name())),
             Demand::ReleaseAgeHours(hours) => age_fault(i64::from(*hours) * HOUR, facts),
         }
     }
@@ -166,6 +153,21 @@ const HOUR: i64 = 3600;
 
 fn unknown(what: &str, why: &str) -> Option<String> {
     Some(format!("{what} could not be checked: {why}"))
+}
+
+fn severity_fault(most: Severity, open: &Open) -> Option<String> {
+    match (&open.worst, open.unrated.as_slice()) {
+        (Some((worst, id)), _) if *worst > most => {
+            Some(format!("has an advisory of severity {}, above {}: {id}", worst.name(), most.name()))
+        }
+        // However bad it is.
+        _ if most == Severity::Critical => None,
+        (_, [id]) => unknown("its severity", &format!("{id} is open, and nobody has rated it")),
+        (_, [id, more @ ..]) if !more.is_empty() => {
+            unknown("its severity", &format!("{id} and {} more are open, and nobody has rated them", more.len()))
+        }
+        _ => None,
+    }
 }
 
 fn license_fault(allowed: &[String], licenses: Option<&[&str]>) -> Option<String> {

@@ -1,8 +1,19 @@
 //! What files say, and what they do not let through.
 
 use super::*;
+use crate::model::Open;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+
+const NOTHING: Open = Open { worst: None, unrated: Vec::new(), grave: None };
+
+fn worst(severity: Severity) -> Open {
+    Open { worst: Some((severity, "CVE-1".into())), ..NOTHING }
+}
+
+fn unrated(ids: &[&str]) -> Open {
+    Open { unrated: ids.iter().map(|id| (*id).to_owned()).collect(), ..NOTHING }
+}
 
 const GOOD: Facts<'static> = Facts {
     name: "nano",
@@ -10,8 +21,8 @@ const GOOD: Facts<'static> = Facts {
     repository: "core",
     licenses: Some(&["GPL-3.0-or-later"]),
     signed: Some(true),
-    severity: Some(Severity::None),
-    grade: Some(Grade::A),
+    open: Ok(&NOTHING),
+    grade: Grade::Locked,
     published: Some(0),
     now: 100 * 86_400,
 };
@@ -44,6 +55,17 @@ fn nothing_forbids_nothing() {
     assert!(!policy(&["banned = ['x']"]).unwrap().is_empty());
 }
 
+#[test]
+fn only_what_is_named_is_accepted_besides_good_signatures_and_never_a_bad_one() {
+    let none = policy(&["required_signatures = true"]).unwrap();
+    let some = policy(&["accepted_signatures = ['expired-key', 'weak-digest']"]).unwrap();
+    let accepted =
+        |policy: &Policy| Verdict::ALL.into_iter().filter(|verdict| policy.accepts(*verdict)).collect::<Vec<_>>();
+    assert_eq!(accepted(&none), [Verdict::Good]);
+    assert_eq!(accepted(&some), [Verdict::Good, Verdict::ExpiredKey, Verdict::WeakDigest]);
+    assert!(some.is_empty() && some.judge(&GOOD).is_empty());
+}
+
 /// For each rule: what meets it, what does not and how that is told, and what is not known.
 #[test]
 fn every_rule_lets_the_good_pass_and_names_what_it_refuses() {
@@ -55,6 +77,8 @@ fn every_rule_lets_the_good_pass_and_names_what_it_refuses() {
     let file = Facts { repository: "local", ..GOOD };
     let security = Facts { source: "apt", repository: "bookworm-security/main", ..GOOD };
     let foreign = Facts { name: "libc6:i386", ..GOOD };
+    let (medium, high) = (worst(Severity::Medium), worst(Severity::High));
+    let (one_unrated, two_unrated) = (unrated(&["CVE-2"]), unrated(&["CVE-2", "CVE-3"]));
     let cases: &[(&str, &Facts<'_>, &str)] = &[
         ("banned = ['na*']", &GOOD, "banned by \"na*\""),
         ("banned = ['n?no', 'x']", &GOOD, "banned by \"n?no\""),
@@ -103,20 +127,35 @@ fn every_rule_lets_the_good_pass_and_names_what_it_refuses() {
         ),
         ("required_signatures = false", &Facts { signed: None, ..GOOD }, ""),
         ("max_severity = 'none'", &GOOD, ""),
-        ("max_severity = 'medium'", &Facts { severity: Some(Severity::Medium), ..GOOD }, ""),
+        ("max_severity = 'medium'", &Facts { open: Ok(&medium), ..GOOD }, ""),
         (
             "max_severity = 'medium'",
-            &Facts { severity: Some(Severity::High), ..GOOD },
-            "has an advisory of severity high, above medium",
+            &Facts { open: Ok(&high), ..GOOD },
+            "has an advisory of severity high, above medium: CVE-1",
         ),
         (
-            "max_severity = 'critical'",
-            &Facts { severity: None, ..GOOD },
-            "its severity could not be checked: whether there are advisories is not known",
+            "max_severity = 'high'",
+            &Facts { open: Ok(&one_unrated), ..GOOD },
+            "its severity could not be checked: CVE-2 is open, and nobody has rated it",
         ),
-        ("minimum_grade = 'B'", &Facts { grade: Some(Grade::B), ..GOOD }, ""),
-        ("minimum_grade = 'B'", &Facts { grade: Some(Grade::C), ..GOOD }, "is of grade C, below B"),
-        ("minimum_grade = 'F'", &Facts { grade: None, ..GOOD }, "its grade could not be checked: it is not known"),
+        (
+            "max_severity = 'none'",
+            &Facts { open: Ok(&two_unrated), ..GOOD },
+            "its severity could not be checked: CVE-2 and 1 more are open, and nobody has rated them",
+        ),
+        ("max_severity = 'critical'", &Facts { open: Ok(&two_unrated), ..GOOD }, ""),
+        (
+            "max_severity = 'critical'",
+            &Facts { open: Err("there are no advisories"), ..GOOD },
+            "its severity could not be checked: there are no advisories",
+        ),
+        ("minimum_grade = 'verified'", &Facts { grade: Grade::Verified, ..GOOD }, ""),
+        (
+            "minimum_grade = 'verified'",
+            &Facts { grade: Grade::Community, ..GOOD },
+            "is of grade community, below verified",
+        ),
+        ("minimum_grade = 'locked'", &Facts { grade: Grade::Risk, ..GOOD }, "is of grade risk, below locked"),
         ("minimum_release_age = '1 day'", &young, ""),
         ("minimum_release_age = '25 hours'", &young, "was released 1 day ago, less than 25 hours"),
         ("minimum_release_age = '2 days'", &hour, "was released 1 hour ago, less than 2 days"),
@@ -140,8 +179,8 @@ fn every_rule_lets_the_good_pass_and_names_what_it_refuses() {
 
 #[test]
 fn every_broken_rule_is_told_each_with_its_line() {
-    let text = "required_signatures = true\nbanned = [\n  'x',\n  'na*',\n]\nminimum_grade = 'A'\n";
-    let facts = Facts { signed: None, grade: Some(Grade::F), ..GOOD };
+    let text = "required_signatures = true\nbanned = [\n  'x',\n  'na*',\n]\nminimum_grade = 'locked'\n";
+    let facts = Facts { signed: None, grade: Grade::Risk, ..GOOD };
     let refusals = policy(&[text]).unwrap().judge(&facts);
     let told: Vec<_> = refusals.iter().map(|refusal| (refusal.rule, refusal.line)).collect();
     assert_eq!(told, [("banned", 4), ("required_signatures", 1), ("minimum_grade", 6)]);
@@ -153,18 +192,19 @@ fn every_broken_rule_is_told_each_with_its_line() {
 
 #[test]
 fn what_is_banned_adds_up_and_of_other_rules_the_lowest_layer_counts() {
-    let layers = ["banned = ['a']\nminimum_grade = 'A'", "banned = ['b']", "minimum_grade = 'C'\nbanned = ['c']"];
+    let layers =
+        ["banned = ['a']\nminimum_grade = 'locked'", "banned = ['b']", "minimum_grade = 'community'\nbanned = ['c']"];
     for name in ["a", "b", "c"] {
         assert_eq!(said(&layers, &Facts { name, ..GOOD }).len(), 1, "{name}");
     }
-    assert_eq!(said(&layers, &Facts { grade: Some(Grade::C), ..GOOD }), Vec::<String>::new());
-    let told = said(&layers, &Facts { grade: Some(Grade::D), ..GOOD });
-    assert_eq!(told, ["nano: is of grade D, below C (/project.toml, line 1)"]);
+    assert_eq!(said(&layers, &Facts { grade: Grade::Community, ..GOOD }), Vec::<String>::new());
+    let told = said(&layers, &Facts { grade: Grade::Risk, ..GOOD });
+    assert_eq!(told, ["nano: is of grade risk, below community (/project.toml, line 1)"]);
 }
 
 #[test]
 fn what_is_locked_above_is_an_error_below_that_names_both() {
-    let (message, hint) = error(&["locked = ['banned',\n'minimum_grade']", "", "\nminimum_grade = 'F'"]);
+    let (message, hint) = error(&["locked = ['banned',\n'minimum_grade']", "", "\nminimum_grade = 'risk'"]);
     assert_eq!(message, "/project.toml:2: `minimum_grade` is locked by /system.toml:1");
     assert!(hint.contains("`locked`"), "{hint}");
     let (message, _) = error(&["", "locked = ['banned']", "banned = ['x']"]);
@@ -198,7 +238,12 @@ fn a_fault_is_named_with_file_line_and_what_was_meant() {
         ("required_signatures = 'yes'", "1: `required_signatures` is true or false; a string stands there", ""),
         ("max_severity = 1", "1: `max_severity` is a string; a number stands there", ""),
         ("max_severity = 'worst'", "1: `max_severity` is one of none, low, medium, high, critical, not \"worst\"", ""),
-        ("minimum_grade = 'b'", "1: `minimum_grade` is one of A, B, C, D, E, F, not \"b\"", ""),
+        (
+            "accepted_signatures = ['bad']",
+            "1: `accepted_signatures` may have expired-key, expired-signature, weak-digest, untrusted-key in it, not \"bad\"",
+            "",
+        ),
+        ("minimum_grade = 'A'", "1: `minimum_grade` is one of locked, verified, community, risk, not \"A\"", ""),
         ("minimum_release_age = '3 weeks'", "1: `minimum_release_age` is a time such as", ""),
         ("minimum_release_age = '+3 days'", "1: `minimum_release_age` is a time such as", ""),
         ("minimum_release_age = '178956971 days'", "1: `minimum_release_age` is a time such as", ""),
@@ -221,16 +266,19 @@ fn a_fault_is_named_with_file_line_and_what_was_meant() {
 #[test]
 fn the_digest_is_of_what_is_said_not_of_how() {
     let digest = |texts: &[&str]| policy(texts).unwrap().digest();
-    let one = digest(&["banned = ['a', 'b']\nminimum_grade = 'B'"]);
-    assert_eq!(one, digest(&["# a remark\nminimum_grade = \"B\"\n\nbanned = ['b', 'a', 'a']"]));
-    assert_eq!(one, digest(&["banned = ['a']\nminimum_grade = 'C'", "minimum_grade = 'B'\nbanned = ['b']"]));
+    let one = digest(&["banned = ['a', 'b']\nminimum_grade = 'verified'"]);
+    assert_eq!(one, digest(&["# a remark\nminimum_grade = \"verified\"\n\nbanned = ['b', 'a', 'a']"]));
+    assert_eq!(
+        one,
+        digest(&["banned = ['a']\nminimum_grade = 'community'", "minimum_grade = 'verified'\nbanned = ['b']"])
+    );
     assert_eq!(one.len(), 64);
     for other in [
         "",
         "banned = ['a', 'b']",
-        "banned = ['a\",\"b']\nminimum_grade = 'B'",
-        "banned = ['a', 'b']\nminimum_grade = 'C'",
-        "banned = ['a', 'b']\nminimum_grade = 'B'\nlocked = ['banned']",
+        "banned = ['a\",\"b']\nminimum_grade = 'verified'",
+        "banned = ['a', 'b']\nminimum_grade = 'community'",
+        "banned = ['a', 'b']\nminimum_grade = 'verified'\nlocked = ['banned']",
     ] {
         assert_ne!(one, digest(&[other]), "{other}");
     }

@@ -21,17 +21,19 @@ pub mod vercmp;
 pub use ask::key;
 
 use crate::backends::engine::{Ask, EngineCommand, EngineError, Reply, Request};
-use crate::backends::{Backend, Kept, Lock, files_in, tool};
+use crate::backends::{Backend, Kept, Keys, Lock, files_in, tool};
 use crate::model::{
     self, Archive, Authority, Available, CatalogueSink, Field, InstallState, Installed, LocalSink, Order, OrphanRule,
     Policy, Problem, Reason, Repository, Resolution, Scope, Source, Transaction,
 };
+use crate::sys::os_release::OsRelease;
 use anyhow::{Context, Result, bail, ensure};
-use conf::Conf;
+use conf::{Conf, RepositorySection};
 use desc::Desc;
 use jiff::tz::TimeZone;
 use local::LocalDatabase;
 use rules::{Offer, Present};
+use siglevel::Wanted;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -46,6 +48,21 @@ use sync::SyncDatabase;
 pub const ENGINE: &str = "omg-alpm";
 /// The Arch Linux Archive: every package that was ever in a repository of Arch.
 const OLD_PACKAGES: &str = "https://archive.archlinux.org/packages/{letter}/{name}/{file}";
+/// The repositories of Arch itself.
+const OF_ARCH: [&str; 12] = [
+    "core",
+    "extra",
+    "community",
+    "multilib",
+    "core-testing",
+    "extra-testing",
+    "community-testing",
+    "multilib-testing",
+    "testing",
+    "core-staging",
+    "extra-staging",
+    "multilib-staging",
+];
 /// Unpacking is nearly all of the work; more readers than this only compete with the other families'.
 const READERS: usize = 2;
 
@@ -197,6 +214,18 @@ impl Alpm {
         self.database_path.join("sync").join(format!("{repository}.db"))
     }
 
+    /// Whether libalpm wants a signature of each of a repository's packages, or has one of its database. A package's own, where it may
+    /// have one and need not, is seen in a plan.
+    fn is_signed(&self, section: &RepositorySection) -> bool {
+        // Which library reads the configuration is not known here: the one counts that asks for less.
+        let [older, _] = siglevel::BUILT_IN;
+        let wanted = section.signatures.wanted_below(self.conf.signatures.global(older));
+        let has_signature = || self.sync_path(&section.name).with_extension("db.sig").exists();
+        wanted.packages == Wanted::Always
+            || wanted.database == Wanted::Always
+            || wanted.database == Wanted::WhereThereIsOne && has_signature()
+    }
+
     /// The sync databases in the order of the configuration, read once.
     fn sync(&self) -> &[Result<SyncDatabase>] {
         self.sync.get_or_init(|| self.read_sync(None))
@@ -256,6 +285,7 @@ impl Backend for Alpm {
 
     fn read_catalogue(&self, sink: &mut dyn CatalogueSink) -> Result<()> {
         self.conf.problems.iter().for_each(|problem| sink.problem(problem.clone()));
+        let distribution = OsRelease::read(&self.root);
         for (section, database) in self.conf.repositories.iter().zip(self.sync()) {
             let id = sink.repository(Repository {
                 source: Source::Pacman,
@@ -263,6 +293,8 @@ impl Backend for Alpm {
                 location: section.servers.first().cloned().unwrap_or_default(),
                 security: false,
                 priority: None,
+                own: distribution.is("arch") && OF_ARCH.contains(&section.name.as_str()),
+                signed: self.is_signed(section),
             });
             let mut problem = |message: String| sink.problem(Problem { path: self.sync_path(&section.name), message });
             let database = match database {
@@ -424,6 +456,22 @@ impl Backend for Alpm {
             }
         }
         Ok(all)
+    }
+
+    fn keys_for(&self, file: &Path) -> Option<Keys> {
+        let name = file.file_name()?.to_str()?;
+        if !name.contains(".pkg.tar") && ![".db", ".files"].iter().any(|ending| name.ends_with(ending)) {
+            return None;
+        }
+        let folder = conf::below(&self.base, self.conf.gpg_dir.as_deref().unwrap_or("etc/pacman.d/gnupg/"));
+        if folder.join("pubring.gpg").exists() {
+            return Some(Keys::Folder(folder));
+        }
+        // Where pacman has not been set up, the keys that were shipped.
+        let shipped = files_in(&self.root.join("usr/share/pacman/keyrings")).unwrap_or_default();
+        Some(Keys::Files(
+            shipped.into_iter().filter(|(name, ..)| name.ends_with(".gpg")).map(|(_, path, _)| path).collect(),
+        ))
     }
 
     fn archives(&self) -> Result<Vec<Archive>> {

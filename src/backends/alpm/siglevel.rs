@@ -16,6 +16,21 @@ pub const BUILT_IN: [u32; 2] = [
     PACKAGE | PACKAGE << DATABASE_SHIFT,
 ];
 
+/// Whether a signature is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    Never,
+    WhereThereIsOne,
+    Always,
+}
+
+/// Of which signatures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signatures {
+    pub packages: Wanted,
+    pub database: Wanted,
+}
+
 /// What the lines of one section said: which bits they touched, and how they left these.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SigLevel {
@@ -60,6 +75,17 @@ impl SigLevel {
         if self.touched == 0 { USE_DEFAULT } else { self.over(base) }
     }
 
+    /// The same level as what it asks for.
+    pub fn wanted_below(self, base: u32) -> Signatures {
+        let level = self.over(base);
+        let wanted = |level: u32| match (level & PACKAGE, level & PACKAGE_OPTIONAL) {
+            (0, _) => Wanted::Never,
+            (_, 0) => Wanted::Always,
+            _ => Wanted::WhereThereIsOne,
+        };
+        Signatures { packages: wanted(level), database: wanted(level >> DATABASE_SHIFT) }
+    }
+
     fn over(self, base: u32) -> u32 {
         (self.bits & self.touched) | (base & !self.touched)
     }
@@ -87,6 +113,9 @@ mod tests {
         assert_eq!(level(&["Required", "TrustedOnly"]).below(global), 0x401);
         assert_eq!(level(&["TrustedOnly"]).below(0x3c0f), 0xc03);
         assert_eq!(level(&[]).below(global), USE_DEFAULT);
+        let wanted = |packages, database| Signatures { packages, database };
+        assert_eq!(level(&[]).wanted_below(global), wanted(Wanted::Always, Wanted::WhereThereIsOne));
+        assert_eq!(level(&["Never"]).wanted_below(global), wanted(Wanted::Never, Wanted::Never));
         // The later line wins, as with pacman.
         assert_eq!(level(&["Never", "DatabaseRequired"]).global(older), 0x402);
     }

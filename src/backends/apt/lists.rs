@@ -64,7 +64,8 @@ const ENDINGS: &[&str] = &["", ".zst", ".lz4", ".gz", ".xz", ".bz2"];
 
 impl World {
     /// Looks which lists there are. Reads the Release files' heads and no list.
-    pub fn find(folder: &Path, archives: &[Archive]) -> World {
+    /// What calls itself one of `distributions` is theirs.
+    pub fn find(folder: &Path, archives: &[Archive], distributions: &[&str]) -> World {
         let mut world = World {
             lists: Vec::new(),
             translations: Vec::new(),
@@ -74,12 +75,12 @@ impl World {
             problems: Vec::new(),
         };
         for archive in archives {
-            world.add_archive(folder, archive);
+            world.add_archive(folder, archive, distributions);
         }
         world
     }
 
-    fn add_archive(&mut self, folder: &Path, archive: &Archive) {
+    fn add_archive(&mut self, folder: &Path, archive: &Archive, distributions: &[&str]) {
         let base = release_uri(&archive.uri, &archive.suite);
         let stem = folder.join(file_name(&base));
         let flat = archive.suite.ends_with('/');
@@ -122,6 +123,10 @@ impl World {
             let Some(path) = existing(&plain) else { continue };
             self.inputs.push(path.clone());
             let repository = self.repository(archive, &release, component, &host);
+            let known = &mut self.repositories[usize::from(repository)];
+            known.own = distributions.iter().any(|distribution| is_of(&release.origin, distribution));
+            // What apt was told to trust unseen is trusted by its owner, and vouched for by nobody.
+            known.signed = release.is_signed && archive.trusted.is_none();
             self.lists.push(List {
                 path,
                 repository,
@@ -172,7 +177,16 @@ impl World {
         let security = [&release.suite, &release.codename].iter().any(|name| name.ends_with("-security"))
             || archive.suite.ends_with("-security")
             || release.label == "Debian-Security";
-        self.repositories.push(Repository { source: Source::Apt, name, location, security, priority: None });
+        let (own, signed) = (false, false);
+        self.repositories.push(Repository {
+            source: Source::Apt,
+            name,
+            location,
+            security,
+            priority: None,
+            own,
+            signed,
+        });
         (self.repositories.len() - 1) as RepositoryId
     }
 
@@ -181,6 +195,11 @@ impl World {
         let mut seen = HashSet::new();
         self.lists.iter().all(|list| seen.insert(list.repository))
     }
+}
+
+/// Whether an archive's `Origin` is a distribution's: `Debian`, `Debian Backports`.
+fn is_of(origin: &str, distribution: &str) -> bool {
+    origin.split(' ').next().is_some_and(|name| !name.is_empty() && name.eq_ignore_ascii_case(distribution))
 }
 
 /// The lists and what they say, read once for whoever wants to know.
@@ -479,9 +498,10 @@ mod tests {
             languages: Vec::new(),
         };
         let sections = ["a", "b", "c"].map(section).to_vec();
-        let archives = [Archive { uri: "http://h/".into(), suite: "s".into(), sections, signed_by: String::new() }];
+        let archives =
+            [Archive { uri: "http://h/".into(), suite: "s".into(), sections, signed_by: String::new(), trusted: None }];
         let mut told = Told(Vec::new(), Vec::new());
-        Lists::read(World::find(folder.path(), &archives)).read_catalogue("amd64", &Weights::default(), &mut told);
+        Lists::read(World::find(folder.path(), &archives, &[])).read_catalogue("amd64", &Weights::default(), &mut told);
         assert_eq!(told.0.iter().filter(|name| *name == "c").count(), 3);
         let named: Vec<_> = told.1.iter().map(|p| p.path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(named, ["h_dists_s_a_binary-amd64_Packages.zst", "h_dists_s_b_binary-amd64_Packages"]);

@@ -23,11 +23,12 @@ pub(crate) mod status;
 pub mod version;
 
 use crate::backends::engine::{Ask, EngineCommand, EngineError, Reply, Request};
-use crate::backends::{Backend, Kept, Lock, files_in, tool};
+use crate::backends::{Backend, Kept, Keys, Lock, files_in, tool};
 use crate::model::{
     Archive, Authority, CatalogueSink, LocalSink, Offer, Order, OrphanRule, Policy, Problem, Resolution, Scope, Source,
     Transaction,
 };
+use crate::sys::os_release::OsRelease;
 use anyhow::{Context, Result, ensure};
 pub use ask::key;
 use config::Config;
@@ -103,7 +104,8 @@ impl Apt {
         let mut problems = self.config.problems().to_vec();
         let archives = sources::read(&self.config, &self.defaults(), &mut problems);
         let folder = self.config.path("Dir::State::lists").unwrap_or_default();
-        let mut world = lists::World::find(&folder, &archives);
+        let distribution = OsRelease::read(&self.root);
+        let mut world = lists::World::find(&folder, &archives, &distribution.ids().collect::<Vec<_>>());
         problems.append(&mut world.problems);
         world.problems = problems;
         world
@@ -327,6 +329,32 @@ impl Backend for Apt {
         let known = registry.lines().filter_map(|line| line.split_once(char::is_whitespace));
         all.extend(known.map(|(package, path)| (package.to_owned(), PathBuf::from(path.trim()))));
         Ok(all)
+    }
+
+    fn keys_for(&self, file: &Path) -> Option<Keys> {
+        let name = file.file_name()?.to_str()?;
+        let stem = ["InRelease", "Release"].iter().find_map(|ending| name.strip_suffix(ending))?;
+        let archives = sources::read(&self.config, &self.defaults(), &mut Vec::new());
+        let is_of =
+            |archive: &&sources::Archive| lists::file_name(&sources::release_uri(&archive.uri, &archive.suite)) == stem;
+        let named = archives.iter().find(is_of).map(|archive| archive.signed_by.as_str()).unwrap_or_default();
+        let named: Vec<PathBuf> = named
+            .split([',', ' ', '\n'])
+            .filter(|key| key.starts_with('/'))
+            .map(|key| self.root.join(&key[1..]))
+            .collect();
+        if !named.is_empty() {
+            return Some(Keys::Files(named));
+        }
+        let trusted =
+            self.config.path("Dir::Etc::trustedparts").unwrap_or_else(|| self.root.join("etc/apt/trusted.gpg.d"));
+        let one = self.config.path("Dir::Etc::trusted").unwrap_or_else(|| self.root.join("etc/apt/trusted.gpg"));
+        let is_ring = |name: &str| name.ends_with(".gpg") || name.ends_with(".asc");
+        let several = files_in(&trusted).unwrap_or_default().into_iter().filter(|(name, ..)| is_ring(name));
+        let mut files: Vec<PathBuf> = several.map(|(_, path, _)| path).collect();
+        files.sort();
+        files.extend(Some(one).filter(|path| path.exists()));
+        Some(Keys::Files(files))
     }
 
     fn archives(&self) -> Result<Vec<Archive>> {

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Release {
     pub path: Option<PathBuf>,
+    /// Whether apt accepted a signature for it: then alone it keeps an `InRelease`, or a signature beside it.
+    pub is_signed: bool,
     pub origin: String,
     pub label: String,
     pub suite: String,
@@ -35,19 +37,19 @@ impl Release {
     /// Reads `InRelease`, or else `Release`; `stem` is their common path. `lists` are names of lists as the file has them.
     /// The error comes with the path of the file that is there and cannot be read.
     pub fn read(stem: &Path, lists: &[String]) -> Result<Release, (PathBuf, std::io::Error)> {
-        let base = stem.as_os_str();
         for name in ["InRelease", "Release"] {
-            let mut path = base.to_os_string();
-            path.push(name);
+            let path = beside(stem, name);
             match std::fs::read(&path) {
                 Ok(bytes) => {
                     let mut release = Release::parse(&text(&bytes), lists);
                     release.fault = fault(&bytes);
-                    release.path = Some(path.into());
+                    release.is_signed =
+                        name == "InRelease" || std::fs::exists(beside(stem, "Release.gpg")).unwrap_or(false);
+                    release.path = Some(path);
                     return Ok(release);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err((path.into(), error)),
+                Err(error) => return Err((path, error)),
             }
         }
         Ok(Release { stated: vec![None; lists.len()], ..Release::default() })
@@ -69,6 +71,7 @@ impl Release {
         let yes = |name: &str| super::config::boolean(value(&stanza, name)) == Some(true);
         Release {
             path: None,
+            is_signed: false,
             origin: field("Origin"),
             label: field("Label"),
             suite: field("Suite"),
@@ -92,6 +95,13 @@ impl Release {
             &self.codename
         }
     }
+}
+
+/// The file of a name behind the common path.
+fn beside(stem: &Path, name: &str) -> PathBuf {
+    let mut path = stem.as_os_str().to_os_string();
+    path.push(name);
+    path.into()
 }
 
 pub(crate) fn fault(bytes: &[u8]) -> Option<&'static str> {

@@ -1,6 +1,6 @@
 //! What `sources.list` and `sources.list.d` name: repositories in apt's order, each with the lists it would have.
 //!
-//! Options about trust and download are read over: what lies on the disk was already accepted by apt.
+//! Options about download are read over: what lies on the disk was already accepted by apt.
 
 use super::config::{Config, boolean, parts, quote_word};
 use super::control::{Stanzas, text, value};
@@ -17,6 +17,8 @@ pub struct Archive {
     pub sections: Vec<Section>,
     /// The keys that may sign it, as the field `Signed-By` has them; empty for all that the machine trusts.
     pub signed_by: String,
+    /// What the entry says of trust whatever the signatures are.
+    pub trusted: Option<bool>,
 }
 
 /// One component of an archive; empty for an archive without components.
@@ -231,7 +233,8 @@ fn add(
         Some(archive) => archive.sections.push(section),
         None => {
             let signed_by = options.value("signed-by").unwrap_or_default().to_owned();
-            archives.push(Archive { uri, suite, sections: vec![section], signed_by });
+            let trusted = options.value("trusted").and_then(boolean);
+            archives.push(Archive { uri, suite, sections: vec![section], signed_by, trusted });
         }
     }
     Ok(())

@@ -50,6 +50,8 @@ impl Aur {
             location: self.url.clone(),
             security: false,
             priority: None,
+            own: false,
+            signed: false,
         });
         let mut input = BufReader::with_capacity(1 << 16, file);
         match input.fill_buf() {

@@ -2,7 +2,7 @@
 
 use super::super::reply::{Remark, Reply};
 use super::super::{found, full_name};
-use crate::audit::policy::{Facts, Key, Policy};
+use crate::audit::policy::{Facts, Grade, Key, Policy};
 use crate::context::Ctx;
 use crate::error::Exit;
 use crate::ops::{gate, licenses};
@@ -88,8 +88,8 @@ fn judge(policy: &Policy, license: Option<&str>) -> Option<(Verdict, Option<Stri
         repository: "",
         licenses: license.is_some().then_some(licenses),
         signed: None,
-        severity: None,
-        grade: None,
+        open: Err("it was not asked"),
+        grade: Grade::Risk,
         published: None,
         now: 0,
     };

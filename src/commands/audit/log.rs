@@ -4,20 +4,23 @@
 
 use super::super::reply::{Remark, Reply};
 use super::super::{clock, versions};
-use crate::audit::log::{Entry, FILE_NAME, Fault, Verdict, latest, verify};
+use crate::audit::log::{Checkpoint, Entry, FILE_NAME, Fault, Verdict, latest, verify};
 use crate::context::Ctx;
-use crate::error::Exit;
+use crate::error::{Exit, Hinted};
 use crate::history::Journal;
 use crate::model::AuditHead;
-use crate::ops::history;
+use crate::ops::signature::judge_file;
+use crate::ops::{gate, history};
 use crate::ui::{Style, Ui, clean};
-use anyhow::Result;
-use clap::{ArgMatches, Command};
+use anyhow::{Context, Result};
+use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 const LIMIT: usize = 20;
 /// So many changes of a plan are shown.
@@ -33,15 +36,22 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
 }
 
 pub fn verify_command() -> Command {
-    Command::new("verify").about("Find what was changed in that log, removed or cut off")
+    let path = |name: &'static str, value: &'static str| {
+        Arg::new(name).long(name).value_name(value).value_parser(value_parser!(PathBuf)).value_hint(ValueHint::AnyPath)
+    };
+    let (checkpoint, keyring) = (path("checkpoint", "FILE"), path("keyring", "KEYS"));
+    Command::new("verify")
+        .about("Find what was changed in that log, removed or cut off")
+        .arg(checkpoint.help("Also whether it holds what a checkpoint says, which `omg audit checkpoint` wrote"))
+        .arg(keyring.requires("checkpoint").help("The keys, one of which has to have signed the checkpoint"))
 }
 
-fn nothing() -> Remark {
+pub(super) fn nothing() -> Remark {
     let hint = "one is begun with the first change of packages through omg".to_owned();
     Remark::Error { message: "there is no audit log".to_owned(), hint }
 }
 
-fn logs(ctx: &Ctx) -> impl Iterator<Item = PathBuf> {
+pub(super) fn logs(ctx: &Ctx) -> impl Iterator<Item = PathBuf> {
     ctx.place.state_folders().into_iter().map(|folder| folder.join(FILE_NAME))
 }
 
@@ -162,12 +172,58 @@ struct Checked {
     fault: Option<Fault>,
 }
 
-pub fn run_verify(ctx: &Ctx, _matches: &ArgMatches) -> Result<Reply> {
+/// A log held against what the journal knows of it.
+pub(super) fn verified(path: &Path) -> Result<Verdict> {
+    // Before the log is looked at, which may grow meanwhile.
+    let heads = Journal::audit_heads(&path.with_file_name(history::FILE_NAME))?;
+    verify(path, &heads)
+}
+
+/// A checkpoint whose signature was accepted, or not asked for.
+fn checkpoint(ctx: &Ctx, matches: &ArgMatches) -> Result<Option<(Checkpoint, Option<Remark>)>> {
+    const MAX_BYTES: u64 = 1 << 20;
+    let Some(file) = matches.get_one::<PathBuf>("checkpoint") else { return Ok(None) };
+    let describe = || format!("cannot read {}", file.display());
+    let mut text = String::new();
+    File::open(file).and_then(|open| open.take(MAX_BYTES).read_to_string(&mut text)).with_context(describe)?;
+    let checkpoint = Checkpoint::read(&text).with_context(describe)?;
+    let Some(keyring) = matches.get_one::<PathBuf>("keyring") else {
+        let text = format!("who signed {} was not looked at: --keyring names the keys", line(&file.to_string_lossy()));
+        return Ok(Some((checkpoint, Some(Remark::Warning(text)))));
+    };
+    let found = judge_file(&ctx.place, file, None, std::slice::from_ref(keyring))?;
+    let verdict = found.verdict();
+    if !gate::policy(&ctx.place.root)?.accepts(verdict) {
+        let message = format!("the signature of {} is not accepted: {verdict}", file.display());
+        let hint = format!("`omg audit signature {} --keyring {}` says more", file.display(), keyring.display());
+        return Err(Hinted::new(Exit::Failed, message, hint).into());
+    }
+    Ok(Some((checkpoint, None)))
+}
+
+/// What of a checkpoint a log does not hold, as it is now.
+fn departs(path: &Path, known: &Checkpoint, verdict: &Verdict) -> Result<Option<Fault>> {
+    let name = path.display().to_string();
+    let Some((_, head)) = known.heads.iter().find(|(log, _)| *log == name) else { return Ok(None) };
+    if verdict.fault.is_some() {
+        return Ok(None);
+    }
+    let fault = verify(path, std::slice::from_ref(head))?.fault;
+    let why = format!("the checkpoint of {} knows another entry {}, or the log ends before it", known.time, head.seq);
+    Ok(fault.map(|fault| Fault { why, ..fault }))
+}
+
+pub fn run_verify(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
+    let known = checkpoint(ctx, matches)?;
     let (mut all, mut remarks, mut is_partial) = (Vec::new(), Vec::new(), false);
     for path in logs(ctx) {
         // Before the log is looked at, which may grow meanwhile.
         let heads = Journal::audit_heads(&path.with_file_name(history::FILE_NAME));
-        if path.symlink_metadata().is_err() && heads.as_ref().is_ok_and(Vec::is_empty) {
+        let is_named = |(known, _): &(Checkpoint, _)| known.heads.iter().any(|(log, _)| Path::new(log) == path);
+        if path.symlink_metadata().is_err()
+            && heads.as_ref().is_ok_and(Vec::is_empty)
+            && !known.as_ref().is_some_and(is_named)
+        {
             continue;
         }
         let heads: Vec<AuditHead> = heads.unwrap_or_else(|error| {
@@ -175,7 +231,11 @@ pub fn run_verify(ctx: &Ctx, _matches: &ArgMatches) -> Result<Reply> {
             remarks.push(Remark::Warning(format!("{error:#}; entries that were cut off would not be found")));
             Vec::new()
         });
-        let Verdict { entries, head, recovered, fault } = match verify(&path, &heads) {
+        let verdict = verify(&path, &heads).and_then(|verdict| {
+            let departs = known.as_ref().map(|(known, _)| departs(&path, known, &verdict)).transpose()?.flatten();
+            Ok(Verdict { fault: verdict.fault.clone().or(departs), ..verdict })
+        });
+        let Verdict { entries, head, recovered, fault } = match verdict {
             Ok(verdict) => verdict,
             Err(error) => {
                 is_partial = true;
@@ -188,6 +248,15 @@ pub fn run_verify(ctx: &Ctx, _matches: &ArgMatches) -> Result<Reply> {
     }
     if all.is_empty() && !is_partial {
         remarks.push(nothing());
+    }
+    if let Some((known, unasked)) = known {
+        let is_here = |log: &String| all.iter().any(|checked| checked.log == *log);
+        for (log, _) in known.heads.iter().filter(|(log, _)| !is_here(log)) {
+            is_partial = true;
+            remarks
+                .push(Remark::Warning(format!("the checkpoint knows a log that is not looked at here: {}", line(log))));
+        }
+        remarks.extend(unasked);
     }
     let exit = match (all.iter().any(|log| log.fault.is_some()), all.is_empty()) {
         (true, _) => Exit::Failed,

@@ -1,13 +1,14 @@
 //! `omg audit`: what is known of the safety of this machine's software. One file per question.
 
+mod checkpoint;
+mod export;
 mod licenses;
 mod log;
 mod provenance;
 mod sbom;
 mod scan;
 mod secrets;
-
-pub use scan::MAX_AGE_DAYS;
+mod signature;
 
 use super::reply::Reply;
 use crate::context::Ctx;
@@ -28,8 +29,11 @@ const QUESTIONS: &[Question] = &[
     Question { name: "sbom", command: sbom::command, run: sbom::run },
     Question { name: "licenses", command: licenses::command, run: licenses::run },
     Question { name: "provenance", command: provenance::command, run: provenance::run },
+    Question { name: "signature", command: signature::command, run: signature::run },
     Question { name: "log", command: log::command, run: log::run },
     Question { name: "verify", command: log::verify_command, run: log::run_verify },
+    Question { name: "checkpoint", command: checkpoint::command, run: checkpoint::run },
+    Question { name: "export", command: export::command, run: export::run },
 ];
 
 pub fn command() -> Command {

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::context::Ctx;
 use crate::error::Exit;
 use crate::model::{Severity, Source, Standing};
-use crate::ops::advisories::{Finding, Fix, Hushed, Report, Request, Why, scan};
+use crate::ops::advisories::{Finding, Fix, Hushed, MAX_AGE_DAYS, Report, Request, Why, scan};
 use crate::ui::{Cell, Style, Ui, table};
 use anyhow::{Context, Result, anyhow};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -17,8 +17,6 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Data older than this are told, unless the configuration says otherwise.
-pub const MAX_AGE_DAYS: u32 = 7;
 const MAX_VEX_BYTES: u64 = 64 << 20;
 
 pub fn command() -> Command {

@@ -9,12 +9,14 @@ pub use view::{afterwards, because};
 
 use super::reply::{Remark, Reply};
 use super::{Ctx, conf, unknown};
+use crate::audit::grade::Graded;
 use crate::audit::log::Event;
 use crate::config::Config;
 use crate::error::{Exit, Hinted};
 use crate::index::Index;
-use crate::model::{Missing, Order, Plan, Reason, Resolution, Source, Target, Task};
+use crate::model::{Missing, Order, Plan, Reason, Resolution, Source, Step, Target, Task};
 use crate::ops::gate::{self, Ledger, Refused};
+use crate::ops::trust::Trust;
 use crate::ops::{World, archives, history, transact};
 use crate::ui::Stages;
 use anyhow::{Context, Result};
@@ -25,6 +27,12 @@ use std::path::Path;
 pub fn with_options(command: Command) -> Command {
     let help = "Also what is refused otherwise: a partial upgrade on Arch, the removal of an essential package";
     with_consent(command).arg(Arg::new("force").long("force").action(ArgAction::SetTrue).help(help))
+}
+
+/// That of a command that puts packages in place.
+pub fn with_why(command: Command) -> Command {
+    let help = "Show what vouches for each package: its grade, and what that is made of";
+    command.arg(Arg::new("why").long("why").action(ArgAction::SetTrue).help(help))
 }
 
 /// Those of a command that changes no packages.
@@ -130,14 +138,17 @@ pub fn carry_plan(ctx: &Ctx, matches: &ArgMatches, plan: Plan) -> Result<Reply> 
     let text = plan.canonical();
     let digest = transact::digest(&text);
     judge(ctx, &plan, &digest, &command)?;
+    // Of the commands that put packages in place.
+    let why = matches.try_get_one("why").ok().flatten().copied().unwrap_or(false);
+    let grades = if why || ctx.json { grades(ctx, &plan)? } else { Vec::new() };
     let warnings: Vec<Remark> = plan.warnings.iter().map(|text| Remark::Warning(text.clone())).collect();
     let is_wanted = !matches.get_flag("dry-run") && !plan.is_empty();
     if !is_wanted {
-        let shown = view::shown(&plan, &digest, false);
-        return Ok(Reply::new(shown, move |ui, _| view::text(ui, &plan), Exit::Found).with(warnings));
+        let shown = view::shown(&plan, &grades, &digest, false);
+        return Ok(Reply::new(shown, move |ui, _| view::text(ui, &plan, &grades), Exit::Found).with(warnings));
     }
     if !ctx.json {
-        ctx.ui.print(&view::text(&ctx.ui, &plan))?;
+        ctx.ui.print(&view::text(&ctx.ui, &plan, &grades))?;
     }
     warnings.iter().for_each(|warning| warning.say(&ctx.ui));
     if !matches.get_flag("yes") {
@@ -156,7 +167,22 @@ pub fn carry_plan(ctx: &Ctx, matches: &ArgMatches, plan: Plan) -> Result<Reply> 
     hand_over(ctx, &plan, &text, &digest, &command)?;
     let mut remarks = afterwards(&plan);
     remarks.extend(before.iter().flat_map(|before| conf::left_since(ctx, before)));
-    Ok(Reply::new(view::shown(&plan, &digest, true), |_, _| String::new(), Exit::Found).with(remarks))
+    Ok(Reply::new(view::shown(&plan, &grades, &digest, true), |_, _| String::new(), Exit::Found).with(remarks))
+}
+
+/// What vouches for each step's new version; nothing of what is removed.
+fn grades(ctx: &Ctx, plan: &Plan) -> Result<Vec<Option<Graded>>> {
+    if plan.steps.iter().all(|step| step.new.is_empty()) {
+        return Ok(Vec::new());
+    }
+    // Without an index less is known, and the grades are as low as that.
+    let index = ctx.index().ok();
+    let trust = Trust::new(index.as_deref());
+    let grade = |step: &Step| match step.new.is_empty() {
+        true => Ok(None),
+        false => Ok(Some(trust.of_step(plan.source, step)?.graded)),
+    };
+    plan.steps.iter().map(grade).collect()
 }
 
 /// Asks the policy before the person is asked. The privileged part asks once more, as it cannot know that this did.

@@ -1,5 +1,6 @@
 //! A plan as a person reads it.
 
+use crate::audit::grade::{Grade, Graded};
 use crate::commands::reply::Remark;
 use crate::commands::{full_name, versions};
 use crate::model::{Action, Archive, Kept, Mark, Marked, Plan, Reason, Settled, Settling, Source, Step, Task, Why};
@@ -7,7 +8,8 @@ use crate::ops::conf::endings_for_old;
 use crate::ui::{Cell, Style, Ui, clean, human, table};
 use serde::Serialize;
 
-pub fn text(ui: &Ui, plan: &Plan) -> String {
+/// `grades` has one for each step, or nothing where nobody asked.
+pub fn text(ui: &Ui, plan: &Plan, grades: &[Option<Graded>]) -> String {
     let mut out = String::new();
     for action in Action::ALL {
         let steps: Vec<&Step> = plan.steps.iter().filter(|step| step.action == action).collect();
@@ -74,6 +76,15 @@ pub fn text(ui: &Ui, plan: &Plan) -> String {
             })
             .collect();
         table(ui, &rows).lines().for_each(|line| out.push_str(&format!("  {line}\n")));
+    }
+    for (step, graded) in plan.steps.iter().zip(grades) {
+        let Some(Graded { grade, evidence }) = graded else { continue };
+        let style = if *grade == Grade::Risk { Style::Warning } else { Style::Name };
+        let name = full_name(&step.name, &step.arch);
+        out.push_str(&format!("{}: {}\n", clean(&name), ui.styled(style, grade.name())));
+        for found in evidence {
+            out.push_str(&format!("  {}\n", ui.wrapped(&clean(found), 2)));
+        }
     }
     if plan.steps.is_empty() {
         if plan.marks.is_empty() {
@@ -203,6 +214,9 @@ struct ShownStep {
     download_size: u64,
     sha256: String,
     signed: Option<bool>,
+    /// Null for what is removed.
+    grade: Option<Grade>,
+    evidence: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -226,9 +240,10 @@ struct ShownKept {
     why: String,
 }
 
-pub fn shown(plan: &Plan, digest: &str, applied: bool) -> Shown {
+pub fn shown(plan: &Plan, grades: &[Option<Graded>], digest: &str, applied: bool) -> Shown {
     let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-    let step = |step: &Step| {
+    let step = |(at, step): (usize, &Step)| {
+        let graded = grades.get(at).cloned().flatten();
         let (because, of) = key(&step.why);
         ShownStep {
             action: step.action,
@@ -242,6 +257,8 @@ pub fn shown(plan: &Plan, digest: &str, applied: bool) -> Shown {
             download_size: step.download_bytes,
             sha256: step.sha256.clone(),
             signed: step.signed,
+            grade: graded.as_ref().map(|graded| graded.grade),
+            evidence: graded.map(|graded| graded.evidence).unwrap_or_default(),
         }
     };
     let mark = |marked: &Marked| ShownMark { name: full_name(&marked.name, &marked.arch), mark: marked.mark };
@@ -259,7 +276,7 @@ pub fn shown(plan: &Plan, digest: &str, applied: bool) -> Shown {
     Shown {
         source: plan.source,
         decider: plan.decider.clone(),
-        steps: plan.steps.iter().map(step).collect(),
+        steps: plan.steps.iter().enumerate().map(step).collect(),
         marks: plan.marks.iter().map(mark).collect(),
         archives: plan.archives.clone(),
         files: plan.files.iter().map(file).collect(),

@@ -22,10 +22,11 @@ const MOST_PROBLEMS: usize = 20;
 const MOST_ADVISORIES: usize = 3_000_000;
 
 /// Whether the compiled file is what these sources' copies make.
-pub fn is_current(folder: &Path, sources: &[Source], release: &str) -> bool {
+pub fn is_current(folder: &Path, sources: &[Source], release: &str, max_age_days: u32) -> bool {
     let Ok(meta) = Advisories::open(folder).and_then(|advisories| advisories.meta()) else { return false };
     let addresses = sources.iter().map(|source| &source.address);
     meta.release == release
+        && meta.max_age_days == max_age_days
         && addresses.eq(meta.publishers.iter().map(|publisher| &publisher.address))
         && inputs(sources) == meta.inputs
 }
@@ -35,12 +36,12 @@ fn inputs(sources: &[Source]) -> Vec<Input> {
 }
 
 /// Reads every copy and publishes what they say. Whoever calls it holds the folder's lock.
-pub fn compile(folder: &Path, sources: &[Source], release: &str) -> Result<()> {
+pub fn compile(folder: &Path, sources: &[Source], release: &str, max_age_days: u32) -> Result<()> {
     if sources.is_empty() {
         return fs::remove_file(folder.join(NAME)).with_context(|| format!("cannot remove {NAME}"));
     }
     // Before they are read: what changes meanwhile is then compiled again.
-    let mut meta = Meta { inputs: inputs(sources), release: release.to_owned(), publishers: Vec::new() };
+    let mut meta = Meta { inputs: inputs(sources), release: release.to_owned(), max_age_days, publishers: Vec::new() };
     let mut read = Copies::default();
     for (place, source) in sources.iter().enumerate() {
         let publisher = Publisher { name: source.name.into(), address: source.address.clone(), ..Publisher::default() };

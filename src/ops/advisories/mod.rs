@@ -3,11 +3,13 @@
 //! Only `omg refresh --advisories` fetches, and `omg refresh` where the configuration says so. A scan asks nobody.
 
 mod compile;
+mod open;
 mod scan;
 mod security;
 mod sources;
 
 pub use compile::compile;
+pub use open::{Known, MAX_AGE_DAYS, advised};
 pub use scan::{Age, Finding, Fix, Hushed, Package, Report, Request, Why, scan};
 pub use security::mark as mark_security;
 pub use sources::{Source, sources};
@@ -45,6 +47,7 @@ pub fn refresh(
     observer: &dyn Observer,
 ) -> Result<Vec<Failure>> {
     let (release, sources) = sources(root, folder, &config.advisories);
+    let max_age_days = config.advisories.max_age_days.unwrap_or(MAX_AGE_DAYS);
     let mut failures = Vec::new();
     if effort.fetch {
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
@@ -59,10 +62,10 @@ pub fn refresh(
         }
     }
     let has_any = folder.join(NAME).exists() || sources.iter().any(|source| source.path.exists());
-    if has_any && (effort.force || !compile::is_current(folder, &sources, &release)) {
+    if has_any && (effort.force || !compile::is_current(folder, &sources, &release, max_age_days)) {
         observer.event(Event::Stage { what: "compiling advisories", percent: 0 });
         let _lock = lock(folder, observer)?;
-        compile(folder, &sources, &release)?;
+        compile(folder, &sources, &release, max_age_days)?;
     }
     // What could not be read, besides what could not be fetched.
     if let Ok(meta) = Advisories::open(folder).and_then(|advisories| advisories.meta()) {

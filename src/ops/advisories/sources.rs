@@ -1,7 +1,8 @@
 //! Who is asked for advisories: by the configuration, else by what the machine says that it is.
 
 use crate::config::AdvisorySettings;
-use std::fs;
+use crate::model;
+use crate::sys::os_release::OsRelease;
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -41,38 +42,12 @@ impl Source {
     }
 }
 
-/// What a machine's os-release says of it.
-#[derive(Default)]
-struct Release {
-    id: String,
-    version: String,
-    code_name: String,
-}
-
-impl Release {
-    fn read(root: &Path) -> Release {
-        let text =
-            ["etc/os-release", "usr/lib/os-release"].iter().find_map(|below| fs::read_to_string(root.join(below)).ok());
-        let mut release = Release::default();
-        for (key, value) in text.as_deref().unwrap_or_default().lines().filter_map(|line| line.split_once('=')) {
-            let value = value.trim().trim_matches(['"', '\'']).to_owned();
-            match key {
-                "ID" => release.id = value,
-                "VERSION_ID" => release.version = value,
-                "VERSION_CODENAME" => release.code_name = value,
-                _ => {}
-            }
-        }
-        release
-    }
-
-    /// As its advisories call it: Debian by the code name, others as OSV does.
-    fn name(&self) -> String {
-        match self.id.as_str() {
-            "debian" => self.code_name.clone(),
-            "ubuntu" => format!("Ubuntu:{}", self.version),
-            _ => String::new(),
-        }
+/// The release as its advisories call it: Debian by the code name, others as OSV does.
+fn name(release: &OsRelease) -> String {
+    match release.id.as_str() {
+        "debian" => release.code_name.clone(),
+        "ubuntu" => format!("Ubuntu:{}", release.version),
+        _ => String::new(),
     }
 }
 
@@ -88,6 +63,19 @@ const DEBIAN_RELEASES: [(&str, &str); 8] = [
     ("duke", "15"),
 ];
 
+const OF_ARCH: &str = "Arch Linux's tracker";
+const OF_DEBIAN: &str = "Debian's tracker";
+const OF_OSV: &str = "OSV";
+
+/// Whether a publisher of this name speaks of the packages of a family; the others rank what these say.
+pub fn speaks_of(name: &str, family: model::Source) -> bool {
+    match family {
+        model::Source::Pacman => name == OF_ARCH,
+        model::Source::Apt => name == OF_DEBIAN || name == OF_OSV,
+        model::Source::Aur => false,
+    }
+}
+
 /// The distribution's release as OSV calls it; `None` where it is none of those it knows.
 pub fn distribution(release: &str) -> Option<String> {
     if release.contains(':') {
@@ -98,7 +86,7 @@ pub fn distribution(release: &str) -> Option<String> {
 
 /// The release that is asked about, and who is asked.
 pub fn sources(root: &Path, folder: &Path, settings: &AdvisorySettings) -> (String, Vec<Source>) {
-    let release = Release::read(root);
+    let release = OsRelease::read(root);
     let suits = |id: &str, address: &str| (release.id == id).then(|| address.to_owned());
     let wanted = |setting: &Option<String>, otherwise: Option<String>| {
         setting.clone().or(otherwise).filter(|address| address != "off")
@@ -108,12 +96,12 @@ pub fn sources(root: &Path, folder: &Path, settings: &AdvisorySettings) -> (Stri
         let path = folder.join(format!("advisories-{file}"));
         all.extend(address.map(|address| Source { kind, name, address, path }));
     };
-    add(Kind::Arch, "Arch Linux's tracker", wanted(&settings.arch, suits("arch", ARCH)), "arch.json");
-    add(Kind::Debian, "Debian's tracker", wanted(&settings.debian, suits("debian", DEBIAN)), "debian.json");
+    add(Kind::Arch, OF_ARCH, wanted(&settings.arch, suits("arch", ARCH)), "arch.json");
+    add(Kind::Debian, OF_DEBIAN, wanted(&settings.debian, suits("debian", DEBIAN)), "debian.json");
     let osv = settings.osv.clone().unwrap_or_else(|| suits("ubuntu", UBUNTU).into_iter().collect());
     for address in osv {
         let file = format!("osv-{:016x}", xxh3_64(address.as_bytes()));
-        add(Kind::Osv, "OSV", wanted(&Some(address), None), &file);
+        add(Kind::Osv, OF_OSV, wanted(&Some(address), None), &file);
     }
     // They rank what others say.
     let is_ranked = |address: &str| (!all.is_empty()).then(|| address.to_owned());
@@ -124,12 +112,13 @@ pub fn sources(root: &Path, folder: &Path, settings: &AdvisorySettings) -> (Stri
     };
     add(Kind::Exploited, "CISA's exploited ones", kev, "kev.json");
     add(Kind::Estimates, "EPSS", epss, "epss.csv.gz");
-    (settings.release.clone().unwrap_or_else(|| release.name()), all)
+    (settings.release.clone().unwrap_or_else(|| name(&release)), all)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn of(os_release: &str, settings: &AdvisorySettings) -> (String, Vec<String>) {
         let root = tempfile::tempdir().unwrap();

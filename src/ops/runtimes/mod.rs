@@ -16,6 +16,7 @@ pub use take_over::stays;
 pub use tidy::{line, remove, superseded};
 
 use super::gate::{self, Ledger, Refused};
+use crate::audit::grade::{Evidence, Graded, Origin};
 use crate::audit::log::Event;
 use crate::audit::policy::{Facts, Policy};
 use crate::config::{RuntimeSettings, RuntimesSettings};
@@ -159,11 +160,11 @@ impl Shop<'_> {
         gate::note_policy(&ledger, &self.state, &policy)?;
         let vouched =
             self.vouch(release, wanted, replaced).inspect_err(|error| self.note_rejection(&ledger, release, error))?;
+        // What has a bad signature is not installed at all; what has one that is not verified here is not known to be signed.
+        let signed = vouched.is_signed.then_some(true);
         let facts = Facts {
-            // What has a bad signature is not installed at all; what has one that is not verified here is not known to be signed.
-            signed: vouched.is_signed.then_some(true),
             published: vouched.date.as_deref().and_then(published),
-            ..facts(release.runtime, &release.url)
+            ..facts(release.runtime, &release.url, Origin::Publisher, signed)
         };
         judge(&ledger, &policy, &facts, &version, &release.url)?;
         let put = place::put(self, release, &vouched, replaced.is_some())
@@ -246,16 +247,20 @@ fn platform() -> Result<Platform> {
     Platform::of_machine().with_context(|| format!("nobody publishes runtimes for {}", std::env::consts::ARCH))
 }
 
+/// No publisher's advisories are compiled for them.
+const NO_ADVISORIES: &str = "no advisories about runtimes are kept";
+
 /// What is known of any version that comes from there.
-fn facts(runtime: Runtime, url: &str) -> Facts<'_> {
+fn facts(runtime: Runtime, url: &str, origin: Origin, signed: Option<bool>) -> Facts<'_> {
+    let open = Err(NO_ADVISORIES);
     Facts {
         name: runtime.name(),
         source: "runtime",
         repository: host(url),
         licenses: None,
-        signed: None,
-        severity: None,
-        grade: None,
+        signed,
+        open,
+        grade: Graded::of(&Evidence { origin, signed, open }).grade,
         published: None,
         now: Timestamp::now().as_second(),
     }

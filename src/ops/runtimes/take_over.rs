@@ -5,6 +5,7 @@
 
 use super::place::{Put, put_with};
 use super::{Done, Shop, facts, judge};
+use crate::audit::grade::Origin;
 use crate::audit::log::Event;
 use crate::ops::gate::{self, Ledger};
 use crate::runtimes::Runtime;
@@ -38,7 +39,7 @@ impl Shop<'_> {
         let policy = gate::policy(&self.root)?;
         gate::note_policy(&ledger, &self.state, &policy)?;
         let url = format!("file://{}", one.path.display());
-        judge(&ledger, &policy, &facts(one.runtime, &url), &version, &url)?;
+        judge(&ledger, &policy, &facts(one.runtime, &url, Origin::File, None), &version, &url)?;
         let Put { path, is_new } =
             put_with(self, one.runtime, &one.version, &url, false, &|new, _| copy(&one.path, new, MAX_DEPTH))?;
         let installed = Installed { path, keeper: Keeper::Omg, ..one.clone() };

@@ -1,0 +1,182 @@
+//! Signatures of our own making, each with another thing the matter. What gpg says of real ones is compared in `tests/cli/signature.rs`.
+
+use super::*;
+use sequoia_openpgp::cert::{CertBuilder, CertRevocationBuilder, SubkeyRevocationBuilder};
+use sequoia_openpgp::packet::signature::SignatureBuilder;
+use sequoia_openpgp::serialize::SerializeInto;
+use sequoia_openpgp::types::{KeyFlags, ReasonForRevocation};
+use std::fs;
+use std::ops::Range;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+fn builder(made: SystemTime) -> CertBuilder<'static> {
+    CertBuilder::new().set_creation_time(made).add_userid("T <t@example.org>").add_signing_subkey()
+}
+
+/// A detached signature by the signing subkey.
+fn sign(cert: &Cert, data: &[u8], digest: HashAlgorithm, made: SystemTime, lasts: Option<Duration>) -> Vec<u8> {
+    let policy = StandardPolicy::new();
+    let key = cert.keys().secret().with_policy(&policy, made).for_signing().next().unwrap();
+    let mut pair = key.key().clone().into_keypair().unwrap();
+    let mut builder =
+        SignatureBuilder::new(SignatureType::Binary).set_hash_algo(digest).set_signature_creation_time(made).unwrap();
+    if let Some(lasts) = lasts {
+        builder = builder.set_signature_validity_period(lasts).unwrap();
+    }
+    let signature = builder.sign_message(&mut pair, data).unwrap();
+    Packet::from(signature).to_vec().unwrap()
+}
+
+fn ring(certs: &[&Cert]) -> (tempfile::TempDir, Keyring) {
+    let folder = tempfile::tempdir().unwrap();
+    let armoured: Vec<Vec<u8>> = certs.iter().map(|cert| cert.armored().to_vec().unwrap()).collect();
+    fs::write(folder.path().join("t.gpg"), armoured.concat()).unwrap();
+    let mut ring = Keyring::default();
+    ring.add(&folder.path().join("t.gpg")).unwrap();
+    (folder, ring)
+}
+
+fn verdict(data: &[u8], signature: &[u8], ring: &Keyring) -> Verdict {
+    let judged = judge(&mut &*data, signature, ring, SystemTime::now()).unwrap();
+    assert_eq!(judged.len(), 1);
+    assert_eq!(judged[0].verdict == Verdict::Good, judged[0].why.is_empty(), "{judged:?}");
+    judged[0].verdict
+}
+
+#[test]
+fn each_verdict_is_given_for_what_it_names() {
+    let (now, before) = (SystemTime::now(), SystemTime::now() - 100 * DAY);
+    let (known, _) = builder(before).generate().unwrap();
+    let (stranger, _) = builder(before).generate().unwrap();
+    let (short, _) = builder(before).set_validity_period(10 * DAY).generate().unwrap();
+    let (_, ring) = ring(&[&known, &short]);
+    let by = |cert: &Cert, digest, made, lasts| sign(cert, b"text", digest, made, lasts);
+    let sha = HashAlgorithm::SHA256;
+    let good = by(&known, sha, now, None);
+    let cases = [
+        (Verdict::Good, good.clone()),
+        (Verdict::UnknownKey, by(&stranger, sha, now, None)),
+        (Verdict::ExpiredKey, by(&short, sha, before + DAY, None)),
+        (Verdict::ExpiredSignature, by(&known, sha, before + DAY, Some(DAY))),
+        (Verdict::WeakDigest, by(&known, HashAlgorithm::SHA1, now, None)),
+        (Verdict::Bad, by(&known, sha, now + 10 * DAY, None)),
+    ];
+    for (expected, signature) in cases {
+        assert_eq!(verdict(b"text", &signature, &ring), expected);
+        // A changed file is bad whatever else is the matter, unless nobody knows whose the signature is.
+        let changed = if expected == Verdict::UnknownKey { expected } else { Verdict::Bad };
+        assert_eq!(verdict(b"texT", &signature, &ring), changed);
+    }
+    for broken in [&b""[..], b"no signature", &good[..good.len() / 2], b"-----BEGIN PGP SIGNATURE-----\n\nwsB"] {
+        assert!(judge(&mut &b"text"[..], broken, &ring, now).is_err(), "{broken:?}");
+    }
+    // Of each bit: never good, never a panic.
+    for bit in 0..good.len() * 8 {
+        let mut changed = good.clone();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        if let Ok(judged) = judge(&mut &b"text"[..], &changed, &ring, now) {
+            // What is not hashed may say anything: the name of the key, in another form.
+            let is_same = judged.iter().all(|judged| judged.verdict == Verdict::Good);
+            assert!(!is_same || unhashed(&good).contains(&(bit / 8)), "bit {bit}");
+        }
+    }
+}
+
+/// Where the unhashed part of a signature packet lies, and the check of its first digest bytes.
+fn unhashed(packet: &[u8]) -> Range<usize> {
+    let body = packets::packets(packet).next().unwrap().unwrap().body;
+    let number = |at: usize| usize::from(packet[at]) << 8 | usize::from(packet[at + 1]);
+    let hashed = body.start + 6 + number(body.start + 4);
+    hashed..hashed + 2 + number(hashed) + 2
+}
+
+#[test]
+fn a_revoked_key_makes_nothing_good_whatever_its_reason() {
+    let before = SystemTime::now() - 100 * DAY;
+    let (cert, _) = builder(before).generate().unwrap();
+    let signature = sign(&cert, b"text", HashAlgorithm::SHA512, before + DAY, None);
+    let mut pair = cert.primary_key().key().clone().parts_into_secret().unwrap().into_keypair().unwrap();
+    let retired = CertRevocationBuilder::new()
+        .set_reason_for_revocation(ReasonForRevocation::KeyRetired, b"")
+        .unwrap()
+        .build(&mut pair, &cert, None)
+        .unwrap();
+    let subkey = cert.keys().subkeys().next().unwrap().key().clone();
+    let of_subkey = SubkeyRevocationBuilder::new()
+        .set_reason_for_revocation(ReasonForRevocation::KeyCompromised, b"")
+        .unwrap()
+        .build(&mut pair, &cert, &subkey, None)
+        .unwrap();
+    for revocation in [retired, of_subkey] {
+        let (revoked, _) = cert.clone().insert_packets(revocation).unwrap();
+        assert_eq!(verdict(b"text", &signature, &ring(&[&revoked]).1), Verdict::RevokedKey);
+    }
+    // pacman's list beside the ring.
+    let (folder, ring) = ring(&[&cert]);
+    assert_eq!(verdict(b"text", &signature, &ring), Verdict::Good);
+    fs::write(folder.path().join("t-revoked"), format!("{}\n", cert.fingerprint().to_hex())).unwrap();
+    let mut listed = Keyring::default();
+    listed.add(&folder.path().join("t.gpg")).unwrap();
+    assert_eq!(verdict(b"text", &signature, &listed), Verdict::RevokedKey);
+}
+
+#[test]
+fn a_key_that_is_not_for_signing_signs_nothing() {
+    let before = SystemTime::now() - DAY;
+    let builder = CertBuilder::new().set_creation_time(before).add_userid("T <t@example.org>");
+    let (cert, _) = builder.set_primary_key_flags(KeyFlags::empty().set_certification()).generate().unwrap();
+    let mut pair = cert.primary_key().key().clone().parts_into_secret().unwrap().into_keypair().unwrap();
+    let signature = SignatureBuilder::new(SignatureType::Binary).sign_message(&mut pair, b"text").unwrap();
+    let signature = Packet::from(signature).to_vec().unwrap();
+    assert_eq!(verdict(b"text", &signature, &ring(&[&cert]).1), Verdict::Bad);
+}
+
+#[test]
+fn the_ends_of_lines_of_a_text_are_one_however_it_is_read() {
+    let (cert, _) = builder(SystemTime::now() - DAY).generate().unwrap();
+    let policy = StandardPolicy::new();
+    let key = cert.keys().secret().with_policy(&policy, None).for_signing().next().unwrap();
+    let mut pair = key.key().clone().into_keypair().unwrap();
+    let canonical = b"a\r\nb\r\n\r\nc";
+    let signature = SignatureBuilder::new(SignatureType::Text).sign_message(&mut pair, canonical).unwrap();
+    let signature = Packet::from(signature).to_vec().unwrap();
+    let (_, ring) = ring(&[&cert]);
+    for text in ["a\nb\n\nc", "a\r\nb\n\r\nc", "a\r\nb\r\n\r\nc"] {
+        for size in 1..text.len() {
+            let mut reader = Pieces(text.as_bytes(), size);
+            let judged = judge(&mut reader, &signature, &ring, SystemTime::now()).unwrap();
+            assert_eq!(judged[0].verdict, Verdict::Good, "{text:?} by {size}");
+        }
+    }
+    assert_eq!(verdict(b"a\nb\nc", &signature, &ring), Verdict::Bad);
+}
+
+/// So many bytes at a time.
+struct Pieces<'b>(&'b [u8], usize);
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.1.min(self.0.len()).min(buffer.len());
+        buffer[..count].copy_from_slice(&self.0[..count]);
+        self.0 = &self.0[count..];
+        Ok(count)
+    }
+}
+
+#[test]
+fn a_ring_that_makes_no_sense_is_an_error_and_no_unknown_key() {
+    let (cert, _) = builder(SystemTime::now() - DAY).generate().unwrap();
+    let signature = sign(&cert, b"text", HashAlgorithm::SHA256, SystemTime::now(), None);
+    let folder = tempfile::tempdir().unwrap();
+    let whole = cert.to_vec().unwrap();
+    for (at, bad) in [&whole[..whole.len() - 1], b"no keys", b"\0\0\0\x20\x01\x01\x00\x02KBXf", b""].iter().enumerate()
+    {
+        let path = folder.path().join(at.to_string());
+        fs::write(&path, bad).unwrap();
+        let mut ring = Keyring::default();
+        let read = ring.add(&path).and_then(|()| judge(&mut &b"text"[..], &signature, &ring, SystemTime::now()));
+        let is_unknown = read.as_ref().is_ok_and(|judged| judged[0].verdict == Verdict::UnknownKey);
+        assert!(read.is_err() || bad.is_empty() && is_unknown, "{at}");
+    }
+}

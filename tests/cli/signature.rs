@@ -1,0 +1,284 @@
+//! `omg audit signature` beside gpg, on every real signature there is, and on keys of gpg's own making.
+
+use crate::manual::check_shape;
+use crate::support::{Place, has_program};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// gpg with a home of its own.
+struct Gpg(tempfile::TempDir);
+
+impl Gpg {
+    fn new() -> Gpg {
+        Gpg(tempfile::tempdir().unwrap())
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        let mut command = Command::new("gpg");
+        command.arg("--homedir").arg(self.0.path()).args(["--batch", "--yes", "--quiet", "--no-auto-check-trustdb"]);
+        command.env("LC_ALL", "C").args(words).output().unwrap()
+    }
+
+    fn ok(&self, words: &[&str]) -> String {
+        let output = self.run(words);
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What gpg says of each signature, in the words that omg has for it, and of whose key, when and by what digest it is.
+    fn verdicts(&self, files: &[&str]) -> Vec<String> {
+        let output = self.run(&[&["--status-fd", "1", "--verify"], files].concat());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let mut all: Vec<String> = Vec::new();
+        for line in text.lines().filter_map(|line| line.strip_prefix("[GNUPG:] ")) {
+            let words: Vec<&str> = line.split(' ').collect();
+            let verdict = match words[0] {
+                "GOODSIG" => "good",
+                "EXPKEYSIG" => "expired-key",
+                "EXPSIG" => "expired-signature",
+                "REVKEYSIG" => "revoked-key",
+                "BADSIG" => "bad",
+                "ERRSIG" => "unknown-key",
+                "VALIDSIG" => {
+                    let digest = match words[8] {
+                        "1" => "SHA1",
+                        "2" => "SHA1",
+                        "8" => "SHA256",
+                        "9" => "SHA384",
+                        "10" => "SHA512",
+                        other => other,
+                    };
+                    let last = all.last_mut().unwrap();
+                    *last = format!("{last} {} {} {} {digest}", words[1], words[10], words[3]);
+                    continue;
+                }
+                _ => continue,
+            };
+            all.push(verdict.to_owned());
+        }
+        all
+    }
+}
+
+/// The same of omg's answer; gpg names neither key nor time of what is not good in the end.
+fn said(file: &Value) -> Vec<String> {
+    let signature = |signature: &Value| {
+        let text = |key: &str| signature[key].as_str().unwrap_or_default().to_owned();
+        let verdict = text("verdict");
+        if ["bad", "unknown-key"].contains(&verdict.as_str()) {
+            return verdict;
+        }
+        let made: jiff::Timestamp = text("made").parse().unwrap();
+        format!("{verdict} {} {} {} {}", text("key"), text("certificate"), made.as_second(), text("digest"))
+    };
+    file["signatures"].as_array().unwrap().iter().map(signature).collect()
+}
+
+fn ask(place: &Place, words: &[&str]) -> (i32, Value) {
+    let output = place.omg(&[&["audit", "signature", "--json"], words].concat());
+    let text = String::from_utf8_lossy(&output.stdout);
+    let error = || format!("{words:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    let value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{}", error()));
+    check_shape("audit signature", &value);
+    (output.status.code().unwrap(), value)
+}
+
+fn data() -> PathBuf {
+    let data = std::env::var_os("OMG_TEST_DATA");
+    data.map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from)
+}
+
+fn files(folder: &Path, ending: &str) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<String> = entries.filter_map(|path| path.to_str().map(str::to_owned)).collect();
+    files.retain(|file| file.ends_with(ending));
+    files.sort();
+    files
+}
+
+#[test]
+fn every_real_signature_is_what_gpg_says_and_none_is_good_of_another_file() {
+    let test = "every_real_signature_is_what_gpg_says_and_none_is_good_of_another_file";
+    if !has_program(test, "gpg") {
+        return;
+    }
+    let packages = data().join("signed-packages");
+    let ring = |name: &str| packages.join("keyrings").join(name).to_str().unwrap().to_owned();
+    let folders = [
+        (packages.join("arch-2017-12"), ring("archlinux-debian12.gpg")),
+        (packages.join("msys2-2024-05"), ring("msys2.gpg")),
+        (data().join("arch-sync/msys2-2024-05"), ring("msys2.gpg")),
+    ];
+    let mut asked: Vec<(String, Option<String>, String)> = Vec::new();
+    for (folder, ring) in &folders {
+        let signatures = files(folder, ".sig");
+        asked.extend(signatures.into_iter().map(|of| (of[..of.len() - 4].to_owned(), Some(of), ring.clone())));
+    }
+    if asked.is_empty() {
+        println!("skipped {test}: no signed packages in {}", data().display());
+    }
+    // Each file's own ring is found by omg itself; gpg is told the distribution's.
+    let debian = "/usr/share/keyrings/debian-archive-keyring.gpg";
+    let lists = files(Path::new("/var/lib/apt/lists"), "_InRelease");
+    let lists = lists.into_iter().filter(|file| file.contains("debian.org") && Path::new(debian).exists());
+    asked.extend(lists.map(|file| (file, None, debian.to_owned())));
+
+    let place = Place::new();
+    let mut gpgs: BTreeMap<String, Gpg> = BTreeMap::new();
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    for (file, signature, ring) in &asked {
+        let gpg = gpgs.entry(ring.clone()).or_insert_with(|| {
+            let gpg = Gpg::new();
+            gpg.run(&["--import", ring]);
+            gpg
+        });
+        let theirs = gpg.verdicts(&signature.iter().map(String::as_str).chain([file.as_str()]).collect::<Vec<_>>());
+        let keyring = if signature.is_some() { vec!["--keyring", ring.as_str()] } else { Vec::new() };
+        let (exit, answer) = ask(&place, &[&[file.as_str()], &keyring[..]].concat());
+        let ours = said(&answer[0]);
+        assert_eq!(ours, theirs, "{file}");
+        let is_good = ours.iter().any(|verdict| verdict.starts_with("good "));
+        assert_eq!((exit, &answer[0]["accepted"]), (if is_good { 0 } else { 6 }, &Value::Bool(is_good)), "{file}");
+        ours.iter().for_each(|verdict| *kinds.entry(verdict.split(' ').next().unwrap().to_owned()).or_default() += 1);
+        // Of another file, and by other keys, it is neither.
+        let Some(signature) = signature else { continue };
+        let (exit, other) = ask(&place, &[env!("CARGO_BIN_EXE_omg"), "--signature", signature, "--keyring", ring]);
+        assert_eq!((exit, &other[0]["verdict"]), (6, &"bad".into()), "{file}");
+        let stranger = if ring.contains("msys2") { &folders[0].1 } else { &folders[1].1 };
+        let (exit, other) = ask(&place, &[file, "--keyring", stranger]);
+        assert_eq!((exit, &other[0]["verdict"]), (6, &"unknown-key".into()), "{file}");
+    }
+    println!("{} files, their signatures {kinds:?}", asked.len());
+}
+
+/// Every `%PGPSIG%` of the databases: that it is read as gpg reads it, and that the key is found where gpg has it and nowhere else.
+#[test]
+fn every_signature_in_the_databases_names_the_key_and_digest_that_gpg_reads() {
+    use omg::audit::signature::{Keyring, Verdict, judge};
+    let test = "every_signature_in_the_databases_names_the_key_and_digest_that_gpg_reads";
+    if !has_program(test, "gpg") {
+        return;
+    }
+    let ring_path = data().join("signed-packages/keyrings/archlinux-debian12.gpg");
+    if !ring_path.exists() {
+        println!("skipped {test}: no keyrings in {}", data().display());
+        return;
+    }
+    let gpg = Gpg::new();
+    gpg.run(&["--import", ring_path.to_str().unwrap()]);
+    let listed = gpg.ok(&["--with-colons", "--with-subkey-fingerprint", "--list-keys"]);
+    let known: Vec<&str> =
+        listed.lines().filter_map(|line| line.strip_prefix("fpr:::::::::")?.strip_suffix(':')).collect();
+    let mut ring = Keyring::default();
+    ring.add(&ring_path).unwrap();
+    let (mut count, mut weak, mut unknown) = (0, 0, 0);
+    for database in ["arch-2017-12", "arch-2022-09", "arch-2026-03"].map(|name| data().join("arch-sync").join(name)) {
+        for file in files(&database, "").iter().filter(|file| !file.contains("chaotic") && !file.contains("garuda")) {
+            let output = Command::new("tar").args(["-xO", "--wildcards", "-f", file, "*/desc"]).output().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            let texts: Vec<&str> = text.split("%PGPSIG%\n").skip(1).map(|rest| rest.lines().next().unwrap()).collect();
+            let signatures: Vec<Vec<u8>> = texts.iter().map(|text| decoded(text)).collect();
+            if signatures.is_empty() {
+                continue;
+            }
+            let all = gpg.0.path().join("all.sig");
+            fs::write(&all, signatures.concat()).unwrap();
+            let packets = String::from_utf8(gpg.run(&["--list-packets", all.to_str().unwrap()]).stdout).unwrap();
+            let theirs: Vec<(String, u32)> = packets
+                .split(":signature packet:")
+                .skip(1)
+                .map(|packet| {
+                    let after =
+                        |label: &str| packet.split(label).nth(1).unwrap().split([',', '\n', ' ']).next().unwrap();
+                    (after("keyid ").to_owned(), after("digest algo ").parse().unwrap())
+                })
+                .collect();
+            assert_eq!(theirs.len(), signatures.len(), "{file}");
+            for (signature, (key, digest)) in signatures.iter().zip(theirs) {
+                let judged = judge(&mut &b""[..], signature, &ring, std::time::SystemTime::now()).unwrap();
+                let [judged] = &judged[..] else { panic!("{judged:?}") };
+                assert!(judged.key.ends_with(&key), "{file}: {judged:?}, gpg {key}");
+                let number = match judged.digest.as_str() {
+                    "SHA1" => 2,
+                    "SHA256" => 8,
+                    "SHA384" => 9,
+                    "SHA512" => 10,
+                    other => panic!("{other}"),
+                };
+                assert_eq!(number, digest);
+                let is_known = known.iter().any(|fingerprint| fingerprint.ends_with(&key));
+                let expected = if is_known { Verdict::Bad } else { Verdict::UnknownKey };
+                assert_eq!(judged.verdict, expected, "{file}: {judged:?}");
+                (count, weak, unknown) = (count + 1, weak + usize::from(number == 2), unknown + usize::from(!is_known));
+            }
+        }
+    }
+    assert!(count > 7000);
+    println!("{count} signatures, {weak} of them by SHA-1, {unknown} by keys that are not in the ring");
+}
+
+fn decoded(base64: &str) -> Vec<u8> {
+    let armour = format!("-----BEGIN PGP SIGNATURE-----\n\n{base64}\n-----END PGP SIGNATURE-----\n");
+    omg::audit::signature::armor::bytes(armour.into_bytes()).unwrap()
+}
+
+/// A folder of gpg's, as pacman has one: whom gpg trusts fully counts, and who is only there does not.
+#[test]
+fn in_a_folder_of_gpg_s_only_whom_gpg_trusts_counts() {
+    let test = "in_a_folder_of_gpg_s_only_whom_gpg_trusts_counts";
+    if !has_program(test, "gpg") {
+        return;
+    }
+    let gpg = Gpg::new();
+    // The older form of the ring, which pacman-key makes.
+    fs::write(gpg.0.path().join("pubring.gpg"), "").unwrap();
+    for name in ["master", "packager", "stranger"] {
+        gpg.ok(&["--passphrase", "", "--quick-generate-key", name, "ed25519", "sign,cert", "never"]);
+    }
+    let fingerprint = |name: &str| {
+        let listed = gpg.ok(&["--with-colons", "--list-keys", name]);
+        listed
+            .lines()
+            .find_map(|line| Some(line.strip_prefix("fpr:::::::::")?.trim_end_matches(':').to_owned()))
+            .unwrap()
+    };
+    // Keys of one's own are trusted ultimately when they are made.
+    let trust: String = [("master", 6), ("packager", 2), ("stranger", 2)]
+        .map(|(name, trust)| format!("{}:{trust}:\n", fingerprint(name)))
+        .concat();
+    let list = gpg.0.path().join("trust");
+    fs::write(&list, trust).unwrap();
+    gpg.ok(&["--import-ownertrust", list.to_str().unwrap()]);
+    gpg.ok(&["--passphrase", "", "--local-user", "master", "--quick-sign-key", &fingerprint("packager")]);
+    gpg.ok(&["--check-trustdb"]);
+    let place = Place::new();
+    let file = gpg.0.path().join("file");
+    fs::write(&file, "text").unwrap();
+    let home = gpg.0.path().to_str().unwrap();
+    for (name, verdict, exit) in [("master", "good", 0), ("packager", "good", 0), ("stranger", "untrusted-key", 6)] {
+        gpg.ok(&[
+            "--local-user",
+            name,
+            "--output",
+            &format!("{}.sig", file.display()),
+            "--detach-sign",
+            file.to_str().unwrap(),
+        ]);
+        let (code, answer) = ask(&place, &[file.to_str().unwrap(), "--keyring", home]);
+        assert_eq!((code, answer[0]["verdict"].as_str().unwrap()), (exit, verdict), "{name}");
+    }
+    // The policy accepts that one if it says so.
+    fs::create_dir_all(place.folder.path().join(".config/omg")).unwrap();
+    fs::write(place.folder.path().join(".config/omg/policy.toml"), "accepted_signatures = [\"untrusted-key\"]\n")
+        .unwrap();
+    let (code, answer) = ask(&place, &[file.to_str().unwrap(), "--keyring", home]);
+    assert_eq!((code, &answer[0]["verdict"], &answer[0]["accepted"]), (0, &"untrusted-key".into(), &true.into()));
+    // Without a signature, or keys, it is not known, and no good answer.
+    let output = place.omg(&["audit", "signature", home, "--keyring", home]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let output = place.omg(&["audit", "signature", &format!("{home}/trust"), "--keyring", home]);
+    assert!(output.status.code() == Some(1) && output.stdout.is_empty(), "{output:?}");
+}
