@@ -18,6 +18,7 @@ mod pacman;
 mod pacman_root;
 mod pacman_wording;
 mod pacman_world;
+mod projects;
 mod provenance;
 mod sbom;
 mod secrets;

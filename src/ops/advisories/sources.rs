@@ -1,13 +1,15 @@
 //! Who is asked for advisories: by the configuration, else by what the machine says that it is.
 
 use crate::config::AdvisorySettings;
+use crate::model::Ecosystem;
 use std::fs;
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
 const ARCH: &str = "https://security.archlinux.org/all.json";
 const DEBIAN: &str = "https://security-tracker.debian.org/tracker/data/json";
-const UBUNTU: &str = "https://osv-vulnerabilities.storage.googleapis.com/Ubuntu/all.zip";
+/// With the name of an ecosystem and `all.zip` behind it.
+const OSV: &str = "https://osv-vulnerabilities.storage.googleapis.com";
 const KEV: &str = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json";
 const EPSS: &str = "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz";
 
@@ -96,6 +98,33 @@ pub fn distribution(release: &str) -> Option<String> {
     DEBIAN_RELEASES.iter().find(|(name, _)| *name == release).map(|(_, number)| format!("Debian:{number}"))
 }
 
+/// All that OSV has of an ecosystem.
+fn whole(ecosystem: &str) -> String {
+    format!("{OSV}/{ecosystem}/all.zip")
+}
+
+const ARCH_NAME: &str = "Arch Linux's tracker";
+const DEBIAN_NAME: &str = "Debian's tracker";
+
+/// What is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// Installed packages.
+    Machine,
+    /// Lock files.
+    Projects,
+}
+
+impl About {
+    /// Whether a publisher of that name may have something to say of it. A file of OSV's that an address names may hold anything.
+    pub fn concerns(self, publisher: &str) -> bool {
+        match self {
+            About::Machine => Ecosystem::named(publisher).is_none(),
+            About::Projects => ![ARCH_NAME, DEBIAN_NAME].contains(&publisher),
+        }
+    }
+}
+
 /// The release that is asked about, and who is asked.
 pub fn sources(root: &Path, folder: &Path, settings: &AdvisorySettings) -> (String, Vec<Source>) {
     let release = Release::read(root);
@@ -108,12 +137,16 @@ pub fn sources(root: &Path, folder: &Path, settings: &AdvisorySettings) -> (Stri
         let path = folder.join(format!("advisories-{file}"));
         all.extend(address.map(|address| Source { kind, name, address, path }));
     };
-    add(Kind::Arch, "Arch Linux's tracker", wanted(&settings.arch, suits("arch", ARCH)), "arch.json");
-    add(Kind::Debian, "Debian's tracker", wanted(&settings.debian, suits("debian", DEBIAN)), "debian.json");
-    let osv = settings.osv.clone().unwrap_or_else(|| suits("ubuntu", UBUNTU).into_iter().collect());
+    add(Kind::Arch, ARCH_NAME, wanted(&settings.arch, suits("arch", ARCH)), "arch.json");
+    add(Kind::Debian, DEBIAN_NAME, wanted(&settings.debian, suits("debian", DEBIAN)), "debian.json");
+    let osv = settings.osv.clone().unwrap_or_else(|| suits("ubuntu", &whole("Ubuntu")).into_iter().collect());
     for address in osv {
         let file = format!("osv-{:016x}", xxh3_64(address.as_bytes()));
         add(Kind::Osv, "OSV", wanted(&Some(address), None), &file);
+    }
+    for ecosystem in settings.projects.iter().flatten() {
+        let name = ecosystem.name();
+        add(Kind::Osv, name, Some(whole(name)), &format!("osv-{name}.zip"));
     }
     // They rank what others say.
     let is_ranked = |address: &str| (!all.is_empty()).then(|| address.to_owned());
@@ -146,7 +179,10 @@ mod tests {
         assert_eq!(of("ID=arch\n", &none), (String::new(), owned(&[ARCH, KEV, EPSS])));
         let debian = "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n";
         assert_eq!(of(debian, &none), ("bookworm".into(), owned(&[DEBIAN, KEV, EPSS])));
-        assert_eq!(of("ID=ubuntu\nVERSION_ID='22.04'\n", &none), ("Ubuntu:22.04".into(), owned(&[UBUNTU, KEV, EPSS])));
+        assert_eq!(
+            of("ID=ubuntu\nVERSION_ID='22.04'\n", &none),
+            ("Ubuntu:22.04".into(), owned(&[&whole("Ubuntu"), KEV, EPSS]))
+        );
         assert_eq!(of("ID=other\n", &none), (String::new(), vec![]));
     }
 
@@ -164,6 +200,17 @@ mod tests {
         };
         let (release, addresses) = of("ID=debian\nVERSION_CODENAME=bookworm\n", &settings);
         assert_eq!((&*release, addresses), ("trixie", vec!["file:///a".to_owned(), "file:///o".to_owned()]));
+    }
+
+    #[test]
+    fn registries_that_are_asked_for_come_beside_the_machines_own() {
+        let projects = Some(vec![Ecosystem::CratesIo, Ecosystem::Npm]);
+        let settings = AdvisorySettings { projects, kev: Some("off".into()), ..AdvisorySettings::default() };
+        let expected = [whole("Ubuntu"), whole("crates.io"), whole("npm"), EPSS.to_owned()].to_vec();
+        assert_eq!(of("ID=ubuntu\nVERSION_ID=22.04\n", &settings), ("Ubuntu:22.04".into(), expected));
+        assert!(!About::Machine.concerns("npm") && About::Projects.concerns("npm"));
+        assert!(!About::Projects.concerns(DEBIAN_NAME) && About::Machine.concerns(DEBIAN_NAME));
+        assert!([About::Machine, About::Projects].iter().all(|about| about.concerns("OSV") && about.concerns("EPSS")));
     }
 
     #[test]
