@@ -21,6 +21,7 @@ mod pacman_world;
 mod projects;
 mod provenance;
 mod sbom;
+mod sbom_projects;
 mod secrets;
 mod sigstore;
 mod support;
