@@ -4,6 +4,7 @@
 //! an error that names file and line, since a setting that is misspelt and passed over is worse than none.
 
 use crate::error::{Exit, Hinted};
+use crate::model::Ecosystem;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
@@ -124,6 +125,8 @@ pub struct AdvisorySettings {
     pub debian: Option<String>,
     /// Addresses of OSV's records: zips, or files of JSON.
     pub osv: Option<Vec<String>>,
+    /// The registries whose packages lock files are judged by, as OSV has them.
+    pub projects: Option<Vec<Ecosystem>>,
     pub kev: Option<String>,
     pub epss: Option<String>,
     /// The distribution's release, where it is another than the machine says: `bookworm`, `Ubuntu:22.04`.
@@ -182,6 +185,7 @@ impl AdvisorySettings {
             arch: self.arch.or(below.arch),
             debian: self.debian.or(below.debian),
             osv: self.osv.or(below.osv),
+            projects: self.projects.or(below.projects),
             kev: self.kev.or(below.kev),
             epss: self.epss.or(below.epss),
             release: self.release.or(below.release),

@@ -145,7 +145,7 @@ impl Machine {
 }
 
 /// Every list of a folder, unpacked.
-fn plain_lists(from: &Path, to: &Path) -> Result<()> {
+pub fn plain_lists(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
         let entry = entry?;
         let name = entry.file_name().into_string().unwrap_or_default();

@@ -12,6 +12,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks")]
 
+mod audit;
 mod changes;
 mod machine;
 mod measure;
@@ -61,6 +62,9 @@ fn main() -> Result<()> {
     }
     if options.wants("shell") {
         shells::run(&tools, &options)?;
+    }
+    if options.wants("audit") {
+        audit::run(&tools, &options)?;
     }
     if options.wants("changes") {
         changes::run(&tools, &options)?;

@@ -23,6 +23,8 @@ pub struct Found {
     /// The id of what it breaks, and that in words.
     pub rule: String,
     pub rule_text: String,
+    /// From 0 to 10, by CVSS, where it has been rated: code hosts go by it.
+    pub score: Option<f64>,
     pub level: Level,
     pub message: String,
     /// The file, which may be relative, and the line, from 1.
@@ -43,13 +45,10 @@ impl Level {
 
 /// The document. `problems`: what could not be looked at.
 pub fn document(found: &[Found], problems: &[String]) -> Value {
-    let mut rules: BTreeMap<&str, &str> = BTreeMap::new();
-    found.iter().for_each(|found| {
-        rules.entry(&found.rule).or_insert(&found.rule_text);
-    });
+    let mut rules: BTreeMap<&str, &Found> = BTreeMap::new();
+    found.iter().for_each(|found| _ = rules.entry(&found.rule).or_insert(found));
     let index: BTreeMap<&str, usize> = rules.keys().zip(0..).map(|(id, at)| (*id, at)).collect();
-    let described: Vec<Value> =
-        rules.iter().map(|(id, text)| json!({"id": id, "shortDescription": {"text": text}})).collect();
+    let described: Vec<Value> = rules.values().map(|first| rule(first)).collect();
     let results: Vec<Value> = found.iter().map(|found| result(found, index[found.rule.as_str()])).collect();
     let told: Vec<Value> = problems.iter().map(|text| json!({"level": "warning", "message": {"text": text}})).collect();
     json!({
@@ -61,6 +60,15 @@ pub fn document(found: &[Found], problems: &[String]) -> Value {
             "results": results,
         }],
     })
+}
+
+fn rule(found: &Found) -> Value {
+    let mut rule = json!({"id": found.rule, "shortDescription": {"text": found.rule_text}});
+    if let Some(score) = found.score {
+        // A number as a text: so the code host that made it up wants it.
+        rule["properties"] = json!({"security-severity": format!("{score:.1}"), "tags": ["security"]});
+    }
+    rule
 }
 
 fn result(found: &Found, index: usize) -> Value {
@@ -112,6 +120,7 @@ mod tests {
         let found = |rule: &str| Found {
             rule: rule.to_owned(),
             rule_text: format!("what {rule} is"),
+            score: (rule == "a").then_some(9.8),
             level: Level::Error,
             message: "m".to_owned(),
             place: Some(("f".into(), Some(3))),
@@ -120,6 +129,8 @@ mod tests {
         let document = document(&[found("b"), found("a"), found("b")], &["no".to_owned()]);
         let run = &document["runs"][0];
         assert_eq!(run["tool"]["driver"]["rules"].as_array().unwrap().len(), 2);
+        let scores = [0, 1].map(|at| &run["tool"]["driver"]["rules"][at]["properties"]);
+        assert_eq!((&scores[0]["security-severity"], scores[1]), (&json!("9.8"), &Value::Null));
         for result in run["results"].as_array().unwrap() {
             let rule = &run["tool"]["driver"]["rules"][result["ruleIndex"].as_u64().unwrap() as usize];
             assert_eq!(rule["id"], result["ruleId"]);

@@ -115,7 +115,7 @@ fn advisories(folder: &Path, max_age_days: u32, findings: &mut Vec<Finding>) {
         Err(error) => return findings.push(finding("bad", error.to_string(), hint)),
     };
     let now = jiff::Timestamp::now().as_second();
-    let Age { publishers, faults } = Age::of(&meta, now, max_age_days);
+    let Age { publishers, faults } = Age::of(&meta, now, max_age_days, |_| true);
     for (name, checked, count) in publishers.into_iter().filter(|(_, checked, _)| *checked > 0) {
         let days = (now - checked).max(0) / 86_400;
         findings.push(finding("good", format!("advisories: {name}: {count}, {days} days old"), ""));

@@ -1,9 +1,10 @@
 //! Lock files, the versions in them, and the ranges of advisories.
 
 use super::text;
-use crate::audit::ecosystem::range::{Affected, Event, Range, Verdict, is_affected};
+use crate::audit::ecosystem::range::{Verdict, is_affected};
 use crate::audit::ecosystem::{Ecosystem, Version};
 use crate::audit::locks::{Format, Lock, read};
+use crate::model::{Affected, Range, Turn};
 use std::cmp::Ordering;
 
 const FORMATS: [Format; 13] = [
@@ -54,14 +55,14 @@ pub fn versions(data: &[u8]) {
     let event = |line: &str| {
         let (first, rest) = line.split_at_checked(1)?;
         let event = match first {
-            "i" => Event::Introduced,
-            "f" => Event::Fixed,
-            "l" => Event::LastAffected,
-            _ => Event::Limit,
+            "i" => Turn::Introduced,
+            "f" => Turn::Fixed,
+            "l" => Turn::LastAffected,
+            _ => Turn::Limit,
         };
         Some((event, rest.to_owned()))
     };
-    let events: Vec<(Event, String)> = lines.filter_map(event).collect();
+    let events: Range = lines.filter_map(event).collect();
     for ecosystem in Ecosystem::ALL {
         let [a, b, c] = [a, b, c].map(|text| Version::parse(ecosystem, text));
         let order = |a: &Option<Version>, b: &Option<Version>| a.as_ref()?.compare(b.as_ref()?);
@@ -85,9 +86,8 @@ pub fn versions(data: &[u8]) {
 }
 
 /// The events' order is nothing, and what is no version is never good.
-fn ranges(ecosystem: Ecosystem, version: &str, events: &[(Event, String)]) {
-    let affected =
-        |events: Vec<(Event, String)>| Affected { ranges: vec![Range { is_git: false, events }], versions: vec![] };
+fn ranges(ecosystem: Ecosystem, version: &str, events: &[(Turn, String)]) {
+    let affected = |events: Range| Affected { ranges: vec![events], versions: vec![] };
     let verdict = is_affected(ecosystem, &affected(events.to_vec()), version);
     let reversed = is_affected(ecosystem, &affected(events.iter().rev().cloned().collect()), version);
     let kind = std::mem::discriminant::<Verdict>;

@@ -25,6 +25,7 @@ const STARTS: usize = 2;
 const ENTRIES: usize = 3;
 const TEXTS: usize = 4;
 const META: usize = 6;
+const HEADS: usize = 7;
 
 /// What it was made from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
@@ -61,29 +62,27 @@ pub fn write<'o, W: Write>(
     out: &mut BlockWriter<W>,
 ) -> std::io::Result<()> {
     let (mut keys, mut starts, mut entries) = (Vec::new(), Vec::new(), Vec::new());
-    let mut texts = RowsBuilder::default();
+    let (mut texts, mut heads) = (RowsBuilder::default(), RowsBuilder::default());
     let mut rank = 0;
     for group in advisories.chunk_by(|a, b| (&a.ecosystem, &a.package) == (&b.ecosystem, &b.package)) {
         keys.push(key(&group[0].ecosystem, &group[0].package));
         starts.extend_from_slice(&(entries.len() as u32).to_le_bytes());
         let order = order(&group[0].ecosystem);
-        let is_plain = |advisory: &&Advisory| order.is_some() && advisory.affected.plainly_below().is_some();
-        let (plain, others): (Vec<_>, Vec<_>) = group.iter().partition(is_plain);
-        let fixed = plain.iter().filter_map(|advisory| advisory.affected.plainly_below());
+        let is_plain = |advisory: &Advisory| order.is_some() && advisory.affected.plainly_below().is_some();
+        let fixed = group.iter().filter_map(|advisory| advisory.affected.plainly_below());
         let highest = order.and_then(|order| fixed.reduce(|a, b| if order(a, b).is_ge() { a } else { b }));
-        let mut encoded = |all: &[&Advisory]| {
-            let mut bytes = Vec::new();
-            for advisory in all {
-                encode(advisory, rank, &mut bytes);
-                texts.push(&text(advisory));
-                rank += 1;
-            }
-            bytes
-        };
-        let (plain, others) = (encoded(&plain), encoded(&others));
-        varint::push_bytes(&mut entries, highest.unwrap_or_default().as_bytes());
-        varint::push_bytes(&mut entries, &plain);
-        varint::push_bytes(&mut entries, &others);
+        let has_others = !group.iter().all(is_plain);
+        for advisory in group {
+            encode(advisory, rank, &mut entries);
+            texts.push(&text(advisory));
+            rank += 1;
+        }
+        // A version that is too long for a row is none that anybody has.
+        let highest = highest.filter(|highest| highest.len() <= MAX_HIGHEST).unwrap_or_default();
+        let mut head = Vec::new();
+        varint::push_bytes(&mut head, highest.as_bytes());
+        head.push(u8::from(highest.is_empty() || has_others));
+        heads.push(&head);
     }
     if entries.len() > u32::MAX as usize {
         return Err(std::io::Error::other("more advisories than the index can hold"));
@@ -97,8 +96,14 @@ pub fn write<'o, W: Write>(
     texts.flush();
     out.section(&texts.blocks, texts.items)?;
     out.section(&texts.firsts, texts.firsts.len() as u64 / 4)?;
-    out.section(&rkyv::to_bytes::<rkyv::rancor::Error>(meta).expect("plain data serialises"), 1)
+    out.section(&rkyv::to_bytes::<rkyv::rancor::Error>(meta).expect("plain data serialises"), 1)?;
+    heads.flush();
+    out.section(&heads.blocks, heads.items)?;
+    out.section(&heads.firsts, heads.firsts.len() as u64 / 4)
 }
+
+/// Of the highest version that mends something.
+const MAX_HIGHEST: usize = 1000;
 
 fn key(ecosystem: &str, package: &str) -> String {
     format!("{ecosystem}/{package}")
@@ -230,6 +235,7 @@ pub struct Advisories {
     keys: Dictionary,
     starts: Section,
     entries: Section,
+    heads: Rows,
 }
 
 impl Advisories {
@@ -237,8 +243,8 @@ impl Advisories {
     pub fn open(folder: &Path) -> Result<Advisories> {
         let file = Rc::new(BlockFile::open(&folder.join(NAME), KIND)?);
         let keys = Dictionary::open(&file, KEYS)?;
-        let (starts, entries) = (file.section(STARTS)?, file.section(ENTRIES)?);
-        Ok(Advisories { file, keys, starts, entries })
+        let (starts, entries, heads) = (file.section(STARTS)?, file.section(ENTRIES)?, Rows::open(&file, HEADS)?);
+        Ok(Advisories { file, keys, starts, entries, heads })
     }
 
     pub fn meta(&self) -> Result<Meta> {
@@ -263,19 +269,100 @@ impl Advisories {
         order: VersionOrder<'_>,
         mut each: impl FnMut(u32, Advisory),
     ) -> Result<()> {
-        for rank in self.keys.find(key(ecosystem, package).as_bytes())? {
-            let start = u64::from(self.file.number(self.starts, u64::from(rank))?);
-            let end = u64::from(self.file.number(self.starts, u64::from(rank) + 1)?);
-            let len =
-                end.checked_sub(start).ok_or_else(|| self.file.damaged("advisories that end before they begin"))?;
-            let mut bytes = Vec::new();
-            self.file.bytes(self.entries, start, len as usize, &mut bytes)?;
-            let each = |entry: &Entry<'_>| {
-                if entry.affected.includes(version, order) {
-                    each(entry.rank, entry.advisory(ecosystem, package));
-                }
-            };
-            decode_all(&bytes, version, order, each).ok_or_else(|| self.file.damaged("an advisory makes no sense"))?;
+        let Some(rank) = self.keys.find(key(ecosystem, package).as_bytes())?.next() else { return Ok(()) };
+        let (block, at) = self.heads.row(rank)?;
+        match self.is_below(&block[at..], version, order)? {
+            true => self.affecting_ranked(rank, (ecosystem, package), version, order, &mut each),
+            false => Ok(()),
+        }
+    }
+
+    /// The same for many packages of an ecosystem, by names that ascend and versions, with the place of each. The names are read from
+    /// front to back, and nothing else of packages that no advisory concerns.
+    pub fn affecting_any(
+        &self,
+        ecosystem: &str,
+        packages: &[(&str, &str)],
+        order: VersionOrder<'_>,
+        mut each: impl FnMut(usize, u32, Advisory),
+    ) -> Result<()> {
+        let prefix = key(ecosystem, "");
+        let (mut ranks, mut places, mut at) = (Vec::new(), Vec::new(), 0);
+        self.keys.each_from(prefix.as_bytes(), |rank, string| {
+            let Some(name) = string.strip_prefix(prefix.as_bytes()) else { return false };
+            while packages.get(at).is_some_and(|(wanted, _)| wanted.as_bytes() < name) {
+                at += 1;
+            }
+            while packages.get(at).is_some_and(|(wanted, _)| wanted.as_bytes() == name) {
+                ranks.push(rank);
+                places.push(at);
+                at += 1;
+            }
+            at < packages.len()
+        })?;
+        let mut concerned = Vec::new();
+        let mut next = ranks.iter().zip(&places);
+        self.heads.each_of(&ranks, |_, head| {
+            let (rank, place) = next.next().ok_or_else(|| self.file.damaged("more rows than were asked for"))?;
+            if self.is_below(head, packages[*place].1, order)? {
+                concerned.push((*rank, *place));
+            }
+            Ok(())
+        })?;
+        for (rank, place) in concerned {
+            let (name, version) = packages[place];
+            self.affecting_ranked(rank, (ecosystem, name), version, order, &mut |number, advisory| {
+                each(place, number, advisory);
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Every advisory that names a package, with its number: for those whose versions have no total order.
+    pub fn about(&self, (ecosystem, package): (&str, &str)) -> Result<Vec<(u32, Advisory)>> {
+        let mut all = Vec::new();
+        if let Some(rank) = self.keys.find(key(ecosystem, package).as_bytes())?.next() {
+            self.each_entry(rank, |entry| all.push((entry.rank, entry.advisory(ecosystem, package))))?;
+        }
+        Ok(all)
+    }
+
+    fn affecting_ranked(
+        &self,
+        rank: u32,
+        (ecosystem, package): (&str, &str),
+        version: &str,
+        order: VersionOrder<'_>,
+        each: &mut dyn FnMut(u32, Advisory),
+    ) -> Result<()> {
+        self.each_entry(rank, |entry| {
+            if entry.affected.includes(version, order) {
+                each(entry.rank, entry.advisory(ecosystem, package));
+            }
+        })
+    }
+
+    /// Whether some advisory may concern that version of a package, by its row.
+    fn is_below(&self, head: &[u8], version: &str, order: VersionOrder<'_>) -> Result<bool> {
+        let mut at = 0;
+        let highest = pull_str(head, &mut at);
+        match highest.zip(head.get(at)) {
+            Some((highest, has_others)) => Ok(*has_others != 0 || order(version, highest).is_lt()),
+            None => Err(self.file.damaged("what mends a package makes no sense")),
+        }
+    }
+
+    /// All that names a package.
+    fn each_entry(&self, rank: u32, mut each: impl FnMut(&Entry<'_>)) -> Result<()> {
+        let start = u64::from(self.file.number(self.starts, u64::from(rank))?);
+        let end = u64::from(self.file.number(self.starts, u64::from(rank) + 1)?);
+        let len = end.checked_sub(start).ok_or_else(|| self.file.damaged("advisories that end before they begin"))?;
+        let mut bytes = Vec::new();
+        self.file.bytes(self.entries, start, len as usize, &mut bytes)?;
+        let mut at = 0;
+        while at < bytes.len() {
+            let entry = Entry::decode(&bytes, &mut at);
+            each(&entry.ok_or_else(|| self.file.damaged("an advisory makes no sense"))?);
         }
         Ok(())
     }
@@ -301,25 +388,8 @@ impl Advisories {
         })?;
         for package in packages {
             let Some((ecosystem, package)) = package.split_once('/') else { continue };
-            // Below all fixes, so that none is passed over.
-            self.affecting((ecosystem, package), "", &|_, _| std::cmp::Ordering::Less, |_, _| {})?;
+            self.about((ecosystem, package))?;
         }
         self.meta().map(drop)
     }
-}
-
-/// Calls back with each entry that may concern `version`; `None` where the bytes make no sense.
-fn decode_all(bytes: &[u8], version: &str, order: VersionOrder<'_>, mut each: impl FnMut(&Entry<'_>)) -> Option<()> {
-    let mut at = 0;
-    let highest = pull_str(bytes, &mut at)?;
-    let plain = varint::pull_bytes(bytes, &mut at)?;
-    let others = varint::pull_bytes(bytes, &mut at)?;
-    let is_above_all = !highest.is_empty() && order(version, highest).is_ge();
-    for part in [if is_above_all { &[][..] } else { plain }, others] {
-        let mut at = 0;
-        while at < part.len() {
-            each(&Entry::decode(part, &mut at)?);
-        }
-    }
-    Some(())
 }

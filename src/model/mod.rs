@@ -3,6 +3,7 @@
 mod advisory;
 mod audit;
 mod distance;
+mod ecosystem;
 mod event;
 mod field;
 mod package;
@@ -14,6 +15,7 @@ mod transaction;
 pub use advisory::{Advisory, Affected, Open, Order as VersionOrder, Range, Ranking, Severity, Standing, Turn};
 pub use audit::AuditHead;
 pub use distance::distance;
+pub use ecosystem::Ecosystem;
 pub use event::{Event, Observer, Silent};
 pub use field::Field;
 pub use package::{

@@ -45,12 +45,17 @@ pub fn fetch(place: &Place, folder: &Path, observer: &dyn Observer) -> Result<Op
         Err(_) => "there is no copy yet",
     };
     let failed = aur.update(&Network::system(), &progress).err();
-    Ok(failed.map(|error| {
-        // The address stands before it already.
-        let why: Vec<String> =
-            error.chain().map(ToString::to_string).filter(|part| !part.ends_with(&aur.url)).collect();
-        (aur.url.clone(), format!("{}; {kept}", why.join(": ")), true)
-    }))
+    Ok(failed.map(|error| (aur.url.clone(), format!("{}; {kept}", reason(&error, &aur.url)), true)))
+}
+
+/// What a failure to fetch says besides the address, for a line that begins with that.
+pub fn reason(error: &anyhow::Error, address: &str) -> String {
+    let parts = error.chain().map(ToString::to_string).filter(|part| *part != format!("cannot fetch {address}"));
+    let without = |part: String| match part == format!("there is no {address}") {
+        true => "it is not there".to_owned(),
+        false => part.replace(&format!("{address}: "), "").replace(address, "it"),
+    };
+    parts.map(without).collect::<Vec<_>>().join(": ")
 }
 
 /// Fetches the distribution's news into the index folder, where they are wanted: on Arch Linux, where nobody says otherwise.
@@ -89,4 +94,24 @@ pub fn remember(
     status.problems.extend(failure);
     publish::status(folder, &status)?;
     Ok(status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reason;
+    use anyhow::anyhow;
+
+    #[test]
+    fn the_reason_of_a_failed_fetch_does_not_name_the_address_again() {
+        let url = "https://a.test/x";
+        let of = |error: anyhow::Error| reason(&error, url);
+        assert_eq!(of(anyhow!("refused").context(format!("cannot fetch {url}"))), "refused");
+        assert_eq!(of(anyhow!("{url}: the server answered 404 Not Found")), "the server answered 404 Not Found");
+        assert_eq!(
+            of(anyhow!("nothing in it").context(format!("what {url} gave is not usable"))),
+            "what it gave is not usable: nothing in it"
+        );
+        assert_eq!(of(anyhow!("there is no {url}")), "it is not there");
+        assert_eq!(of(anyhow!("{url} broke off after 3 bytes")), "it broke off after 3 bytes");
+    }
 }

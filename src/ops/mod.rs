@@ -14,6 +14,7 @@ pub mod gate;
 pub mod history;
 pub mod licenses;
 mod local;
+pub mod lock_files;
 mod place;
 pub mod refresh;
 mod relate;

@@ -3,6 +3,7 @@
 use crate::backends::aur::Aur;
 use crate::index::{self, Status};
 use crate::model::Source;
+use crate::runtimes::installed::Folders;
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -32,6 +33,12 @@ pub struct Known {
 }
 
 impl Place {
+    /// Where runtimes are installed, if this is the machine that omg runs on.
+    pub fn runtimes(&self) -> Option<Folders> {
+        let is_here = self.root == Path::new("/") && self.config.is_none() && self.dbpath.is_none();
+        Folders::of_environment().filter(|_| is_here)
+    }
+
     /// The folders its index may be in, best first: the system's own, then the user's cache. With another configuration
     /// than the machine's own only the latter, since the system's index is the machine's.
     pub fn folders(&self) -> Vec<PathBuf> {

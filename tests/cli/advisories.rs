@@ -12,12 +12,12 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
 /// A machine with a configuration of omg's that names the test's own files.
-struct Machine {
-    folder: tempfile::TempDir,
+pub struct Machine {
+    pub folder: tempfile::TempDir,
     /// What omg is told of the machine.
     place: Vec<String>,
     /// Where `etc/omg` lies.
-    root: PathBuf,
+    pub root: PathBuf,
     world: Option<World>,
 }
 
@@ -31,7 +31,7 @@ impl Machine {
     }
 
     /// Of apt's, Debian 12, with this status file and these packages on offer.
-    fn apt(status: &str, packages: &str) -> Machine {
+    pub fn apt(status: &str, packages: &str) -> Machine {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("root");
         let write = |below: &str, text: &str| {
@@ -51,13 +51,13 @@ impl Machine {
         Machine { folder, place, root, world: None }
     }
 
-    fn file(&self, name: &str, text: &str) -> String {
+    pub fn file(&self, name: &str, text: &str) -> String {
         let path = self.folder.path().join(name);
         fs::write(&path, text).unwrap();
         path.display().to_string()
     }
 
-    fn configure(&self, text: &str) {
+    pub fn configure(&self, text: &str) {
         fs::create_dir_all(self.root.join("etc/omg")).unwrap();
         fs::write(self.root.join("etc/omg/config.toml"), text).unwrap();
     }
@@ -73,13 +73,13 @@ impl Machine {
     }
 
     /// Exit code, data and talk.
-    fn said(&self, words: &[&str]) -> (i32, String, String) {
+    pub fn said(&self, words: &[&str]) -> (i32, String, String) {
         let output = self.omg(words);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
     }
 
-    fn scan(&self, words: &[&str]) -> (i32, Value) {
+    pub fn scan(&self, words: &[&str]) -> (i32, Value) {
         let (exit, data, talk) = self.said(&[&["audit", "scan", "--json"], words].concat());
         let answer = serde_json::from_str(&data).unwrap_or_else(|error| panic!("{error}: {data}{talk}"));
         check_shape("audit scan", &answer);
@@ -92,7 +92,7 @@ impl Machine {
         (exit, all.iter().map(|finding| finding["id"].as_str().unwrap().to_owned()).collect())
     }
 
-    fn fetch(&self) {
+    pub fn fetch(&self) {
         let (exit, _, talk) = self.said(&["refresh", "--advisories"]);
         assert_eq!(exit, 0, "{talk}");
     }
@@ -284,11 +284,11 @@ fn data_that_are_not_to_be_trusted_are_told() {
     assert!(exit == 6 && data.contains("AVG-1") && talk.contains("building it again"), "{data}{talk}");
 }
 
-const STATUS: &str = "Package: libcurl4\nStatus: install ok installed\nSource: curl (7.88-1)\nVersion: 7.88-1+b2\nArchitecture: amd64\n\n\
+pub const STATUS: &str = "Package: libcurl4\nStatus: install ok installed\nSource: curl (7.88-1)\nVersion: 7.88-1+b2\nArchitecture: amd64\n\n\
     Package: curl\nStatus: install ok installed\nVersion: 7.88-1+b2\nSource: curl (7.88-1)\nArchitecture: amd64\n\n\
     Package: bash\nStatus: install ok installed\nVersion: 5.2-2+b1\nSource: bash (5.2-2)\nArchitecture: amd64\n\n\
     Package: gone\nStatus: deinstall ok config-files\nVersion: 1\nArchitecture: amd64\n\n";
-const PACKAGES: &str = "Package: libcurl4\nSource: curl (7.88-2)\nVersion: 7.88-2+b1\nArchitecture: amd64\nFilename: a\nSize: 1\n\n\
+pub const PACKAGES: &str = "Package: libcurl4\nSource: curl (7.88-2)\nVersion: 7.88-2+b1\nArchitecture: amd64\nFilename: a\nSize: 1\n\n\
     Package: curl\nSource: curl (7.88-2)\nVersion: 7.88-2+b1\nArchitecture: amd64\nFilename: a\nSize: 1\n\n\
     Package: bash\nVersion: 5.2-2+b1\nSource: bash (5.2-2)\nArchitecture: amd64\nFilename: a\nSize: 1\n\n";
 

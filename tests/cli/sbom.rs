@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const FORMATS: [&str; 4] = ["cyclonedx-1.6", "cyclonedx-1.7", "spdx-2.3", "spdx-3.0"];
+pub const FORMATS: [&str; 4] = ["cyclonedx-1.6", "cyclonedx-1.7", "spdx-2.3", "spdx-3.0"];
 
 /// The small pacman machine, with licences and a name.
 fn root() -> PacmanRoot {
@@ -226,12 +226,12 @@ for error in wrong[:5]:
 sys.exit(1 if wrong else 0)
 "#;
 
-fn has_validator(test: &str) -> bool {
+pub fn has_validator(test: &str) -> bool {
     let has = Command::new("python3").args(["-c", "import jsonschema"]).output().is_ok_and(|one| one.status.success());
     have(test, "python3-jsonschema", has) && have(test, "sbom-schemas in the shared data", schema("spdx-2.3").is_file())
 }
 
-fn schema(format: &str) -> std::path::PathBuf {
+pub fn schema(format: &str) -> std::path::PathBuf {
     let name = match format {
         "cyclonedx-1.6" => "bom-1.6.schema.json",
         "cyclonedx-1.7" => "bom-1.7.schema.json",
@@ -241,7 +241,7 @@ fn schema(format: &str) -> std::path::PathBuf {
     shared_data().join("sbom-schemas").join(name)
 }
 
-fn validate(format: &str, document: &Path) -> Result<(), String> {
+pub fn validate(format: &str, document: &Path) -> Result<(), String> {
     let output = Command::new("python3")
         .args(["-W", "ignore", "-c", VALIDATOR])
         .args([&schema(format), document])

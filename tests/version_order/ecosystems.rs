@@ -110,7 +110,7 @@ fn real_versions() -> Vec<String> {
     for record in ["npm", "pypi", "crates-io", "go"].iter().flat_map(|name| crate::ranges::records(name)) {
         for (_, affected) in crate::ranges::affected(&record) {
             versions.extend(affected.versions.iter().cloned());
-            versions.extend(affected.ranges.iter().flat_map(|range| &range.events).map(|(_, text)| text.clone()));
+            versions.extend(affected.ranges.iter().flatten().map(|(_, text)| text.clone()));
         }
     }
     versions.into_iter().filter(|text| !text.is_empty() && text.is_ascii() && !text.contains('\t')).collect()

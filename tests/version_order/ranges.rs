@@ -4,7 +4,8 @@
 use crate::ecosystems::{NODE, PYTHON};
 use crate::pairs::data;
 use omg::audit::ecosystem::Ecosystem;
-use omg::audit::ecosystem::range::{Affected, Event, Range, Verdict, is_affected};
+use omg::audit::ecosystem::range::{Verdict, is_affected};
+use omg::model::{Affected, Range, Turn};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -33,21 +34,27 @@ fn made() -> Vec<Value> {
     [both(&mixed, json!(["9.9.9"])), both(&several, json!([])), both(&json!([]), json!(["1.0.0", "2.0.0"]))].concat()
 }
 
+const NAMES: [(Turn, &str); 4] = [
+    (Turn::Introduced, "introduced"),
+    (Turn::Fixed, "fixed"),
+    (Turn::LastAffected, "last_affected"),
+    (Turn::Limit, "limit"),
+];
+
 /// What a record says of each registry's packages that we know.
 pub fn affected(record: &Value) -> Vec<(Ecosystem, Affected<String>)> {
     let texts = |value: &Value| value.as_str().map(str::to_owned);
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let event = |value: Value| {
         let (name, text) = value.as_object()?.iter().next().map(|(name, text)| (name.clone(), text.clone()))?;
-        Some((Event::named(&name)?, texts(&text)?))
+        let (turn, _) = NAMES.into_iter().find(|(_, known)| *known == name)?;
+        Some((turn, texts(&text)?))
     };
-    let range = |value: Value| Range {
-        is_git: value["type"] == "GIT",
-        events: list(&value["events"]).into_iter().filter_map(event).collect(),
-    };
+    let range = |value: Value| list(&value["events"]).into_iter().filter_map(event).collect();
+    let is_of_versions = |value: &Value| value["type"] != "GIT";
     let one = |value: &Value| {
         let ecosystem = Ecosystem::named(value["package"]["ecosystem"].as_str()?)?;
-        let ranges = list(&value["ranges"]).into_iter().map(range).collect();
+        let ranges = list(&value["ranges"]).into_iter().filter(is_of_versions).map(range).collect();
         Some((ecosystem, Affected { ranges, versions: list(&value["versions"]).iter().filter_map(texts).collect() }))
     };
     list(&record["affected"]).iter().filter_map(one).collect()
@@ -55,7 +62,7 @@ pub fn affected(record: &Value) -> Vec<(Ecosystem, Affected<String>)> {
 
 /// The versions it names, and those just before, behind and between the ends of its ranges.
 fn versions(affected: &Affected<String>) -> BTreeSet<String> {
-    let ends = affected.ranges.iter().flat_map(|range| &range.events).map(|(_, text)| text);
+    let ends = affected.ranges.iter().flatten().map(|(_, text)| text);
     let beside = ends.chain(affected.versions.iter().take(20)).flat_map(|text| {
         ["-0", "-rc.1", ".1", ".post1", "rc1", ".dev0", "+local.1", ""].map(|end| format!("{text}{end}"))
     });
@@ -65,17 +72,12 @@ fn versions(affected: &Affected<String>) -> BTreeSet<String> {
 
 /// Made plain for the oracles: no one of them knows our types.
 fn plain(affected: &Affected<String>) -> Value {
-    let event = |(event, text): &(Event, String)| {
-        let name = match event {
-            Event::Introduced => "introduced",
-            Event::Fixed => "fixed",
-            Event::LastAffected => "last_affected",
-            Event::Limit => "limit",
-        };
+    let event = |(turn, text): &(Turn, String)| {
+        let (_, name) = NAMES.into_iter().find(|(known, _)| known == turn).unwrap();
         json!([name, text])
     };
-    let ranges = affected.ranges.iter().filter(|range| !range.is_git);
-    json!({"ranges": ranges.map(|range| range.events.iter().map(event).collect()).collect::<Vec<Vec<_>>>(), "versions": affected.versions})
+    let ranges = affected.ranges.iter().map(|range: &Range| range.iter().map(event).collect());
+    json!({"ranges": ranges.collect::<Vec<Vec<_>>>(), "versions": affected.versions})
 }
 
 const NODE_WALK: &str = "
@@ -159,7 +161,7 @@ fn held_against(name: &str, program: &str, arguments: [&str; 2], is_asked: fn(Ec
     let mut questions = Vec::new();
     let mut lines = String::new();
     for (ecosystem, affected) in records.iter().flat_map(affected).filter(|(ecosystem, _)| is_asked(*ecosystem)) {
-        let says_nothing = affected.versions.is_empty() && affected.ranges.iter().all(|range| range.is_git);
+        let says_nothing = affected.versions.is_empty() && affected.ranges.is_empty();
         if says_nothing {
             assert!(matches!(is_affected(ecosystem, &affected, "1.0.0"), Verdict::Unknown(_)));
             continue;

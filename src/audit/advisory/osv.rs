@@ -4,21 +4,11 @@
 
 use super::{Sink, is_word, plain, stream, summary};
 use crate::audit::cvss;
+use crate::audit::ecosystem::Ecosystem;
 use crate::model::{Advisory, Affected, Range, Severity, Standing, Turn};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-
-/// OSV's names of ecosystems that versions of lock files are of, and purl's.
-const ECOSYSTEMS: [(&str, &str); 7] = [
-    ("npm", "npm"),
-    ("PyPI", "pypi"),
-    ("crates.io", "cargo"),
-    ("Go", "golang"),
-    ("RubyGems", "gem"),
-    ("Packagist", "composer"),
-    ("Hex", "hex"),
-];
 
 #[derive(Deserialize)]
 struct Record<'t> {
@@ -132,12 +122,17 @@ pub fn read(text: &[u8], distribution: Option<&str>, sink: &mut dyn Sink) {
     }
 }
 
-fn ecosystem(name: &str, distribution: Option<&str>) -> Option<&'static str> {
-    let is_ours = |own: &str| name.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+/// purl's word for it, and the one spelling of the package's name.
+fn named<'t>(
+    Package { ecosystem, name }: &'t Package<'_>,
+    distribution: Option<&str>,
+) -> Option<(&'static str, Cow<'t, str>)> {
+    let is_ours = |own: &str| ecosystem.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
     if distribution.is_some_and(is_ours) {
-        return Some(super::debian::ECOSYSTEM);
+        return Some((super::debian::ECOSYSTEM, Cow::Borrowed(name)));
     }
-    ECOSYSTEMS.into_iter().find(|(known, _)| *known == name).map(|(_, purl)| purl)
+    let registry = Ecosystem::named(ecosystem)?;
+    Some((registry.purl(), registry.normal_name(name)))
 }
 
 fn record(text: &str, distribution: Option<&str>, sink: &mut dyn Sink) -> Result<(), String> {
@@ -149,8 +144,8 @@ fn record(text: &str, distribution: Option<&str>, sink: &mut dyn Sink) -> Result
         let touched: Touched<'_> =
             serde_json::from_str(touched.get()).map_err(|error| format!("{}: {error}", record.id))?;
         let Some(package) = &touched.package else { continue };
-        let Some(ecosystem) = ecosystem(&package.ecosystem, distribution) else { continue };
-        match advisory(&record, &touched, ecosystem, &package.name) {
+        let Some((ecosystem, name)) = named(package, distribution) else { continue };
+        match advisory(&record, &touched, ecosystem, &name) {
             Some(advisory) => sink.advisory(advisory),
             None => sink.left_out(format!("{:?}: left out: a name or version makes no sense", record.id)),
         }
@@ -292,9 +287,14 @@ mod tests {
 
     #[test]
     fn only_the_distribution_that_is_meant() {
-        let of = |name| ecosystem(name, Some("Ubuntu:22.04"));
+        let ecosystem = |ecosystem: &'static str, distribution| {
+            let package = Package { ecosystem: ecosystem.into(), name: "A_b".into() };
+            named(&package, distribution).map(|(word, name)| (word, name.into_owned()))
+        };
+        let of = |name| ecosystem(name, Some("Ubuntu:22.04")).map(|(word, _)| word);
         assert_eq!([of("Ubuntu:22.04:LTS"), of("Ubuntu:22.04")], [Some("deb"); 2]);
         assert_eq!([of("Ubuntu:22.0"), of("Ubuntu:Pro:22.04:LTS"), of("Alpine:v3.20"), of("Debian:12")], [None; 4]);
         assert_eq!((ecosystem("Debian", None), of("crates.io")), (None, Some("cargo")));
+        assert_eq!(ecosystem("PyPI", None), Some(("pypi", "a-b".to_owned())));
     }
 }

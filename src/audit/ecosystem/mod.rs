@@ -11,50 +11,15 @@ mod semver;
 #[cfg(test)]
 mod tests;
 
+pub use crate::model::Ecosystem;
+
 use std::borrow::Cow;
 use std::cmp::Ordering;
-
-/// A registry of packages, in OSV's sense of the word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Ecosystem {
-    CratesIo,
-    Go,
-    Npm,
-    Packagist,
-    PyPi,
-    RubyGems,
-}
 
 /// Longer is no version of anything.
 const MAX_BYTES: usize = 512;
 
 impl Ecosystem {
-    pub const ALL: [Ecosystem; 6] = [
-        Ecosystem::CratesIo,
-        Ecosystem::Go,
-        Ecosystem::Npm,
-        Ecosystem::Packagist,
-        Ecosystem::PyPi,
-        Ecosystem::RubyGems,
-    ];
-
-    /// As OSV writes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Ecosystem::CratesIo => "crates.io",
-            Ecosystem::Go => "Go",
-            Ecosystem::Npm => "npm",
-            Ecosystem::Packagist => "Packagist",
-            Ecosystem::PyPi => "PyPI",
-            Ecosystem::RubyGems => "RubyGems",
-        }
-    }
-
-    /// By OSV's name, to which a part of the registry may be added: `Packagist:https://packages.example/8` is another one.
-    pub fn named(name: &str) -> Option<Ecosystem> {
-        Ecosystem::ALL.into_iter().find(|ecosystem| ecosystem.name() == name)
-    }
-
     /// The one spelling of all that mean the same package. PyPI has PEP 503, and Packagist knows no capitals. npm has old names with
     /// capitals that are packages of their own; Go, RubyGems and crates.io tell apart what is spelled otherwise, the latter in all but
     /// the question whether a name is free.

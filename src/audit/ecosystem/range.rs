@@ -2,47 +2,13 @@
 //!
 //! A range is a set of events, in any order: from `introduced` on versions are affected, from `fixed` on no more, nor behind
 //! `last_affected`. The ranges of type SEMVER and ECOSYSTEM are both read in the ecosystem's own order, which is semver where OSV asks
-//! for it; those of commits (GIT) say nothing of versions. A version that cannot be compared is unknown, and so is whatever an
-//! event that is no version leaves open: neither is ever called good.
+//! for it. A version that cannot be compared is unknown, and so is whatever an
+//! event that is no version leaves open: neither is ever called good. Readers leave the ranges of commits out, so an advisory of
+//! commits alone names no versions.
 
 use super::{Ecosystem, Version};
+use crate::model::{Affected, Range, Turn};
 use std::cmp::Ordering;
-
-#[derive(Clone, Debug, Default)]
-pub struct Affected<S> {
-    pub ranges: Vec<Range<S>>,
-    /// Named one by one.
-    pub versions: Vec<S>,
-}
-
-#[derive(Clone, Debug)]
-pub struct Range<S> {
-    /// Of commits, which are not compared.
-    pub is_git: bool,
-    pub events: Vec<(Event, S)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Event {
-    Introduced,
-    Fixed,
-    LastAffected,
-    /// Nothing from here on is spoken of.
-    Limit,
-}
-
-impl Event {
-    /// As OSV writes it.
-    pub fn named(name: &str) -> Option<Event> {
-        Some(match name {
-            "introduced" => Event::Introduced,
-            "fixed" => Event::Fixed,
-            "last_affected" => Event::LastAffected,
-            "limit" => Event::Limit,
-            _ => return None,
-        })
-    }
-}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -67,19 +33,23 @@ pub fn is_affected<S: AsRef<str>>(ecosystem: Ecosystem, affected: &Affected<S>, 
     }
 }
 
+/// Whether a range says that it is affected, without the list.
+pub fn is_in_range<S: AsRef<str>>(ecosystem: Ecosystem, affected: &Affected<S>, version: &str) -> bool {
+    let Some(at) = Version::parse(ecosystem, version) else { return false };
+    affected.ranges.iter().any(|range| contains(ecosystem, range, &at) == Ok(true))
+}
+
 fn inside<S: AsRef<str>>(ecosystem: Ecosystem, affected: &Affected<S>, version: &str) -> Result<bool, String> {
     let parsed = Version::parse(ecosystem, version);
     if affected.versions.iter().any(|listed| is_same(ecosystem, parsed.as_ref(), version, listed.as_ref())) {
         return Ok(true);
     }
     let at = parsed.ok_or_else(|| format!("{version:?} is no version"))?;
-    let mut ranges = affected.ranges.iter().filter(|range| !range.is_git).peekable();
-    if affected.versions.is_empty() && ranges.peek().is_none() {
-        let what = if affected.ranges.is_empty() { "no versions" } else { "commits alone" };
-        return Err(format!("the advisory names {what}"));
+    if affected.versions.is_empty() && affected.ranges.is_empty() {
+        return Err("the advisory names no versions".to_owned());
     }
     let mut answer = Ok(false);
-    for range in ranges {
+    for range in &affected.ranges {
         match contains(ecosystem, range, &at) {
             Ok(true) => return Ok(true),
             Ok(false) => {}
@@ -101,10 +71,10 @@ enum Place<'t> {
     End,
 }
 
-fn place(ecosystem: Ecosystem, event: Event, text: &str) -> Result<Place<'_>, String> {
+fn place(ecosystem: Ecosystem, event: Turn, text: &str) -> Result<Place<'_>, String> {
     match (event, text) {
-        (Event::Introduced, "0") => Ok(Place::Start),
-        (Event::Limit, "*") => Ok(Place::End),
+        (Turn::Introduced, "0") => Ok(Place::Start),
+        (Turn::Limit, "*") => Ok(Place::End),
         _ => Version::parse(ecosystem, text)
             .map(Place::At)
             .ok_or_else(|| format!("the advisory names {text:?}, which is no version")),
@@ -125,15 +95,15 @@ fn against(at: &Version, place: &Place) -> Result<Ordering, String> {
 /// No sorting is needed. The last event at or before the version decides; of several at one place an end comes before a beginning, so
 /// that what is fixed and introduced with one version is affected.
 fn contains<S: AsRef<str>>(ecosystem: Ecosystem, range: &Range<S>, at: &Version) -> Result<bool, String> {
-    let mut last: Option<(Place, Event)> = None;
+    let mut last: Option<(Place, Turn)> = None;
     let (mut has_limit, mut is_below_limit) = (false, false);
-    for (event, text) in &range.events {
+    for (event, text) in range {
         let place = place(ecosystem, *event, text.as_ref())?;
         let order = against(at, &place)?;
         let has_passed = match event {
-            Event::Introduced | Event::Fixed => order.is_ge(),
-            Event::LastAffected => order.is_gt(),
-            Event::Limit => {
+            Turn::Introduced | Turn::Fixed => order.is_ge(),
+            Turn::LastAffected => order.is_gt(),
+            Turn::Limit => {
                 has_limit = true;
                 is_below_limit |= order.is_lt();
                 false
@@ -143,11 +113,11 @@ fn contains<S: AsRef<str>>(ecosystem: Ecosystem, range: &Range<S>, at: &Version)
             last = Some((place, *event));
         }
     }
-    let is_open = last.is_some_and(|(_, event)| event == Event::Introduced);
+    let is_open = last.is_some_and(|(_, event)| event == Turn::Introduced);
     Ok(is_open && (!has_limit || is_below_limit))
 }
 
-fn is_later(one: (&Place, Event), other: (&Place, Event)) -> bool {
+fn is_later(one: (&Place, Turn), other: (&Place, Turn)) -> bool {
     let by_place = match (one.0, other.0) {
         (Place::Start, Place::Start) => Ordering::Equal,
         (Place::Start, _) => Ordering::Less,
@@ -155,20 +125,14 @@ fn is_later(one: (&Place, Event), other: (&Place, Event)) -> bool {
         (Place::At(a), Place::At(b)) => a.compare(b).unwrap_or(Ordering::Equal),
         _ => Ordering::Equal,
     };
-    // What is affected last ends behind its version.
-    let rank = |event: Event| match event {
-        Event::Fixed => 0,
-        Event::Introduced => 1,
-        _ => 2,
-    };
-    by_place.then(rank(one.1).cmp(&rank(other.1))).is_gt()
+    by_place.then(one.1.cmp(&other.1)).is_gt()
 }
 
 /// The lowest version that fixes one range, comes behind this one and is in no other range.
 fn first_fixed<'a, S: AsRef<str>>(ecosystem: Ecosystem, affected: &'a Affected<S>, version: &str) -> Option<&'a str> {
     let at = Version::parse(ecosystem, version)?;
-    let events = affected.ranges.iter().filter(|range| !range.is_git).flat_map(|range| &range.events);
-    let fixed = events.filter(|(event, _)| *event == Event::Fixed).map(|(_, text)| text.as_ref());
+    let fixed =
+        affected.ranges.iter().flatten().filter(|(event, _)| *event == Turn::Fixed).map(|(_, text)| text.as_ref());
     let parsed = fixed.filter_map(|text| Some((text, Version::parse(ecosystem, text)?)));
     let mut later: Vec<_> = parsed.filter(|(_, fixed)| fixed.compare(&at).is_some_and(Ordering::is_gt)).collect();
     later.sort_by(|a, b| a.1.compare(&b.1).unwrap_or(Ordering::Equal));

@@ -1,7 +1,8 @@
 //! Hard cases of each order. tests/ecosystems.rs holds the orders against the registries' own code.
 
-use super::range::{Affected, Event, Range, Verdict, is_affected};
+use super::range::{Verdict, is_affected};
 use super::*;
+use crate::model::{Affected, Turn};
 
 /// Lines ascend; those of one line are equal.
 fn ascending(ecosystem: Ecosystem, lines: &[&[&str]]) {
@@ -164,8 +165,8 @@ fn names_that_are_one_package() {
     assert_eq!(Ecosystem::named("Packagist:https://packages.example/8"), None);
 }
 
-fn affected(ranges: &[&[(Event, &'static str)]], versions: &[&'static str]) -> Affected<&'static str> {
-    let ranges = ranges.iter().map(|events| Range { is_git: false, events: events.to_vec() }).collect();
+fn affected(ranges: &[&[(Turn, &'static str)]], versions: &[&'static str]) -> Affected<&'static str> {
+    let ranges = ranges.iter().map(|events| events.to_vec()).collect();
     Affected { ranges, versions: versions.to_vec() }
 }
 
@@ -175,7 +176,7 @@ fn bad(fixed: &str) -> Verdict {
 
 #[test]
 fn ranges_in_any_order() {
-    use Event::*;
+    use Turn::*;
     let ask = |affected: &Affected<&str>, version: &str| is_affected(Ecosystem::Npm, affected, version);
     let mixed = affected(&[&[(Fixed, "2.5.0"), (Introduced, "2.0.0"), (Fixed, "1.2.0"), (Introduced, "0")]], &[]);
     for (version, verdict) in [
@@ -217,7 +218,7 @@ fn ranges_in_any_order() {
 
 #[test]
 fn what_cannot_be_compared_is_not_called_good() {
-    use Event::*;
+    use Turn::*;
     let unknown = |verdict: Verdict| matches!(verdict, Verdict::Unknown(_));
     let plain = affected(&[&[(Introduced, "0"), (Fixed, "1.0.0")]], &["weird"]);
     assert!(unknown(is_affected(Ecosystem::Npm, &plain, "latest")));
@@ -226,11 +227,6 @@ fn what_cannot_be_compared_is_not_called_good() {
     assert!(unknown(is_affected(Ecosystem::Npm, &broken, "2.0.0")));
     assert_eq!(is_affected(Ecosystem::Npm, &broken, "3.0.0"), bad(""));
     assert!(unknown(is_affected(Ecosystem::Npm, &affected(&[], &[]), "2.0.0")));
-    let git = Affected { ranges: vec![Range { is_git: true, events: vec![(Introduced, "0")] }], versions: vec![] };
-    assert!(unknown(is_affected(Ecosystem::Npm, &git, "2.0.0")));
-    // Beside a list of versions, commits say nothing more.
-    let git = Affected { versions: vec!["1.0.0"], ..git };
-    assert_eq!(is_affected(Ecosystem::Npm, &git, "2.0.0"), Verdict::Good);
     let branch = affected(&[&[(Introduced, "0"), (Fixed, "1.0")]], &[]);
     assert!(unknown(is_affected(Ecosystem::Packagist, &branch, "dev-main")));
     assert!(unknown(is_affected(Ecosystem::PyPi, &plain, "")));

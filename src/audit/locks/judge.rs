@@ -1,52 +1,31 @@
-//! What advisories say of the packages of a lock file. It knows no advisory: whoever asks brings those that name a package.
+//! What advisories say of a package of a lock file. It knows no advisory: whoever asks brings those that name a package.
 
-use super::{Lock, Locked, Source};
-use crate::audit::ecosystem::Ecosystem;
-use crate::audit::ecosystem::range::{Affected, Verdict, is_affected};
+use super::{Locked, Source};
+use crate::audit::ecosystem::range::{Verdict, is_affected};
+use crate::model::Affected;
 
 /// What was found out of one package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judged<A> {
-    /// In [`Lock::packages`].
-    pub place: usize,
     /// The advisories that it is affected by, with the first version that is fixed.
     pub bad: Vec<(A, Option<String>)>,
     /// Why it is not known to be good, with the advisory where one leaves it open.
     pub unknown: Vec<(Option<A>, String)>,
 }
 
-impl<A> Judged<A> {
-    pub fn is_good(&self) -> bool {
-        self.bad.is_empty() && self.unknown.is_empty()
-    }
-}
-
-/// Judges every package but the project's own, of which no advisory speaks. `advisories` gives those for a name as
-/// [`Ecosystem::normal_name`] spells it.
-pub fn judge<A, S: AsRef<str>>(
-    lock: &Lock,
-    mut advisories: impl FnMut(Ecosystem, &str) -> Vec<(A, Affected<S>)>,
-) -> Vec<Judged<A>> {
-    let foreign = lock.packages.iter().enumerate().filter(|(_, package)| !matches!(package.source, Source::Path(_)));
-    foreign
-        .map(|(place, package)| {
-            let named = advisories(package.ecosystem, &package.ecosystem.normal_name(&package.name));
-            judge_one(place, package, named)
-        })
-        .collect()
-}
-
-fn judge_one<A, S: AsRef<str>>(place: usize, package: &Locked, advisories: Vec<(A, Affected<S>)>) -> Judged<A> {
-    let mut judged = Judged { place, bad: Vec::new(), unknown: Vec::new() };
+/// Judges a package by the advisories that name it as [`Ecosystem::normal_name`](crate::audit::ecosystem::Ecosystem::normal_name)
+/// spells it. Of the project's own packages ([`Locked::is_own`]) none speaks.
+pub fn judge<A: Clone, S: AsRef<str>>(package: &Locked, advisories: &[(A, Affected<S>)]) -> Judged<A> {
+    let mut judged = Judged { bad: Vec::new(), unknown: Vec::new() };
     let Some(version) = &package.version else {
         judged.unknown.push((None, "no version of it is fixed".to_owned()));
         return judged;
     };
     for (advisory, affected) in advisories {
-        match is_affected(package.ecosystem, &affected, version) {
+        match is_affected(package.ecosystem, affected, version) {
             Verdict::Good => {}
-            Verdict::Bad { fixed } => judged.bad.push((advisory, fixed)),
-            Verdict::Unknown(reason) => judged.unknown.push((Some(advisory), reason)),
+            Verdict::Bad { fixed } => judged.bad.push((advisory.clone(), fixed)),
+            Verdict::Unknown(reason) => judged.unknown.push((Some(advisory.clone()), reason)),
         }
     }
     // The number is that of a release, and what is inside may be anything.
@@ -60,25 +39,26 @@ fn judge_one<A, S: AsRef<str>>(place: usize, package: &Locked, advisories: Vec<(
 mod tests {
     use super::super::{Format, read};
     use super::*;
-    use crate::audit::ecosystem::range::{Event, Range};
+    use crate::model::Turn;
 
     #[test]
     fn bad_good_and_unknown() {
         let text = "Jinja2==2.10\nmarkupsafe==1.0\nidna>=2\nsix==odd\ntool @ git+https://git.example/tool@1.0\n./own\n";
         let lock = read(Format::Requirements, text, &mut |_| None).unwrap();
-        let mut asked = Vec::new();
-        let judged = judge(&lock, |ecosystem, name| {
-            assert_eq!(ecosystem, Ecosystem::PyPi);
-            asked.push(name.to_owned());
-            let events = vec![(Event::Introduced, "0"), (Event::Fixed, "2.10.1")];
-            let affected = Affected { ranges: vec![Range { is_git: false, events }], versions: vec![] };
-            if ["jinja2", "six"].contains(&name) { vec![("ADV-1", affected)] } else { vec![] }
-        });
-        assert_eq!(asked, ["jinja2", "markupsafe", "idna", "six", "tool"]);
-        assert_eq!(judged[0].bad, [("ADV-1", Some("2.10.1".to_owned()))]);
-        assert!(judged[1].is_good());
-        assert_eq!(judged[2].unknown[0].0, None);
-        assert_eq!(judged[3].unknown[0].0, Some("ADV-1"));
-        assert!(!judged[4].is_good() && judged[4].bad.is_empty());
+        let range = vec![(Turn::Introduced, "0"), (Turn::Fixed, "2.10.1")];
+        let affected = Affected { ranges: vec![range], versions: vec![] };
+        let judged = |name: &str, is_named: bool| {
+            let package = lock.packages.iter().find(|package| package.name == name).unwrap();
+            assert!(!package.is_own());
+            judge(package, &if is_named { vec![("ADV-1", affected.clone())] } else { vec![] })
+        };
+        assert_eq!(judged("Jinja2", true).bad, [("ADV-1", Some("2.10.1".to_owned()))]);
+        let good = judged("markupsafe", false);
+        assert!(good.bad.is_empty() && good.unknown.is_empty());
+        assert_eq!(judged("idna", true).unknown[0].0, None);
+        assert_eq!(judged("six", true).unknown[0].0, Some("ADV-1"));
+        let tool = judged("tool", false);
+        assert!(tool.bad.is_empty() && tool.unknown.len() == 1);
+        assert!(lock.packages.last().unwrap().is_own());
     }
 }

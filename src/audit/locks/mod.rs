@@ -51,6 +51,13 @@ pub struct Locked {
     pub line: u32,
 }
 
+impl Locked {
+    /// Whether it is a part of the project, or lies beside it.
+    pub fn is_own(&self) -> bool {
+        matches!(self.source, Source::Path(_))
+    }
+}
+
 /// Where a package comes from; each with the address or path that the file gives, or with nothing where it gives none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Source {

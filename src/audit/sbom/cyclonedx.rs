@@ -1,6 +1,7 @@
 //! CycloneDX 1.6 and 1.7, which have all that is told here in common.
 
-use super::{Algorithm, Component, Document, Each, Hash, Kind, SUBJECT, Supplier};
+use super::{Algorithm, Component, Cvss, Document, Each, Hash, Kind, SUBJECT, State, Supplier, Vulnerability};
+use super::{page, publisher};
 use serde::{Serialize, Serializer};
 
 pub(super) fn write<S: Serializer>(document: &Document, version: &'static str, out: S) -> Result<S::Ok, S::Error> {
@@ -20,13 +21,14 @@ pub(super) fn write<S: Serializer>(document: &Document, version: &'static str, o
         },
         components: Each(components),
         dependencies: Each(|| document.edges().map(|(id, to)| Needs { id, depends_on: to })),
+        vulnerabilities: bom.vulnerabilities.as_ref().map(|all| Each(|| all.iter().map(|one| fault(document, one)))),
     }
     .serialize(out)
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Whole<'a, C, D> {
+struct Whole<'a, C, D, V> {
     #[serde(rename = "$schema")]
     schema: String,
     bom_format: &'static str,
@@ -36,6 +38,8 @@ struct Whole<'a, C, D> {
     metadata: Metadata<'a>,
     components: C,
     dependencies: D,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vulnerabilities: Option<V>,
 }
 
 #[derive(Serialize)]
@@ -86,6 +90,9 @@ struct Part<'a> {
     version: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     description: &'a str,
+    /// Not set, it is required.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     hashes: Vec<Digest<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -159,6 +166,7 @@ fn part<'a>(id: &'a str, one: &'a Component) -> Part<'a> {
         name: &one.name,
         version: &one.version,
         description: &one.summary,
+        scope: one.is_dev.then_some("excluded"),
         hashes: one.hashes.iter().map(digest).collect(),
         licenses: one.license().map(|license| {
             let acknowledgement = "declared";
@@ -178,7 +186,98 @@ fn digest(hash: &Hash) -> Digest<'_> {
         Algorithm::Md5 => "MD5",
         Algorithm::Sha1 => "SHA-1",
         Algorithm::Sha256 => "SHA-256",
+        Algorithm::Sha384 => "SHA-384",
         Algorithm::Sha512 => "SHA-512",
     };
     Digest { alg, content: &hash.hex }
+}
+
+/// A fault.
+#[derive(Serialize)]
+struct Fault<'a> {
+    id: &'a str,
+    source: Publisher,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    references: Vec<Alias<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ratings: Option<[Rating<'a>; 1]>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recommendation: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    analysis: Option<Analysis<'a>>,
+    affects: Vec<Affected<'a>>,
+}
+
+#[derive(Serialize)]
+struct Publisher {
+    name: &'static str,
+    url: String,
+}
+
+#[derive(Serialize)]
+struct Alias<'a> {
+    id: &'a str,
+    source: Publisher,
+}
+
+#[derive(Serialize)]
+struct Rating<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<f64>,
+    severity: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<&'static str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    vector: &'a str,
+}
+
+#[derive(Serialize)]
+struct Analysis<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<[&'static str; 1]>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    detail: &'a str,
+}
+
+#[derive(Serialize)]
+struct Affected<'a> {
+    #[serde(rename = "ref")]
+    id: &'a str,
+}
+
+fn fault<'a>(document: &'a Document, one: &'a Vulnerability) -> Fault<'a> {
+    let source = |id: &str| Publisher { name: publisher(id), url: page(id) };
+    let rating = Rating {
+        score: one.score(),
+        severity: one.severity.map_or("unknown", crate::model::Severity::name),
+        method: one.cvss().map(|version| match version {
+            Cvss::V2 => "CVSSv2",
+            Cvss::V3 => "CVSSv3",
+            Cvss::V31 => "CVSSv31",
+            Cvss::V4 => "CVSSv4",
+        }),
+        vector: &one.vector,
+    };
+    Fault {
+        id: &one.id,
+        source: source(&one.id),
+        references: one.aliases.iter().map(|id| Alias { id, source: source(id) }).collect(),
+        ratings: (one.severity.is_some() || one.score.is_some()).then_some([rating]),
+        description: &one.summary,
+        recommendation: one.fixed.as_ref().map(|version| format!("fixed in {version}")),
+        analysis: one.answer.as_ref().map(|answer| {
+            let (state, response) = match answer.state {
+                State::NotAffected => (Some("not_affected"), None),
+                State::Fixed => (Some("resolved"), None),
+                // It is not said that it does no harm.
+                State::Accepted => (None, Some(["will_not_fix"])),
+            };
+            Analysis { state, response, detail: &answer.reason }
+        }),
+        affects: document.ids_of(&one.affects).map(|id| Affected { id }).collect(),
+    }
 }

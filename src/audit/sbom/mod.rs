@@ -12,6 +12,7 @@ mod spdx3;
 #[cfg(test)]
 mod tests;
 
+use crate::model::Severity;
 use jiff::Timestamp;
 use license::License;
 use purl::Purl;
@@ -28,6 +29,8 @@ pub struct Bom {
     pub components: Vec<Component>,
     /// Those that the subject itself asks for, by their places.
     pub roots: Vec<u32>,
+    /// What is known to be wrong with them; `None` where nobody asked.
+    pub vulnerabilities: Option<Vec<Vulnerability>>,
     /// When it was made, in seconds since 1970.
     pub created: i64,
     /// Who made it.
@@ -56,6 +59,93 @@ pub struct Component {
     pub origin: String,
     /// What it needs of the others, by their places.
     pub depends: Vec<u32>,
+    /// Whether only development asks for it.
+    pub is_dev: bool,
+}
+
+/// A fault in some of the components.
+#[derive(Clone, Debug, Serialize)]
+pub struct Vulnerability {
+    /// What its publisher calls it, and its other names.
+    pub id: String,
+    pub aliases: Vec<String>,
+    /// One line.
+    pub summary: String,
+    pub severity: Option<Severity>,
+    /// Ten times its score, and the CVSS vector that has it; empty where there is none.
+    pub score: Option<u8>,
+    pub vector: String,
+    /// The version that mends it.
+    pub fixed: Option<String>,
+    /// The places of the components that have it.
+    pub affects: Vec<u32>,
+    /// Who has answered for it, and how.
+    pub answer: Option<Answer>,
+}
+
+/// What somebody who has looked says about a fault.
+#[derive(Clone, Debug, Serialize)]
+pub struct Answer {
+    pub state: State,
+    pub reason: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum State {
+    NotAffected,
+    Fixed,
+    /// It may be there, and is accepted.
+    Accepted,
+}
+
+impl Vulnerability {
+    /// The version of CVSS that its vector is of.
+    fn cvss(&self) -> Option<Cvss> {
+        let known = [("CVSS:4.0/", Cvss::V4), ("CVSS:3.1/", Cvss::V31), ("CVSS:3.0/", Cvss::V3)];
+        let of_name = known.iter().find(|(name, _)| self.vector.starts_with(name)).map(|(_, version)| *version);
+        of_name.or((!self.vector.is_empty()).then_some(Cvss::V2))
+    }
+
+    fn score(&self) -> Option<f64> {
+        self.score.map(|tenths| f64::from(tenths) / 10.0)
+    }
+
+    /// Where it can be read about.
+    fn page(&self) -> String {
+        page(&self.id)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cvss {
+    V2,
+    V3,
+    V31,
+    V4,
+}
+
+/// Who gives names of that kind, and where such a one can be read about.
+fn publisher(id: &str) -> &'static str {
+    match id.split('-').next().unwrap_or_default() {
+        "CVE" => "CVE",
+        "GHSA" => "GitHub",
+        "RUSTSEC" => "RustSec",
+        "PYSEC" => "PyPA",
+        "AVG" | "ASA" => "Arch Linux",
+        _ => "OSV",
+    }
+}
+
+fn page(id: &str) -> String {
+    let base = match publisher(id) {
+        "CVE" => "https://www.cve.org/CVERecord?id=",
+        "GitHub" => "https://github.com/advisories/",
+        "Arch Linux" => "https://security.archlinux.org/",
+        _ => "https://osv.dev/vulnerability/",
+    };
+    // What is no plain name is not put into an address as it is.
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    format!("{base}{}", id.chars().filter(|c| plain(*c)).collect::<String>())
 }
 
 /// What a component is for.
@@ -85,6 +175,7 @@ impl Component {
             homepage: String::new(),
             origin: String::new(),
             depends: Vec::new(),
+            is_dev: false,
         }
     }
 
@@ -124,6 +215,7 @@ pub enum Algorithm {
     Md5,
     Sha1,
     Sha256,
+    Sha384,
     Sha512,
 }
 
@@ -217,6 +309,10 @@ impl Bom {
         self.components.iter_mut().for_each(|one| moved(&mut one.depends));
         moved(&mut roots);
         self.roots = roots;
+        if let Some(all) = &mut self.vulnerabilities {
+            all.iter_mut().for_each(|one| moved(&mut one.affects));
+            all.retain(|one| !one.affects.is_empty());
+        }
     }
 
     /// A name for each component that stays while others come and go: name and version, in signs that every format takes.
@@ -315,6 +411,11 @@ impl Document {
         std::iter::once((SUBJECT, &self.bom.subject)).chain(components)
     }
 
+    /// The names of the components at these places.
+    fn ids_of(&self, places: &[u32]) -> impl Iterator<Item = &str> {
+        places.iter().filter_map(|place| Some(self.ids.get(*place as usize)?.as_str()))
+    }
+
     /// The dependencies of each, and of the subject; those without any left out.
     fn edges(&self) -> impl Iterator<Item = (&str, Vec<&str>)> {
         let subject = std::iter::once((SUBJECT, &self.bom.roots));
@@ -323,8 +424,7 @@ impl Document {
             let mut places = places.clone();
             places.sort_unstable();
             places.dedup();
-            let to: Vec<&str> =
-                places.iter().filter_map(|place| Some(self.ids.get(*place as usize)?.as_str())).collect();
+            let to: Vec<&str> = self.ids_of(&places).collect();
             (!to.is_empty()).then_some((id, to))
         })
     }

@@ -3,7 +3,7 @@
 use super::{Algorithm, Component, Document, Each, Hash, Kind, SUBJECT, Supplier};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 const UNKNOWN: &str = "NOASSERTION";
 
@@ -11,18 +11,28 @@ pub(super) fn write<S: Serializer>(document: &Document, out: S) -> Result<S::Ok,
     let bom = &document.bom;
     let described = std::iter::once(Relation { from: id("DOCUMENT"), kind: "DESCRIBES", to: id(SUBJECT) });
     let contains = document.ids.iter().map(|to| Relation { from: id(SUBJECT), kind: "CONTAINS", to: id(to) });
+    let dev: HashSet<&str> = document.each().filter(|(_, one)| one.is_dev).map(|(id, _)| id).collect();
     let needs = || {
         let each = |(from, to): (&str, Vec<&str>)| {
-            let from = id(from);
-            to.into_iter()
-                .map(move |to| Relation { from: from.clone(), kind: "DEPENDS_ON", to: id(to) })
-                .collect::<Vec<_>>()
+            let relation = |to: &str| match dev.contains(to) && !dev.contains(from) {
+                // This one is read the other way round.
+                true => Relation { from: id(to), kind: "DEV_DEPENDENCY_OF", to: id(from) },
+                false => Relation { from: id(from), kind: "DEPENDS_ON", to: id(to) },
+            };
+            to.into_iter().map(relation).collect::<Vec<_>>()
         };
         document.edges().flat_map(each)
     };
     let mut named = BTreeMap::new();
     for license in document.each().flat_map(|(_, one)| &one.licenses) {
         named.extend(license.named.iter().map(|(id, name)| (id.as_str(), name.as_str())));
+    }
+    // Which of them concern it is all that this format has words for.
+    let mut advisories: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for one in bom.vulnerabilities.iter().flatten().filter(|one| one.answer.is_none()) {
+        for id in document.ids_of(&one.affects) {
+            advisories.entry(id).or_default().push(one.page());
+        }
     }
     Whole {
         spdx_version: "SPDX-2.3",
@@ -35,7 +45,7 @@ pub(super) fn write<S: Serializer>(document: &Document, out: S) -> Result<S::Ok,
             creators: [format!("Tool: {}", document.tool())],
             license_list: spdx::license_version().rsplit_once('.').map_or("", |(version, _)| version),
         },
-        packages: Each(|| document.each().map(|(id, one)| package(id, one))),
+        packages: Each(|| document.each().map(|(id, one)| package(id, one, &advisories))),
         licenses: Each(|| named.iter().map(|(id, name)| Named { id, name, text: name })),
         relationships: Each(|| described.clone().chain(contains.clone()).chain(needs())),
     }
@@ -115,8 +125,8 @@ struct Package<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     summary: &'a str,
     primary_package_purpose: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    external_refs: Option<[Reference<'a>; 1]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    external_refs: Vec<Reference<'a>>,
 }
 
 #[derive(Serialize)]
@@ -134,12 +144,12 @@ struct Reference<'a> {
     reference_locator: &'a str,
 }
 
-fn package<'a>(name: &str, one: &'a Component) -> Package<'a> {
-    let reference = |locator| Reference {
-        reference_category: "PACKAGE-MANAGER",
-        reference_type: "purl",
-        reference_locator: locator,
+fn package<'a>(name: &str, one: &'a Component, advisories: &'a BTreeMap<&str, Vec<String>>) -> Package<'a> {
+    let reference = |category, kind| {
+        move |locator| Reference { reference_category: category, reference_type: kind, reference_locator: locator }
     };
+    let purl = Some(one.purl.as_str()).filter(|purl| !purl.is_empty()).map(reference("PACKAGE-MANAGER", "purl"));
+    let advisories = advisories.get(name).into_iter().flatten().map(String::as_str);
     Package {
         id: id(name),
         name: &one.name,
@@ -159,7 +169,7 @@ fn package<'a>(name: &str, one: &'a Component) -> Package<'a> {
             Kind::Runtime | Kind::Project => "APPLICATION",
             Kind::System => "OPERATING_SYSTEM",
         },
-        external_refs: (!one.purl.is_empty()).then(|| [reference(&one.purl)]),
+        external_refs: purl.into_iter().chain(advisories.map(reference("SECURITY", "advisory"))).collect(),
     }
 }
 
@@ -179,6 +189,7 @@ fn checksum(hash: &Hash) -> Checksum<'_> {
         Algorithm::Md5 => "MD5",
         Algorithm::Sha1 => "SHA1",
         Algorithm::Sha256 => "SHA256",
+        Algorithm::Sha384 => "SHA384",
         Algorithm::Sha512 => "SHA512",
     };
     Checksum { algorithm, checksum_value: &hash.hex }

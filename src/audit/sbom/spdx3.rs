@@ -1,9 +1,11 @@
 //! SPDX 3.0.1, as JSON-LD in the one shape that its schema allows: a flat list of elements.
 
+mod security;
+
 use super::license::License;
 use super::{Algorithm, Component, Document, Each, Hash, Kind, SUBJECT, Supplier};
 use serde::{Serialize, Serializer};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// What every element says of its making.
 const CREATION: &str = "_:creation";
@@ -16,7 +18,9 @@ pub(super) fn write<S: Serializer>(document: &Document, out: S) -> Result<S::Ok,
         let texts = shared.named.iter().map(|(id, name)| shared.text(id, name));
         let packages = document.each().map(|(id, one)| shared.package(id, one));
         let links = shared.relations(document);
-        shared.heads(document).into_iter().chain(agents).chain(licenses).chain(texts).chain(packages).chain(links)
+        let faults = security::elements(&shared, document);
+        let heads = shared.heads(document).into_iter();
+        heads.chain(agents).chain(licenses).chain(texts).chain(packages).chain(links).chain(faults)
     };
     let context = "https://spdx.org/rdf/3.0.1/spdx-context.jsonld";
     Whole { context, graph: Each(elements) }.serialize(out)
@@ -94,6 +98,18 @@ struct Element<'a> {
     to: Vec<String>,
     #[serde(skip_serializing_if = "str::is_empty")]
     relationship_type: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    scope: &'static str,
+    #[serde(rename = "security_score", skip_serializing_if = "Option::is_none")]
+    score: Option<f64>,
+    #[serde(rename = "security_severity", skip_serializing_if = "str::is_empty")]
+    severity: &'static str,
+    #[serde(rename = "security_vectorString", skip_serializing_if = "str::is_empty")]
+    vector: &'a str,
+    #[serde(rename = "security_impactStatement", skip_serializing_if = "str::is_empty")]
+    impact: &'a str,
+    #[serde(rename = "security_actionStatement", skip_serializing_if = "str::is_empty")]
+    action: &'a str,
 }
 
 #[derive(Serialize)]
@@ -174,6 +190,7 @@ impl<'a> Shared<'a> {
         let (agent, document_at, sbom) =
             (self.address("agent", "omg"), self.address("document", 0), self.address("sbom", 0));
         let (subject, data_license) = (self.address("package", SUBJECT), self.address("license", "of-document"));
+        let security: &[&str] = if bom.vulnerabilities.is_some() { &["security"] } else { &[] };
         let creation = Element {
             kind: "CreationInfo",
             blank: CREATION,
@@ -188,7 +205,7 @@ impl<'a> Shared<'a> {
             Element {
                 name: &bom.subject.name,
                 data_license: Some(data_license.clone()),
-                profile_conformance: vec!["core", "software", "simpleLicensing"],
+                profile_conformance: [&["core", "software", "simpleLicensing"][..], security].concat(),
                 root_element: vec![sbom.clone()],
                 ..self.element("SpdxDocument", document_at)
             },
@@ -262,8 +279,20 @@ impl<'a> Shared<'a> {
         let package = |id: &str| self.address("package", id);
         let contains = document.ids.iter().map(|id| package(id)).collect::<Vec<_>>();
         let contains = (!contains.is_empty()).then(|| link("contains", SUBJECT, contains));
-        let needs =
-            document.edges().map(move |(from, to)| link("dependsOn", from, to.into_iter().map(package).collect()));
+        let dev: HashSet<&str> = document.each().filter(|(_, one)| one.is_dev).map(|(id, _)| id).collect();
+        let needs = document.edges().flat_map(move |(from, to)| {
+            let (for_dev, always): (Vec<&str>, Vec<&str>) =
+                to.into_iter().partition(|to| dev.contains(to) && !dev.contains(from));
+            let always =
+                (!always.is_empty()).then(|| link("dependsOn", from, always.into_iter().map(package).collect()));
+            let for_dev = (!for_dev.is_empty()).then(|| Element {
+                kind: "LifecycleScopedRelationship",
+                spdx_id: self.address("dependsOn-dev", from),
+                scope: "development",
+                ..link("dependsOn", from, for_dev.into_iter().map(package).collect())
+            });
+            always.into_iter().chain(for_dev)
+        });
         let licensed = document.each().filter_map(move |(id, one)| {
             let Numbered { number, .. } = self.licenses.get(&one.license()?.expression)?;
             Some(link("hasDeclaredLicense", id, vec![self.address("license", number)]))
@@ -277,6 +306,7 @@ fn digest(hash: &Hash) -> Digest<'_> {
         Algorithm::Md5 => "md5",
         Algorithm::Sha1 => "sha1",
         Algorithm::Sha256 => "sha256",
+        Algorithm::Sha384 => "sha384",
         Algorithm::Sha512 => "sha512",
     };
     Digest { kind: "Hash", algorithm, hash_value: &hash.hex }

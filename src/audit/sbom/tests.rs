@@ -33,6 +33,7 @@ fn bom() -> Bom {
         subject: Component::new(Kind::System, "debian", "12"),
         components: vec![full, odd, same],
         roots: vec![1],
+        vulnerabilities: None,
         created: 1_700_000_000,
         tool_version: "0",
     }

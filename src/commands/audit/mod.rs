@@ -12,6 +12,7 @@ mod signature;
 
 use super::reply::Reply;
 use crate::context::Ctx;
+use crate::error::{Exit, Hinted};
 use anyhow::{Context, Result};
 use clap::{ArgMatches, Command};
 
@@ -49,4 +50,9 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let Some((name, matches)) = matches.subcommand() else { return scan::run(ctx, matches) };
     let question = QUESTIONS.iter().find(|question| question.name == name).context("the parser knows the questions")?;
     (question.run)(ctx, matches)
+}
+
+/// Of `--sarif` and `--json` together.
+fn two_forms() -> anyhow::Error {
+    Hinted::new(Exit::Usage, "--sarif and --json are two forms of one answer", "leave one out").into()
 }

@@ -1,16 +1,20 @@
 //! `omg audit sbom`: the bill of materials of a machine, or of some of its packages and runtimes with all that they need.
 
 use super::super::reply::{Remark, Reply};
-use super::super::{found, installed, unknown};
-use crate::audit::sbom::{Component, Document, Format, Kind};
+use super::super::{installed, unknown};
+use super::scan::{self, Asked, doubts, vex_argument};
+use crate::audit::sbom::{Bom, Component, Document, Format, Kind};
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::index::Index;
-use crate::ops::sbom::{Gathered, machine};
+use crate::model::Problem;
+use crate::ops::advisories::{Report, scan_projects};
+use crate::ops::lock_files;
+use crate::ops::sbom::{Gathered, add_faults, machine, project};
 use crate::runtimes::installed::Folders;
 use crate::runtimes::{Request, Runtime};
 use anyhow::{Context, Result};
-use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::fs::{self, File, Permissions};
@@ -22,12 +26,12 @@ const FORMATS: [&str; 6] = ["cyclonedx", "cyclonedx-1.6", "cyclonedx-1.7", "spdx
 
 pub fn command() -> Command {
     Command::new("sbom")
-        .about("Write the bill of materials of this machine, in CycloneDX or SPDX")
+        .about("Write the bill of materials of this machine, or of a folder's lock files, in CycloneDX or SPDX")
         .arg(
             Arg::new("INSTALLED")
                 .num_args(0..)
-                .value_name("NAME")
-                .help("Only these packages, or runtimes as NAME@VERSION, and what they need"),
+                .value_name("NAME|PATH")
+                .help("Only these packages, or runtimes as NAME@VERSION, and what they need; or a folder or lock files, with a slash"),
         )
         .arg(
             Arg::new("format")
@@ -37,6 +41,13 @@ pub fn command() -> Command {
                 .value_parser(FORMATS)
                 .help("The format; without a version the one that most programs read"),
         )
+        .arg(
+            Arg::new("vulnerabilities")
+                .long("vulnerabilities")
+                .action(ArgAction::SetTrue)
+                .help("Tell what `omg audit scan` finds in them, too"),
+        )
+        .arg(vex_argument().requires("vulnerabilities"))
         .arg(
             Arg::new("output")
                 .long("output")
@@ -51,19 +62,22 @@ pub fn command() -> Command {
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let format = matches.get_one::<String>("format").and_then(|name| Format::named(name)).context("a known format")?;
     let created = moment(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?;
-    let index = ctx.index()?;
-    let mut gathered = machine(&index, &ctx.place, |source| ctx.shows(source), created)?;
     let named: Vec<&String> = matches.get_many("INSTALLED").into_iter().flatten().collect();
-    if !named.is_empty() {
-        let mut roots = Vec::new();
-        for name in named {
-            roots.extend(places(ctx, &index, &gathered, name)?);
+    let (paths, names): (Vec<&String>, Vec<&String>) = named.into_iter().partition(|word| is_path(word));
+    let asked = matches.get_flag("vulnerabilities").then(|| Asked::of(ctx, matches)).transpose()?;
+    let (bom, problems, report) = match paths.is_empty() {
+        true => of_machine(ctx, &names, created, asked.as_ref())?,
+        false if names.is_empty() => of_projects(ctx, &paths, created, asked.as_ref())?,
+        false => {
+            let hint = "ask for them one after the other";
+            return Err(Hinted::new(Exit::Usage, "installed packages and lock files are two bills", hint).into());
         }
-        gathered.bom.keep(roots);
-    }
-    let remarks: Vec<Remark> = gathered.problems.iter().map(Remark::of_problem).collect();
-    let exit = if remarks.is_empty() { found(&index, true) } else { Exit::Partial };
-    let document = Document::new(gathered.bom, format);
+    };
+    let mut remarks: Vec<Remark> = problems.iter().map(Remark::of_problem).collect();
+    remarks.extend(report.iter().flat_map(doubts));
+    let is_whole = problems.is_empty() && report.is_none_or(|report| report.is_whole());
+    let exit = if is_whole { Exit::Found } else { Exit::Partial };
+    let document = Document::new(bom, format);
     let reply = match matches.get_one::<PathBuf>("output") {
         None => Reply::new(document, |_, document| text(document), exit),
         Some(path) => {
@@ -78,6 +92,50 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
         }
     };
     Ok(reply.with(remarks))
+}
+
+/// A bill, what could not be read for it, and what a scan of it has found, if that was asked.
+type Made = (Bom, Vec<Problem>, Option<Report>);
+
+fn of_machine(ctx: &Ctx, names: &[&String], created: i64, asked: Option<&Asked>) -> Result<Made> {
+    let index = ctx.index()?;
+    let mut gathered = machine(&index, &ctx.place, |source| ctx.shows(source), created)?;
+    if !names.is_empty() {
+        let mut roots = Vec::new();
+        for name in names {
+            roots.extend(places(ctx, &index, &gathered, name)?);
+        }
+        gathered.bom.keep(roots);
+    }
+    let unread = index.status.problems.iter().map(|(path, message, _)| (PathBuf::from(path), message.clone()));
+    gathered.problems.extend(unread.map(|(path, message)| Problem { path, message }));
+    let shows = |source| ctx.shows(source);
+    let report = asked.map(|asked| scan::of_machine(ctx, &asked.request(&shows))).transpose()?;
+    Ok(made(gathered.bom, gathered.problems, report))
+}
+
+fn of_projects(ctx: &Ctx, paths: &[&String], created: i64, asked: Option<&Asked>) -> Result<Made> {
+    let paths: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
+    let files = lock_files::read(&paths)?;
+    let shows = |_| true;
+    let report = asked.map(|asked| scan_projects(&ctx.place.folders(), &files, &asked.request(&shows))).transpose()?;
+    let subject = paths.first().context("there is a path")?;
+    let folder = if subject.is_dir() { subject } else { subject.parent().unwrap_or(subject) };
+    Ok(made(project(folder, &files, created), files.problems, report))
+}
+
+fn made(mut bom: Bom, problems: Vec<Problem>, mut report: Option<Report>) -> Made {
+    if let Some(report) = &mut report {
+        add_faults(&mut bom, std::mem::take(&mut report.findings), std::mem::take(&mut report.hushed));
+        // It is among the problems.
+        report.unread.clear();
+    }
+    (bom, problems, report)
+}
+
+/// A name of a package has no slash in it.
+fn is_path(word: &str) -> bool {
+    word.contains('/') || [".", ".."].contains(&word)
 }
 
 /// What is told of a document that went to a file.
@@ -167,7 +225,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         let (tool_version, subject) = ("0", Component::new(Kind::System, "x", ""));
-        let bom = Bom { subject, components: Vec::new(), roots: Vec::new(), created: 0, tool_version };
+        let bom =
+            Bom { subject, components: Vec::new(), roots: Vec::new(), vulnerabilities: None, created: 0, tool_version };
         let document = Document::new(bom, Format::Spdx23);
         assert!(Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
         let pipe = at("pipe");

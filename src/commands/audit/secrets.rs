@@ -1,10 +1,11 @@
 //! `omg audit secrets`: credentials in files, and in what git keeps of them.
 
 use super::super::reply::{Remark, Reply};
+use super::two_forms;
 use crate::audit::sarif::{self, Level};
 use crate::audit::secrets::{Baseline, Located, Report, Scanner, Sure, scan_files, scan_history};
 use crate::context::Ctx;
-use crate::error::{Exit, Hinted};
+use crate::error::Exit;
 use crate::ui::{Style, Ui, clean, human};
 use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -82,7 +83,7 @@ struct Unread {
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let is_sarif = matches.get_flag("sarif");
     if is_sarif && ctx.json {
-        return Err(Hinted::new(Exit::Usage, "--sarif and --json are two forms of one answer", "leave one out").into());
+        return Err(two_forms());
     }
     let mut report = scan(matches)?;
     let given = matches.get_one::<PathBuf>("baseline").map(|path| baseline(path)).transpose()?;
@@ -281,6 +282,7 @@ fn sarif(answer: &Answer) -> serde_json::Value {
         .map(|finding| sarif::Found {
             rule: finding.rule.to_owned(),
             rule_text: finding.name.to_owned(),
+            score: None,
             level: match finding.sure {
                 Sure::Proven | Sure::Shaped => Level::Error,
                 Sure::Named => Level::Warning,

@@ -4,10 +4,11 @@ use super::order;
 use super::sources::{Kind, Source, distribution};
 use crate::audit::advisory::ranking::{Exploited, each_estimate, read_exploited};
 use crate::audit::advisory::{Sink, arch, debian, osv};
+use crate::audit::ecosystem::range::is_in_range;
 use crate::index::advisories::{self, Advisories, KIND, Meta, NAME, Publisher};
 use crate::index::publish;
 use crate::index::status::Input;
-use crate::model::{Advisory, Severity, VersionOrder};
+use crate::model::{Advisory, Ecosystem, Severity, VersionOrder};
 use crate::ops::refresh::generation;
 use crate::sys::{archive, unpack};
 use anyhow::{Context, Result, anyhow, bail};
@@ -190,13 +191,16 @@ impl Copies {
             advisory.ranking.exploited = !ransom.is_empty();
             advisory.ranking.ransomware = ransom.contains(&true);
             advisory.ranking.epss = epss;
-            if let Some(order) = order(&advisory.ecosystem) {
-                let affected = &mut advisory.affected;
-                let versions = std::mem::take(&mut affected.versions);
-                // Most lists repeat what the ranges say.
-                affected.versions =
-                    versions.into_iter().filter(|version| !affected.has_in_range(version, &order)).collect();
+            let affected = &mut advisory.affected;
+            let mut versions = std::mem::take(&mut affected.versions);
+            // Most lists repeat what the ranges say.
+            let registry = Ecosystem::ALL.into_iter().find(|registry| registry.purl() == advisory.ecosystem);
+            match (order(&advisory.ecosystem), registry) {
+                (Some(order), _) => versions.retain(|version| !affected.has_in_range(version, &order)),
+                (None, Some(registry)) => versions.retain(|version| !is_in_range(registry, affected, version)),
+                (None, None) => {}
             }
+            affected.versions = versions;
         }
         all
     }

@@ -4,16 +4,23 @@
 
 mod compile;
 mod open;
+mod projects;
+mod registry;
+mod report;
+mod runtimes;
 mod scan;
 mod security;
 mod sources;
 
 pub use compile::compile;
 pub use open::{Known, MAX_AGE_DAYS, advised};
-pub use scan::{Age, Finding, Fix, Hushed, Package, Report, Request, Why, scan};
+pub use projects::scan as scan_projects;
+pub use report::{Age, Finding, Fix, Hushed, LockFile, Package, Report, Request, Spot, Unknown, Why};
+pub use scan::scan;
 pub use security::mark as mark_security;
 pub use sources::{Source, sources};
 
+use super::fetch::reason;
 use super::refresh::lock;
 use crate::config::Config;
 use crate::index::advisories::{Advisories, NAME, Publisher};
@@ -57,7 +64,7 @@ pub fn refresh(
                     true => "the copy from before is kept",
                     false => "there is no copy yet",
                 };
-                failures.push((source.address.clone(), format!("{error:#}; {kept}")));
+                failures.push((source.address.clone(), format!("{}; {kept}", reason(&error, &source.address))));
             }
         }
     }

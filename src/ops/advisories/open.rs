@@ -1,6 +1,7 @@
 //! What is open against one version of a package, installed or not: one look-up, and no answer where the data cannot be relied on.
 
-use super::scan::{checked, ecosystem};
+use super::report::checked;
+use super::scan::ecosystem;
 use super::{order, sources};
 use crate::index::advisories::{Advisories, Meta};
 use crate::index::details::VersionDetails;

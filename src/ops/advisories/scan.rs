@@ -1,110 +1,26 @@
 //! Holds everything that is installed against the compiled advisories. Reads the index alone.
 
 use super::order;
-use crate::audit::vex::{Statement, Verdicts};
+use super::report::{Age, Finding, Fix, Hushed, Package, Report, Request, hush, left_out, still_ignored, worst_first};
+use super::sources::About;
+use crate::audit::vex::Verdicts;
 use crate::config::IgnoredAdvisory;
-use crate::index::advisories::{Advisories, Meta, Publisher};
+use crate::index::advisories::Advisories;
 use crate::index::local::Advised;
 use crate::index::{self, Index, LocalRow};
-use crate::model::{Advisory, Field, Severity, Source, Standing};
+use crate::model::{Advisory, Field, Source};
+use crate::runtimes::installed::Folders;
 use anyhow::Result;
-use jiff::civil::Date;
-use std::fs;
-use std::path::Path;
-use std::time::UNIX_EPOCH;
 
-/// What is asked.
-pub struct Request<'r> {
-    /// Less bad ones are not shown, nor those that nobody has rated.
-    pub at_least: Option<Severity>,
-    /// Those too that do no harm, and those of which nobody knows.
-    pub all: bool,
-    /// Descriptions and vectors too.
-    pub texts: bool,
-    pub shows: &'r dyn Fn(Source) -> bool,
-    pub vex: &'r [Statement],
-    pub ignore: &'r [IgnoredAdvisory],
-    pub today: Date,
-    /// Seconds since 1970.
-    pub now: i64,
-    pub max_age_days: u32,
-}
-
-/// What was found.
-#[derive(Default)]
-pub struct Report {
-    /// Worst first.
-    pub findings: Vec<Finding>,
-    /// What was found and somebody has answered for.
-    pub hushed: Vec<Hushed>,
-    /// Installed packages that were looked up.
-    pub packages: usize,
-    /// Left out: below the threshold, unrated under one, without harm, and undetermined.
-    pub milder: usize,
-    pub unrated: usize,
-    pub unimportant: usize,
-    pub undetermined: usize,
-    /// Why the answer is not whole.
-    pub faults: Vec<String>,
-    /// What is ignored no more, since its day has passed.
-    pub expired: Vec<String>,
-    /// Publisher, when its data were its newest, and how much it says.
-    pub publishers: Vec<(String, i64, u32)>,
-}
-
-/// One fault in what is installed.
-#[derive(Clone, Debug)]
-pub struct Finding {
-    pub source: Source,
-    /// As advisories call the package, and its version.
-    pub name: String,
-    pub version: String,
-    /// The installed packages that come of it.
-    pub packages: Vec<Package>,
-    pub advisory: Advisory,
-    pub fix: Fix,
-}
-
-/// An installed package.
-#[derive(Clone, Debug)]
-pub struct Package {
-    pub name: String,
-    /// Empty for the machine's own.
-    pub arch: String,
-    pub version: String,
-    pub candidate: String,
-}
-
-/// What mends a finding.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fix {
-    /// An upgrade of the packages brings this version.
-    Offered(String),
-    /// This version does, which no upgrade brings now.
-    Elsewhere(String),
-    None,
-}
-
-/// A finding that is passed over.
-pub struct Hushed {
-    pub finding: Finding,
-    pub why: Why,
-}
-
-/// Who has answered for it.
-pub enum Why {
-    Ignored { reason: String, until: Option<String> },
-    Vex { status: &'static str, reason: String },
-}
-
-/// Looks at every installed package.
-pub fn scan(index: &Index, request: &Request<'_>) -> Result<Report> {
+/// Looks at every installed package, and at the runtimes in these folders.
+pub fn scan(index: &Index, runtimes: Option<&Folders>, request: &Request<'_>) -> Result<Report> {
     let advisories = match Advisories::open(&index.folder) {
         Err(index::Error::Missing(_)) => return Ok(without_data()),
         advisories => advisories?,
     };
     let mut report = Report::default();
-    let Age { publishers, faults } = Age::of(&advisories.meta()?, request.now, request.max_age_days);
+    let Age { publishers, faults } =
+        Age::of(&advisories.meta()?, request.now, request.max_age_days, |name| About::Machine.concerns(name));
     (report.publishers, report.faults) = (publishers, faults);
     let advised = index.local.advised()?;
     report.packages = advised.iter().filter(|package| (request.shows)(package.source)).count();
@@ -115,10 +31,21 @@ pub fn scan(index: &Index, request: &Request<'_>) -> Result<Report> {
         }
     }
     let ignored = still_ignored(request, &mut report);
-    for group in advised.chunk_by(|a, b| (a.source, &a.name, &a.version) == (b.source, &b.name, &b.version)) {
-        if (request.shows)(group[0].source) {
-            look_up(index, &advisories, group, request, &ignored, &mut report)?;
+    for family in advised.chunk_by(|a, b| a.source == b.source).filter(|family| (request.shows)(family[0].source)) {
+        let ecosystem = ecosystem(family[0].source);
+        let Some(compare) = order(ecosystem) else { continue };
+        let groups: Vec<&[Advised]> = family.chunk_by(|a, b| (&a.name, &a.version) == (&b.name, &b.version)).collect();
+        let named: Vec<(&str, &str)> = groups.iter().map(|group| (&*group[0].name, &*group[0].version)).collect();
+        let mut found: Vec<Vec<Found>> = groups.iter().map(|_| Vec::new()).collect();
+        advisories.affecting_any(ecosystem, &named, &compare, |place, number, advisory| {
+            found[place].push((number, advisory));
+        })?;
+        for (group, found) in groups.into_iter().zip(found).filter(|(_, found)| !found.is_empty()) {
+            look_up(index, &advisories, group, found, request, &ignored, &mut report)?;
         }
+    }
+    if let Some(folders) = runtimes {
+        super::runtimes::scan(folders, &advisories, request, &ignored, &mut report)?;
     }
     report.findings.sort_by_cached_key(worst_first);
     Ok(report)
@@ -128,81 +55,24 @@ fn without_data() -> Report {
     Report { faults: vec!["there are no advisories to hold the packages against".to_owned()], ..Report::default() }
 }
 
-/// How old the data are, and what could not be read of them.
-#[derive(Default)]
-pub struct Age {
-    pub publishers: Vec<(String, i64, u32)>,
-    pub faults: Vec<String>,
-}
-
-impl Age {
-    pub fn of(meta: &Meta, now: i64, max_age_days: u32) -> Age {
-        let mut age = Age::default();
-        for (publisher, input) in meta.publishers.iter().zip(&meta.inputs) {
-            age.add(publisher, checked(&input.path), now, max_age_days);
-        }
-        age
-    }
-
-    fn add(&mut self, publisher: &Publisher, checked: i64, now: i64, max_age_days: u32) {
-        let name = &publisher.name;
-        self.publishers.push((name.clone(), checked, publisher.count));
-        if let Some(first) = publisher.problems.first() {
-            let more = match publisher.problem_count {
-                0 | 1 => String::new(),
-                count => format!(", and {} more", count - 1),
-            };
-            self.faults.push(format!("{name}: {first}{more}"));
-        }
-        let days = (now - checked) / 86_400;
-        if checked > now + 86_400 {
-            self.faults.push(format!("{name}: its data are from the future; one of two clocks is wrong"));
-        } else if checked > 0 && days > i64::from(max_age_days) {
-            self.faults.push(format!("{name}: its data are {days} days old"));
-        }
-    }
-}
-
-/// When a kept copy was known to be the newest, in seconds since 1970: the time of its note, else its own. 0 where there is none.
-pub fn checked(path: &str) -> i64 {
-    let modified = |path: &Path| fs::metadata(path).ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok();
-    let time = modified(Path::new(&format!("{path}.http"))).or_else(|| modified(Path::new(path)));
-    time.map_or(0, |time| time.as_secs() as i64)
-}
-
 pub fn ecosystem(source: Source) -> &'static str {
     if source == Source::Apt { "deb" } else { "alpm" }
 }
 
-fn still_ignored<'r>(request: &Request<'r>, report: &mut Report) -> Vec<&'r IgnoredAdvisory> {
-    let has_passed = |ignored: &&IgnoredAdvisory| {
-        ignored.until.as_ref().and_then(|until| until.parse::<Date>().ok()).is_some_and(|until| until < request.today)
-    };
-    let (passed, still): (Vec<_>, Vec<_>) = request.ignore.iter().partition(has_passed);
-    report.expired = passed
-        .iter()
-        .map(|ignored| format!("{} was ignored until {}", ignored.id, ignored.until.as_deref().unwrap_or_default()))
-        .collect();
-    still
-}
+/// An advisory with its number.
+type Found = (u32, Advisory);
 
 fn look_up(
     index: &Index,
     advisories: &Advisories,
     group: &[Advised],
+    found: Vec<Found>,
     request: &Request<'_>,
     ignored: &[&IgnoredAdvisory],
     report: &mut Report,
 ) -> Result<()> {
     let Advised { source, name, version, .. } = &group[0];
     let Some(compare) = order(ecosystem(*source)) else { return Ok(()) };
-    let mut found = Vec::new();
-    advisories.affecting((ecosystem(*source), name), version, &compare, |number, advisory| {
-        found.push((number, advisory));
-    })?;
-    if found.is_empty() {
-        return Ok(());
-    }
     let rows = group.iter().map(|package| index.local.row(package.rank)).collect::<index::Result<Vec<_>>>()?;
     let upgrade = upgrade(index, &rows)?;
     let packages: Vec<Package> = rows.into_iter().map(package).collect();
@@ -225,7 +95,8 @@ fn look_up(
         };
         let why = hush(&advisory, &names, ignored, &verdicts);
         let (name, version, packages) = (name.clone(), version.clone(), packages.clone());
-        let finding = Finding { source: *source, name, version, packages, advisory, fix };
+        let (source, places) = (source.name(), Vec::new());
+        let finding = Finding { source, name, version, packages, places, advisory, fix };
         match why {
             Some(why) => report.hushed.push(Hushed { finding, why }),
             None => report.findings.push(finding),
@@ -259,44 +130,4 @@ pub fn offered(catalogue: &crate::index::Catalogue, row: &LocalRow) -> Result<St
         _ => None,
     };
     Ok(of_source.unwrap_or_else(|| row.candidate.clone()))
-}
-
-/// Whether nobody asked for it; it is counted then.
-fn left_out(advisory: &Advisory, request: &Request<'_>, report: &mut Report) -> bool {
-    let count = match (advisory.standing, advisory.severity, request.at_least) {
-        (Standing::Undetermined, ..) if !request.all => &mut report.undetermined,
-        (Standing::Unimportant, ..) if !request.all => &mut report.unimportant,
-        (_, None, Some(_)) => &mut report.unrated,
-        (_, Some(severity), Some(least)) if severity < least => &mut report.milder,
-        _ => return false,
-    };
-    *count += 1;
-    true
-}
-
-/// Who has answered for it. What stands for several CVE is answered for when each of them is.
-fn hush(advisory: &Advisory, names: &[&str], ignored: &[&IgnoredAdvisory], verdicts: &Verdicts<'_>) -> Option<Why> {
-    let is_about =
-        |ignored: &&&IgnoredAdvisory| ignored.package.as_deref().is_none_or(|package| names.contains(&package));
-    let by_list = |id: &str| {
-        let known = ignored.iter().filter(is_about).find(|ignored| ignored.id == id)?;
-        Some(Why::Ignored { reason: known.reason.clone(), until: known.until.clone() })
-    };
-    let by_vex = |id: &str| {
-        let statement = verdicts.clears(id)?;
-        Some(Why::Vex { status: statement.status.name(), reason: statement.reason.clone() })
-    };
-    let by = |id: &str| by_list(id).or_else(|| by_vex(id));
-    let cves: Vec<&String> = advisory.aliases.iter().filter(|alias| alias.starts_with("CVE-")).collect();
-    by(&advisory.id).or_else(|| match cves.len() {
-        0 | 1 => advisory.aliases.iter().find_map(|alias| by(alias)),
-        _ => cves.into_iter().map(|id| by(id)).collect::<Option<Vec<_>>>()?.pop(),
-    })
-}
-
-/// Used ones, then the severe ones, then the likely ones.
-fn worst_first(finding: &Finding) -> impl Ord + use<> {
-    let Finding { advisory: Advisory { ranking, severity, score, id, .. }, name, .. } = finding;
-    let rank = (ranking.exploited, *severity, *score, ranking.epss);
-    (std::cmp::Reverse(rank), name.clone(), id.clone())
 }

@@ -1,14 +1,15 @@
 //! Who is asked for advisories: by the configuration, else by what the machine says that it is.
 
 use crate::config::AdvisorySettings;
-use crate::model;
+use crate::model::{self, Ecosystem};
 use crate::sys::os_release::OsRelease;
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
 const ARCH: &str = "https://security.archlinux.org/all.json";
 const DEBIAN: &str = "https://security-tracker.debian.org/tracker/data/json";
-const UBUNTU: &str = "https://osv-vulnerabilities.storage.googleapis.com/Ubuntu/all.zip";
+/// With the name of an ecosystem and `all.zip` behind it.
+const OSV: &str = "https://osv-vulnerabilities.storage.googleapis.com";
 const KEV: &str = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json";
 const EPSS: &str = "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz";
 
@@ -84,6 +85,30 @@ pub fn distribution(release: &str) -> Option<String> {
     DEBIAN_RELEASES.iter().find(|(name, _)| *name == release).map(|(_, number)| format!("Debian:{number}"))
 }
 
+/// All that OSV has of an ecosystem.
+fn whole(ecosystem: &str) -> String {
+    format!("{OSV}/{ecosystem}/all.zip")
+}
+
+/// What is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// Installed packages.
+    Machine,
+    /// Lock files.
+    Projects,
+}
+
+impl About {
+    /// Whether a publisher of that name may have something to say of it. A file of OSV's that an address names may hold anything.
+    pub fn concerns(self, publisher: &str) -> bool {
+        match self {
+            About::Machine => Ecosystem::named(publisher).is_none(),
+            About::Projects => ![OF_ARCH, OF_DEBIAN].contains(&publisher),
+        }
+    }
+}
+
 /// The release that is asked about, and who is asked.
 pub fn sources(root: &Path, folder: &Path, settings: &AdvisorySettings) -> (String, Vec<Source>) {
     let release = OsRelease::read(root);
@@ -98,10 +123,14 @@ pub fn sources(root: &Path, folder: &Path, settings: &AdvisorySettings) -> (Stri
     };
     add(Kind::Arch, OF_ARCH, wanted(&settings.arch, suits("arch", ARCH)), "arch.json");
     add(Kind::Debian, OF_DEBIAN, wanted(&settings.debian, suits("debian", DEBIAN)), "debian.json");
-    let osv = settings.osv.clone().unwrap_or_else(|| suits("ubuntu", UBUNTU).into_iter().collect());
+    let osv = settings.osv.clone().unwrap_or_else(|| suits("ubuntu", &whole("Ubuntu")).into_iter().collect());
     for address in osv {
         let file = format!("osv-{:016x}", xxh3_64(address.as_bytes()));
         add(Kind::Osv, OF_OSV, wanted(&Some(address), None), &file);
+    }
+    for ecosystem in settings.projects.iter().flatten() {
+        let name = ecosystem.name();
+        add(Kind::Osv, name, Some(whole(name)), &format!("osv-{name}.zip"));
     }
     // They rank what others say.
     let is_ranked = |address: &str| (!all.is_empty()).then(|| address.to_owned());
@@ -135,7 +164,10 @@ mod tests {
         assert_eq!(of("ID=arch\n", &none), (String::new(), owned(&[ARCH, KEV, EPSS])));
         let debian = "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n";
         assert_eq!(of(debian, &none), ("bookworm".into(), owned(&[DEBIAN, KEV, EPSS])));
-        assert_eq!(of("ID=ubuntu\nVERSION_ID='22.04'\n", &none), ("Ubuntu:22.04".into(), owned(&[UBUNTU, KEV, EPSS])));
+        assert_eq!(
+            of("ID=ubuntu\nVERSION_ID='22.04'\n", &none),
+            ("Ubuntu:22.04".into(), owned(&[&whole("Ubuntu"), KEV, EPSS]))
+        );
         assert_eq!(of("ID=other\n", &none), (String::new(), vec![]));
     }
 
@@ -153,6 +185,17 @@ mod tests {
         };
         let (release, addresses) = of("ID=debian\nVERSION_CODENAME=bookworm\n", &settings);
         assert_eq!((&*release, addresses), ("trixie", vec!["file:///a".to_owned(), "file:///o".to_owned()]));
+    }
+
+    #[test]
+    fn registries_that_are_asked_for_come_beside_the_machines_own() {
+        let projects = Some(vec![Ecosystem::CratesIo, Ecosystem::Npm]);
+        let settings = AdvisorySettings { projects, kev: Some("off".into()), ..AdvisorySettings::default() };
+        let expected = [whole("Ubuntu"), whole("crates.io"), whole("npm"), EPSS.to_owned()].to_vec();
+        assert_eq!(of("ID=ubuntu\nVERSION_ID=22.04\n", &settings), ("Ubuntu:22.04".into(), expected));
+        assert!(!About::Machine.concerns("npm") && About::Projects.concerns("npm"));
+        assert!(!About::Projects.concerns(DEBIAN_NAME) && About::Machine.concerns(DEBIAN_NAME));
+        assert!([About::Machine, About::Projects].iter().all(|about| about.concerns("OSV") && about.concerns("EPSS")));
     }
 
     #[test]

@@ -1,7 +1,10 @@
-//! OpenVEX: what somebody who has looked says about faults in products. Read for which findings it takes back.
+//! VEX: what somebody who has looked says about faults in products, in OpenVEX or CSAF. Read for which findings it takes back.
+
+mod csaf;
+mod openvex;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde::de::IgnoredAny;
 use std::collections::HashMap;
 
 /// What a statement says about a fault in a product.
@@ -95,65 +98,23 @@ fn decoded(text: &str) -> String {
 }
 
 #[derive(Deserialize)]
-struct Document {
+struct Form {
     #[serde(rename = "@context")]
-    context: String,
-    #[serde(default)]
-    timestamp: String,
-    statements: Vec<Written>,
+    context: Option<String>,
+    document: Option<IgnoredAny>,
 }
 
-#[derive(Deserialize)]
-struct Written {
-    vulnerability: Value,
-    #[serde(default)]
-    products: Vec<Value>,
-    status: String,
-    #[serde(default)]
-    justification: String,
-    #[serde(default)]
-    impact_statement: String,
-    #[serde(default)]
-    timestamp: Option<String>,
-}
-
-/// Reads a document; later statements come last.
+/// Reads a document of either form; later statements come last.
 pub fn read(text: &[u8]) -> Result<Vec<Statement>, String> {
-    let document: Document = serde_json::from_slice(text).map_err(|error| error.to_string())?;
-    if !document.context.contains("openvex.dev/ns") {
-        return Err(format!("no OpenVEX: its context is {:?}", document.context));
-    }
-    let Document { timestamp, statements, .. } = document;
-    let mut all: Vec<Statement> =
-        statements.into_iter().map(|written| statement(written, &timestamp)).collect::<Result<_, _>>()?;
+    let form: Form = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+    let mut all = match form {
+        Form { context: Some(context), .. } if context.contains("openvex.dev/ns") => openvex::read(text)?,
+        Form { document: Some(_), .. } => csaf::read(text)?,
+        Form { context: Some(context), .. } => return Err(format!("no VEX: its context is {context:?}")),
+        _ => return Err("is neither OpenVEX nor CSAF".to_owned()),
+    };
     all.sort_by(|a, b| a.time.cmp(&b.time));
     Ok(all)
-}
-
-fn statement(written: Written, time: &str) -> Result<Statement, String> {
-    let status = match written.status.as_str() {
-        "not_affected" => Status::NotAffected,
-        "fixed" => Status::Fixed,
-        "affected" => Status::Affected,
-        "under_investigation" => Status::UnderInvestigation,
-        other => return Err(format!("unknown status {other:?}")),
-    };
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    // A text in the first version of the format.
-    let mut faults: Vec<String> = text(&written.vulnerability).into_iter().collect();
-    faults.extend(["name", "@id"].iter().filter_map(|key| text(&written.vulnerability[*key])));
-    faults.extend(written.vulnerability["aliases"].as_array().into_iter().flatten().filter_map(text));
-    if faults.is_empty() {
-        return Err("a statement about no vulnerability".to_owned());
-    }
-    let names = written.products.iter().flat_map(|product| {
-        let identifiers = [text(product), text(&product["@id"]), text(&product["identifiers"]["purl"])];
-        identifiers.into_iter().flatten()
-    });
-    let products = names.filter_map(|name| Product::parse(&name)).collect();
-    let reason = [written.justification, written.impact_statement];
-    let reason = reason.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ");
-    Ok(Statement { faults, products, status, reason, time: written.timestamp.unwrap_or_else(|| time.to_owned()) })
 }
 
 /// What the last statement about each fault of one package is.

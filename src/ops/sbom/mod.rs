@@ -1,15 +1,21 @@
 //! A machine's bill of materials: its packages as the index knows them, with the licences they state and what they need of each
-//! other, and omg's own runtimes.
+//! other, and omg's own runtimes. A project's is in `projects.rs`.
 
-use super::licenses::{self, Package, Stated};
-use super::place::Place;
+mod faults;
+mod projects;
+
+pub use faults::add as add_faults;
+pub use projects::project;
+
 use crate::audit::log::{FILE_NAME, latest};
 use crate::audit::sbom::purl::{Parts, Purl};
 use crate::audit::sbom::{Algorithm, Bom, Component, Hash, Kind};
 use crate::index::{Index, build::RELATIONS};
 use crate::model::{Field, Problem, Reason, Source};
+use crate::ops::Place;
+use crate::ops::licenses::{self, Package, Stated};
 use crate::runtimes::Runtime;
-use crate::runtimes::installed::{Folders, Installed};
+use crate::runtimes::installed::Installed;
 use crate::sys::below::Below;
 use anyhow::Result;
 use serde_json::Value;
@@ -46,7 +52,11 @@ pub fn machine(index: &Index, place: &Place, shows: impl Fn(Source) -> bool, cre
     }
     let subject = Component { homepage: release.home, ..Component::new(Kind::System, &release.id, &release.version) };
     let tool_version = env!("CARGO_PKG_VERSION");
-    Ok(Gathered { bom: Bom { subject, components, roots, created, tool_version }, ranks, problems })
+    Ok(Gathered {
+        bom: Bom { subject, components, roots, vulnerabilities: None, created, tool_version },
+        ranks,
+        problems,
+    })
 }
 
 fn component(
@@ -100,8 +110,7 @@ fn component(
 
 /// omg's own, where the machine is the one that it runs on.
 fn runtimes(place: &Place) -> Vec<Component> {
-    let is_here = place.root == Path::new("/") && place.config.is_none() && place.dbpath.is_none();
-    let Some(folders) = Folders::of_environment().filter(|_| is_here) else { return Vec::new() };
+    let Some(folders) = place.runtimes() else { return Vec::new() };
     let all: Vec<Installed> = Runtime::ALL.into_iter().flat_map(|runtime| folders.own(runtime)).collect();
     if all.is_empty() {
         return Vec::new();
