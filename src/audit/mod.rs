@@ -6,6 +6,7 @@
 pub mod advisory;
 pub mod cvss;
 pub mod ecosystem;
+pub mod keys;
 pub mod locks;
 pub mod log;
 pub mod pgp;
