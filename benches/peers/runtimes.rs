@@ -73,7 +73,7 @@ pub fn run(tools: &Tools, options: &Options) -> Result<()> {
 
 /// Nothing is there from the run before, and nothing of it is still on its way to the disk.
 fn cleared(home: &Path, unpacked: &Path) -> Result<()> {
-    for folder in [&home.join(".local"), &home.join(".cache"), &home.join("state"), unpacked] {
+    for folder in [home.join(".local"), home.join(".cache"), home.join("state"), unpacked.to_owned()] {
         if folder.exists() {
             fs::remove_dir_all(folder)?;
         }

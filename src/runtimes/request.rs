@@ -106,6 +106,17 @@ impl Request {
         let best = |allows: &dyn Fn(&Version) -> bool| {
             all.iter().filter(|one| allows(version(one))).max_by(|a, b| version(a).cmp(version(b)))
         };
+        // Where nobody can tell whether a number is whole, what has just this number is meant, not what begins so.
+        let whole = |one: &&'v T| match &self.kind {
+            Kind::Prefix(numbers, maker) => {
+                let version = version(one);
+                numbers.len() > 1 && !maker.is_empty() && version.variant == *maker && version.is_just(numbers)
+            }
+            _ => false,
+        };
+        if let Some(one) = all.iter().find(whole) {
+            return Some(one);
+        }
         best(&|version| self.allows(version, lts)).or_else(|| best(&|version| self.fits(version, lts)))
     }
 
@@ -284,13 +295,23 @@ mod tests {
         let java = ["17.0.9+9", "21.0.5+9", "21.0.5+11"];
         assert_eq!(chosen(Runtime::Java, "temurin-21", &java).as_deref(), Some("21.0.5+11"));
         assert_eq!(chosen(Runtime::Java, "21.0.5-tem", &java).as_deref(), Some("21.0.5+11"));
-        let makers = ["21.0.5+11", "zulu-21.40.17.0", "zulu-21.42.19.0", "zulu-24.30.11.0", "oracle-graalvm-21.0.7"];
+        let makers = [
+            "21.0.5+11",
+            "zulu-21.40.17.0",
+            "zulu-21.42.19.0",
+            "zulu-24.30.11.0",
+            "oracle-graalvm-21.0.7",
+            "sapmachine-11.0.6",
+            "sapmachine-11.0.6.0.1",
+        ];
         for (request, meant) in [
             ("21", Some("21.0.5+11")),
             ("temurin", Some("21.0.5+11")),
             ("zulu", Some("zulu-24.30.11.0")),
             ("zulu-21", Some("zulu-21.42.19.0")),
             ("21.40-zulu", Some("zulu-21.40.17.0")),
+            ("sapmachine-11.0.6", Some("sapmachine-11.0.6")),
+            ("sapmachine-11", Some("sapmachine-11.0.6.0.1")),
             ("zulu-21.40.17.0", Some("zulu-21.40.17.0")),
             ("oracle-graalvm-21", Some("oracle-graalvm-21.0.7")),
             ("21.0.7-graal", Some("oracle-graalvm-21.0.7")),

@@ -83,6 +83,11 @@ impl Version {
         self.channel.as_ref()
     }
 
+    /// Whether it has these numbers and nothing besides.
+    pub(super) fn is_just(&self, numbers: &[u64]) -> bool {
+        self.numbers == numbers && self.pre.is_empty() && self.post.is_empty()
+    }
+
     /// Whether the first numbers are these.
     pub(super) fn starts_with(&self, numbers: &[u64]) -> bool {
         self.channel.is_none() && numbers.iter().enumerate().all(|(at, number)| self.number(at) == *number)
