@@ -71,8 +71,7 @@ fn run(verb: &Verb, ctx: &Ctx, matches: &ArgMatches) -> Exit {
     };
     let exit = result.unwrap_or_else(|error| {
         Remark::of(&error).say(&ctx.ui);
-        let hinted = error.chain().find_map(|cause| cause.downcast_ref::<Hinted>());
-        hinted.map_or(Exit::Failed, |hinted| hinted.exit)
+        Exit::of(&error)
     });
     // Who outlives Ctrl-C to tell what was left is still one that was interrupted, unless all was done.
     if exit == Exit::Failed && signals::was_interrupted() { Exit::Interrupted } else { exit }

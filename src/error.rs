@@ -38,6 +38,14 @@ impl From<Exit> for u8 {
     }
 }
 
+impl Exit {
+    /// How a command ends by this error.
+    pub fn of(error: &anyhow::Error) -> Exit {
+        let hinted = error.chain().find_map(|cause| cause.downcast_ref::<Hinted>());
+        hinted.map_or(Exit::Failed, |hinted| hinted.exit)
+    }
+}
+
 /// An error with the command or thought that helps.
 #[derive(Debug)]
 pub struct Hinted {

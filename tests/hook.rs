@@ -66,13 +66,11 @@ impl Home {
 
     /// Runs a script in which the hook is. `prompt` in it stands for what the shell does before a prompt.
     fn run(&self, shell: Shell, script: &str) -> Output {
-        let (load, prompt) = match shell {
-            Shell::Bash => (format!("eval \"$('{OMG}' hook bash)\""), "eval \"$PROMPT_COMMAND\""),
-            Shell::Zsh => (format!("eval \"$('{OMG}' hook zsh)\""), "for hook in $precmd_functions; do $hook; done"),
-            // Its own event would have fish set up the terminal as well.
-            Shell::Fish => (format!("'{OMG}' hook fish | source"), "__omg_hook"),
+        let load = match shell {
+            Shell::Bash | Shell::Zsh => format!("eval \"$('{OMG}' hook {})\"", shell.name()),
+            Shell::Fish => format!("'{OMG}' hook fish | source"),
         };
-        let script = format!("{load}\n{}", script.replace("prompt", prompt));
+        let script = format!("{load}\n{}", script.replace("prompt", each_prompt(shell)));
         let mut command = Command::new(shell.name());
         self.settle(&mut command);
         if shell == Shell::Zsh {
@@ -270,6 +268,68 @@ fn an_ordinary_prompt_starts_no_process() {
         assert_eq!(between.iter().find(begun), None, "{shell:?}");
         let read = between.iter().filter(|line| line.contains("status.txt")).count();
         assert_eq!(read, 3, "{shell:?}: the status is read each time: {between:?}");
+    }
+}
+
+/// The hook in a file: what it is read by in a shell's own file, in the folder that the shell starts in.
+fn starts(home: &Home, shell: Shell, folder: &str, script: &str) -> Vec<String> {
+    let name = shell.name();
+    let load = format!(". ~/.cache/omg/hook.{name} 2>/dev/null || eval \"$('{OMG}' hook {name} --keep)\"");
+    let prompt = each_prompt(shell);
+    let mut command = Command::new(name);
+    home.settle(&mut command);
+    if shell == Shell::Zsh {
+        command.arg("-f");
+    }
+    let script = format!("{load}\n{}", script.replace("prompt", prompt));
+    let output = command.current_dir(home.at(folder)).arg("-c").arg(script).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{shell:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn each_prompt(shell: Shell) -> &'static str {
+    match shell {
+        Shell::Bash => "eval \"$PROMPT_COMMAND\"",
+        Shell::Zsh => "for hook in $precmd_functions; do $hook; done",
+        // Its own event would have fish set up the terminal as well.
+        Shell::Fish => "__omg_hook",
+    }
+}
+
+#[test]
+fn a_hook_that_is_kept_starts_no_process_where_nothing_asks_and_is_renewed() {
+    for shell in shells("a_hook_that_is_kept_starts_no_process_where_nothing_asks_and_is_renewed") {
+        let home = Home::new();
+        if shell == Shell::Fish {
+            let refused =
+                Command::new(OMG).args(["hook", "fish", "--keep"]).env("HOME", home.0.path()).output().unwrap();
+            assert_eq!(refused.status.code(), Some(2));
+            continue;
+        }
+        let file = home.at(".cache/omg").join(format!("hook.{}", shell.name()));
+        // The first start writes it, the others read it.
+        assert_eq!(starts(&home, shell, "a", "prompt; node"), ["22.1.0"], "{shell:?}");
+        let text = fs::read_to_string(&file).unwrap();
+        let quiet = format!("{text}\n__omg_enter() {{ __omg_folder=$PWD; echo asked; }}\n");
+        fs::write(&file, &quiet).unwrap();
+        assert_eq!(starts(&home, shell, "none/deep", "prompt; prompt; echo end"), ["end"], "{shell:?}");
+        assert_eq!(starts(&home, shell, "", "prompt; cd none; prompt"), ["asked"], "{shell:?}");
+        for asks in ["a", "b"] {
+            assert_eq!(starts(&home, shell, asks, "prompt"), ["asked"], "{shell:?}: {asks}");
+        }
+        for asks in ["echo 22 >.nvmrc; prompt", "OMG_ENV=x; . ~/.cache/omg/hook.*; prompt"] {
+            assert_eq!(starts(&home, shell, "none/deep", asks), ["asked"], "{shell:?}: {asks}");
+        }
+        fs::remove_file(home.at("none/deep/.nvmrc")).unwrap();
+        home.write("none/.nvmrc", "22\n");
+        assert_eq!(starts(&home, shell, "none/deep", "prompt"), ["asked"], "{shell:?}: above");
+        fs::remove_file(home.at("none/.nvmrc")).unwrap();
+        home.write(".config/omg/omg.toml", "[runtimes]\nnode = \"20\"\n");
+        assert_eq!(starts(&home, shell, "none/deep", "prompt"), ["asked"], "{shell:?}: everywhere");
+        // Another omg would have written another file: what is asked for writes it anew.
+        fs::write(&file, text.clone() + "# old\n").unwrap();
+        assert_eq!(starts(&home, shell, "none", "prompt; node"), ["20.1.0"], "{shell:?}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), text, "{shell:?}");
     }
 }
 

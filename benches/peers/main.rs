@@ -1,7 +1,8 @@
 //! Runs omg, the programs people use instead of it and an empty static program in turns, and prints medians, ratios and peak
 //! memory beside what is asked for:
 //!
-//!     cargo bench --bench peers [-- [--rounds N] [--pacman] [--refresh] [--scale] [--changes] [--shell] [--audit] [WORD...]]
+//!     cargo bench --bench peers [-- [--rounds N] [--pacman] [--refresh] [--scale] [--changes] [--shell] [--audit]
+//!                               [--runtimes] [WORD...]]
 //!
 //! Without a choice everything is run; words choose the rows whose label holds one (of `--changes` the parts:
 //! apt-plan, pacman-plan, apt-transaction, pacman-transaction, history). Nothing of the machine is changed: omg and
@@ -18,6 +19,7 @@ mod machine;
 mod measure;
 mod refresh;
 mod rows;
+mod runtimes;
 mod scale;
 mod shells;
 mod trust;
@@ -65,6 +67,9 @@ fn main() -> Result<()> {
     }
     if options.wants("audit") {
         audit::run(&tools, &options)?;
+    }
+    if options.wants("runtimes") {
+        runtimes::run(&tools, &options)?;
     }
     if options.wants("changes") {
         changes::run(&tools, &options)?;

@@ -109,10 +109,15 @@ fn prompts(home: &Home, omg: &str, shell: &str) -> Result<()> {
         "{clock}{load}; __omg_hook; a=$EPOCHREALTIME; for ((i = 0; i < {PROMPTS}; i++)); do __omg_hook; done; b=$EPOCHREALTIME
          for ((i = 0; i < {PROMPTS}; i++)); do :; done; echo $a $b $EPOCHREALTIME"
     );
-    let start = format!("{clock}a=$EPOCHREALTIME; {load}; echo $a $EPOCHREALTIME $EPOCHREALTIME");
+    let starting = |load: &str| format!("{clock}a=$EPOCHREALTIME; {load}; echo $a $EPOCHREALTIME $EPOCHREALTIME");
+    // In a project: with its first prompt, so that nothing is put off.
+    let kept = format!(". ~/.cache/omg/hook.{shell} 2>/dev/null || eval \"$({omg} hook {shell} --keep)\"; __omg_hook");
+    let elsewhere = format!("cd /; {}", starting(&kept));
     for (label, script, times, asked) in [
         (format!("{shell}: a prompt with the hook"), prompt, PROMPTS, PROMPT_MICROS),
-        (format!("{shell}: starting with the hook"), start, 1, START_MICROS),
+        (format!("{shell}: starting with the hook"), starting(&load), 1, START_MICROS),
+        (format!("{shell}: starting with the hook in a file, and a prompt"), starting(&kept), 1, START_MICROS),
+        (format!("{shell}: the same where nothing asks"), elsewhere, 1, START_MICROS),
     ] {
         let mut micros: Vec<f64> = (0..RUNS).map(|_| inside(home, shell, &script, times)).collect::<Result<_>>()?;
         micros.sort_by(f64::total_cmp);

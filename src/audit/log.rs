@@ -44,15 +44,20 @@ pub fn latest(path: &Path, most: usize) -> Result<(Vec<Entry>, usize)> {
     Ok((entries, bad))
 }
 
-/// The last entry of a kind, such as `policy-changed`, however far back: only lines that look like one are read closely.
+/// The last entry of a kind, such as `policy-changed`, however far back.
 pub fn latest_of(path: &Path, event: &str) -> Result<Option<Entry>> {
+    latest_that(path, event, |_| true)
+}
+
+/// The last entry of a kind that is as it should be, however far back: only lines that look like one are read closely.
+pub fn latest_that(path: &Path, event: &str, is_it: impl Fn(&Entry) -> bool) -> Result<Option<Entry>> {
     let Some(file) = lines::open(path)? else { return Ok(None) };
     let mark = format!("\"event\":\"{event}\"");
     let finder = memchr::memmem::Finder::new(&mark);
     let mut backwards = lines::Backwards::new(&file, path)?;
     while let Some(line) = backwards.next_line()? {
         let entry = line.bytes.filter(|bytes| finder.find(bytes).is_some()).and_then(Entry::read);
-        if let Some(entry) = entry.filter(|entry| entry.event == event) {
+        if let Some(entry) = entry.filter(|entry| entry.event == event && is_it(entry)) {
             return Ok(Some(entry));
         }
     }

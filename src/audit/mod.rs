@@ -7,6 +7,7 @@ pub mod advisory;
 pub mod cvss;
 pub mod ecosystem;
 pub mod grade;
+pub mod keys;
 pub mod locks;
 pub mod log;
 pub mod pgp;

@@ -5,11 +5,13 @@
 
 use anyhow::{Context, Result, bail};
 use sequoia_openpgp::cert::CertParser;
+use sequoia_openpgp::packet::Signature;
 use sequoia_openpgp::parse::Parse;
 use sequoia_openpgp::parse::stream::{
     DetachedVerifierBuilder, MessageLayer, MessageStructure, VerificationError, VerificationHelper,
 };
-use sequoia_openpgp::policy::StandardPolicy;
+use sequoia_openpgp::policy::{HashAlgoSecurity, Policy, StandardPolicy};
+use sequoia_openpgp::types::HashAlgorithm;
 use sequoia_openpgp::{Cert, KeyHandle};
 use std::fs::{self, File};
 use std::io::Read;
@@ -49,10 +51,18 @@ impl Ring {
         Ok(Ring { certs })
     }
 
-    /// The key that made a good signature of `data`, as the fingerprint of its owner's certificate.
+    /// From keys as [`super::keys`] has them.
+    pub fn of_text(text: &str) -> Result<Ring> {
+        Ok(Ring { certs: parse(text.as_bytes())? })
+    }
+
+    /// The key that made a good signature of `data`, as the fingerprint of its owner's certificate. The error is [`Unknown`] where no key
+    /// of these can tell.
     pub fn verify(&self, data: &[u8], signature: &[u8]) -> Result<String> {
-        let policy = StandardPolicy::new();
-        let judge = Judge { certs: &self.certs, good: None };
+        let mut policy = StandardPolicy::new();
+        // What binds the parts of a key together needs no more, where somebody chose the key as it is; Rust's is of 2013.
+        policy.accept_hash_property(HashAlgorithm::SHA1, HashAlgoSecurity::SecondPreImageResistance);
+        let judge = Judge { certs: &self.certs, policy: &policy, data, good: None };
         let mut verifier = DetachedVerifierBuilder::from_bytes(signature)
             .context("not an OpenPGP signature")?
             .with_policy(&policy, None, judge)
@@ -61,6 +71,18 @@ impl Ring {
         verifier.into_helper().good.context("there is no signature")
     }
 }
+
+/// It is no signature that these keys could tell to be good or bad.
+#[derive(Debug)]
+pub struct Unknown(String);
+
+impl std::fmt::Display for Unknown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unknown {}
 
 fn parse(bytes: &[u8]) -> Result<Vec<Cert>> {
     let mut certs = Vec::new();
@@ -83,7 +105,21 @@ fn parse(bytes: &[u8]) -> Result<Vec<Cert>> {
 /// Wants one good signature.
 struct Judge<'r> {
     certs: &'r [Cert],
+    policy: &'r StandardPolicy<'r>,
+    data: &'r [u8],
     good: Option<String>,
+}
+
+impl Judge<'_> {
+    /// By a key that its owner confirmed only later: keys are published with their last confirmation alone, and what was signed before
+    /// it was signed by the same key. `None` where it is none of the owner's any more.
+    fn by_later_confirmed(&self, signature: &Signature, cert: &Cert) -> Option<Result<()>> {
+        self.policy.signature(signature, HashAlgoSecurity::CollisionResistance).ok()?;
+        let mut keys = cert.keys().with_policy(self.policy, None).supported().revoked(false).for_signing();
+        let issuers = signature.get_issuers();
+        let key = keys.find(|key| issuers.iter().any(|issuer| issuer.aliases(key.key().key_handle())))?;
+        Some(signature.verify_message(key.key(), self.data))
+    }
 }
 
 impl VerificationHelper for Judge<'_> {
@@ -104,8 +140,21 @@ impl VerificationHelper for Judge<'_> {
                     }
                     Err(VerificationError::MissingKey { sig }) => {
                         let issuers: Vec<String> = sig.get_issuers().iter().map(KeyHandle::to_hex).collect();
-                        why = anyhow::anyhow!("it was signed by {}, which is not among the keys", issuers.join(" or "));
+                        let text = format!("it was signed by {}, which is not among the keys", issuers.join(" or "));
+                        why = Unknown(text).into();
                     }
+                    Err(VerificationError::UnboundKey { sig, cert, error }) => {
+                        match self.by_later_confirmed(sig, cert) {
+                            Some(Ok(())) => {
+                                self.good = Some(cert.fingerprint().to_hex());
+                                return Ok(());
+                            }
+                            Some(Err(bad)) => why = bad,
+                            None => why = Unknown(format!("{}: {error}", cert.fingerprint())).into(),
+                        }
+                    }
+                    // A key that has run out since.
+                    Err(error @ VerificationError::BadKey { .. }) => why = Unknown(error.to_string()).into(),
                     Err(error) => why = anyhow::anyhow!("{error}"),
                 }
             }
@@ -158,6 +207,45 @@ mod tests {
         let mut damaged = signature.clone();
         *damaged.last_mut().unwrap() ^= 1;
         assert!(ring.verify(b"list", &damaged).is_err());
+    }
+
+    /// A list of Node's own with its releaser's signature, and the fingerprints that the README of nodejs/node has.
+    #[test]
+    fn the_keys_that_come_with_omg_know_a_real_signature() {
+        let ring = Ring::of_text(super::super::keys::of("node").unwrap()).unwrap();
+        let fingerprints: Vec<String> = ring.certs.iter().map(|cert| cert.fingerprint().to_hex()).collect();
+        assert_eq!(fingerprints.len(), 29);
+        for active in [
+            "5BE8A3F6C8A5C01D106C0AD820B1A390B168D356",
+            "DD792F5973C6DE52C432CBDAC77ABFA00DDBF2B7",
+            "CC68F5A3106FF448322E48ED27F5E38D5B0A215F",
+            "8FCCA13FEF1D0C2E91008E09770F7A9A5AE15600",
+            "890C08DB8579162FEE0DF9DB8BEAB4DFCF555EF4",
+            "C82FA3AE1CBEDC6BE46B9360C43CEC45C17AB93C",
+            "108F52B48DB57BB0CC439B2997B01419BD92F80A",
+            "A363A499291CBBC940DD62E41F10027AF002F8B0",
+        ] {
+            assert!(fingerprints.iter().any(|one| one == active), "{active}");
+        }
+        let signed = include_str!("../../tests/fixtures/node-v14.2.0-SHASUMS256.txt.asc");
+        let (text, signature) = signed.split_once("\n-----BEGIN PGP SIGNATURE-----").unwrap();
+        let signature = format!("-----BEGIN PGP SIGNATURE-----{signature}");
+        // What is signed of a text has its lines ended so.
+        let text = text.split_once("\n\n").unwrap().1.replace('\n', "\r\n");
+        let by = ring.verify(text.as_bytes(), signature.as_bytes()).unwrap();
+        assert_eq!(by, "8FCCA13FEF1D0C2E91008E09770F7A9A5AE15600");
+        let changed = text.replacen('9', "8", 1);
+        let error = ring.verify(changed.as_bytes(), signature.as_bytes()).unwrap_err();
+        assert!(!error.chain().any(|cause| cause.is::<Unknown>()), "{error:#}");
+        let rust = Ring::of_text(super::super::keys::of("rust").unwrap()).unwrap();
+        assert_eq!(rust.certs[0].fingerprint().to_hex(), "108F66205EAEB0AAA8DD5E1C85AB96E6FA1BE5FE");
+        let error = rust.verify(text.as_bytes(), signature.as_bytes()).unwrap_err();
+        assert!(error.chain().any(|cause| cause.is::<Unknown>()), "{error:#}");
+        // Its parts are bound together by SHA-1, and count all the same.
+        let mut policy = StandardPolicy::new();
+        policy.accept_hash_property(HashAlgorithm::SHA1, HashAlgoSecurity::SecondPreImageResistance);
+        let signing = rust.certs[0].keys().with_policy(&policy, None).supported().for_signing();
+        assert_eq!(signing.count(), 2, "its own key and the one of 2014");
     }
 
     #[test]

@@ -91,10 +91,8 @@ fn answer(ctx: &Ctx, line: &[u8]) -> Answered {
         let answer = Some(RawValue::from_string(reply.json(false)?)?);
         Ok((reply.exit, answer, faults(&reply.remarks)))
     });
-    let (exit, answer, errors) = answered.unwrap_or_else(|error| {
-        let hinted = error.chain().find_map(|cause| cause.downcast_ref::<Hinted>());
-        (hinted.map_or(Exit::Failed, |hinted| hinted.exit), None, faults(&[Remark::of(&error)]))
-    });
+    let (exit, answer, errors) =
+        answered.unwrap_or_else(|error| (Exit::of(&error), None, faults(&[Remark::of(&error)])));
     Answered { id, exit: exit.into(), stale, answer, errors }
 }
 

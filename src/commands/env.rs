@@ -3,8 +3,8 @@
 //! Hooks ask it at every change of folder, so their form is answered before a command line parser exists.
 
 use super::reply::{Remark, Reply};
-use super::shop;
 use super::which::asks;
+use super::{hook, shop};
 use crate::context::Ctx;
 use crate::error::Exit;
 use crate::index::status;
@@ -63,6 +63,9 @@ pub fn main(arguments: &[OsString]) -> Option<Exit> {
     let ui = Ui::new(false);
     let printed = ui.print(&text);
     remarks.iter().for_each(|remark| remark.say(&ui));
+    if let Some(person) = Person::of_environment() {
+        hook::renew(&person, shell);
+    }
     Some(if printed.is_ok() { Exit::Found } else { Exit::Failed })
 }
 
@@ -133,7 +136,7 @@ pub fn assigned(environment: &Environment) -> Vec<(String, Option<String>)> {
 }
 
 /// The line of counts of the index that answers.
-fn line() -> Option<PathBuf> {
+pub fn line() -> Option<PathBuf> {
     let place = Place { root: PathBuf::from("/"), ..Place::default() };
     place.folders().into_iter().map(|folder| folder.join(status::TEXT_NAME)).find(|path| path.exists())
 }

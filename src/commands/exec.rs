@@ -1,12 +1,11 @@
 //! `omg exec`: a command in the world of some runtimes' versions, in this process's place.
 
-use super::shop::{Wanted, person, shop, wanted};
+use super::shop::{Wanted, person, wanted};
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::runtimes::active::{Person, environment};
 use crate::runtimes::installed::{Installed, is_program};
 use crate::shell::word;
-use crate::ui::Stages;
 use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::convert::Infallible;
@@ -93,8 +92,7 @@ fn there(ctx: &Ctx, person: &Person, wanted: &Wanted, installs: bool) -> Result<
     }
     let name = wanted.runtime.name();
     if installs {
-        let stages = Stages::new(&ctx.ui);
-        super::shop::install(ctx, &shop(ctx, person, &stages)?, &stages, wanted)?;
+        super::shop::install(ctx, person, wanted)?;
         let installed = person.folders.find(wanted.runtime, &wanted.request);
         return installed.with_context(|| format!("{name} {} is not there after all", wanted.request));
     }

@@ -1,28 +1,44 @@
 //! `omg hook`: what a shell evaluates when it starts.
 
-use super::env::here;
+use super::env::{here, line};
+use super::shop::{cache, person};
 use crate::context::Ctx;
-use crate::error::Exit;
-use crate::shell::{Shell, hook};
+use crate::error::{Exit, Hinted};
+use crate::runtimes::active::Person;
+use crate::runtimes::{Runtime, pin};
+use crate::shell::{Shell, hook, kept_hook};
 use anyhow::{Context, Result};
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use std::path::{Path, PathBuf};
 
 const WHERE: &str = "\
 Into the shell's own file, last:
   bash  eval \"$(omg hook bash)\"        in ~/.bashrc
   zsh   eval \"$(omg hook zsh)\"         in ~/.zshrc
   fish  omg hook fish | source         in ~/.config/fish/config.fish
-It is to be evaluated, not kept: it begins with the environment of the folder that the shell starts in.";
+What is printed is to be evaluated, not kept: it begins with the environment of the folder that the shell starts in.
+With --keep it is one that may be kept, and a file of it is written. Shells start faster so:
+  bash  . ~/.cache/omg/hook.bash 2>/dev/null || eval \"$(omg hook bash --keep)\"
+  zsh   . ~/.cache/omg/hook.zsh 2>/dev/null || eval \"$(omg hook zsh --keep)\"";
 
 pub fn command() -> Command {
     Command::new("hook")
         .about("Print what makes a shell follow the versions that folders ask for")
         .arg(Arg::new("SHELL").required(true).value_parser(value_parser!(Shell)).help("Which shell"))
+        .arg(
+            Arg::new("keep")
+                .long("keep")
+                .action(ArgAction::SetTrue)
+                .help("Write it into a file as well, which bash and zsh read faster; it is kept up to date"),
+        )
         .after_help(WHERE)
 }
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
     let shell = *matches.get_one::<Shell>("SHELL").expect("required");
+    if matches.get_flag("keep") {
+        return keep(ctx, shell);
+    }
     let program = std::env::current_exe().context("cannot tell where omg lies")?;
     let program = program.to_str().context("omg lies where its path is no text")?;
     let mut text = hook::script(shell, program);
@@ -39,4 +55,52 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
     ctx.ui.print(&text)?;
     remarks.iter().for_each(|remark| remark.say(&ctx.ui));
     Ok(Exit::Found)
+}
+
+fn keep(ctx: &Ctx, shell: Shell) -> Result<Exit> {
+    let person = person()?;
+    let file = file(&person, shell);
+    let Some(text) = kept(&person, shell) else {
+        let hint = "`omg hook fish | source` is for fish";
+        return Err(Hinted::new(Exit::Usage, format!("there is no hook of {} to be kept", shell.name()), hint).into());
+    };
+    write(&file, &text).with_context(|| format!("cannot write {}", file.display()))?;
+    ctx.ui.print(&text)?;
+    Ok(Exit::Found)
+}
+
+/// Writes the file anew where there is one and it is another than this omg would write. It is asked at each change of folder, so that a
+/// new omg is in the file by the second start of a shell.
+pub fn renew(person: &Person, shell: Shell) {
+    let file = file(person, shell);
+    let Ok(there) = std::fs::read(&file) else { return };
+    if let Some(text) = kept(person, shell).filter(|text| text.as_bytes() != there) {
+        // What cannot be written stays as it is, and works.
+        drop(write(&file, &text));
+    }
+}
+
+fn file(person: &Person, shell: Shell) -> PathBuf {
+    cache(person).join(format!("hook.{}", shell.name()))
+}
+
+/// What the file is to hold; `None` for fish, and where a path is no text.
+fn kept(person: &Person, shell: Shell) -> Option<String> {
+    if shell == Shell::Fish {
+        return None;
+    }
+    let program = std::env::current_exe().ok()?;
+    let names: Vec<&str> = pin::names().collect();
+    let variables: Vec<String> = Runtime::ALL.into_iter().map(pin::variable).collect();
+    let line = line();
+    kept_hook::script(shell, program.to_str()?, &names, &variables, person.global.as_deref(), line.as_deref())
+}
+
+fn write(file: &Path, text: &str) -> Result<()> {
+    let folder = file.parent().context("it has no folder")?;
+    std::fs::create_dir_all(folder)?;
+    let mut new = tempfile::NamedTempFile::new_in(folder)?;
+    std::io::Write::write_all(&mut new, text.as_bytes())?;
+    new.persist(file)?;
+    Ok(())
 }

@@ -16,7 +16,10 @@ use std::process::Stdio;
 pub fn command() -> Command {
     Command::new("man")
         .about("Show a page of the manual")
-        .arg(Arg::new("PAGE").help("A command, or `audit-log`, `config`, `index` or `json` [default: omg itself]"))
+        .arg(
+            Arg::new("PAGE")
+                .help("A command, or `audit-log`, `config`, `index`, `json` or `lock` [default: omg itself]"),
+        )
         .arg(
             Arg::new("write")
                 .long("write")
@@ -76,6 +79,7 @@ const MORE: &[(&str, &str)] = &[
     ("why", include_str!("man/why.roff")),
     ("install", include_str!("man/install.roff")),
     ("use", include_str!("man/use.roff")),
+    ("pin", include_str!("man/pin.roff")),
     ("which", include_str!("man/which.roff")),
     ("exec", include_str!("man/exec.roff")),
     ("env", include_str!("man/env.roff")),
@@ -111,6 +115,7 @@ pub fn pages() -> Vec<(String, String)> {
         ("omg-config.5", include_str!("../../man/omg-config.5")),
         ("omg-index.5", include_str!("../../man/omg-index.5")),
         ("omg-json.5", include_str!("../../man/omg-json.5")),
+        ("omg-lock.5", include_str!("../../man/omg-lock.5")),
     ] {
         pages.push((name.to_owned(), text.to_owned()));
     }

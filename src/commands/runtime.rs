@@ -9,7 +9,7 @@ use crate::ops::runtimes::{Shop, line, remove, superseded};
 use crate::runtimes::active::Person;
 use crate::runtimes::installed::{Installed, Keeper};
 use crate::runtimes::sources::{Release, source};
-use crate::runtimes::{Request, Runtime};
+use crate::runtimes::{Request, Runtime, makers};
 use crate::ui::{Cell, Stages, Style, Ui, table};
 use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -68,31 +68,58 @@ fn runtimes(matches: &ArgMatches) -> Result<Vec<Runtime>> {
     Ok(if named.is_empty() { Runtime::ALL.to_vec() } else { named })
 }
 
-/// `omg install NAME@VERSION...`
+/// `omg install NAME@VERSION...`: what fails does not keep the others from being installed.
 pub fn install(ctx: &Ctx, names: &[&String], dry_run: bool) -> Result<Reply> {
     let person = person()?;
     let wanted: Vec<Wanted> = names.iter().map(|name| wanted(name)).collect::<Result<_>>()?;
-    let stages = Stages::new(&ctx.ui);
-    let shop = shop::shop(ctx, &person, &stages)?;
-    let all = wanted.iter().map(|wanted| bring(ctx, &shop, &stages, wanted, dry_run)).collect::<Result<Vec<_>>>()?;
-    Ok(Reply::new(all, move |_, all| brought(all, dry_run), Exit::Found))
+    let all = bring(ctx, &person, &wanted.iter().collect::<Vec<_>>(), dry_run)?;
+    match wanted.len() {
+        1 => Ok(told_of_all(all.into_iter().collect::<Result<_>>()?, Vec::new(), dry_run)),
+        _ => {
+            let (done, failed) = apart(all);
+            Ok(told_of_all(done, failed, dry_run))
+        }
+    }
 }
 
-fn bring(ctx: &Ctx, shop: &Shop<'_>, stages: &Stages, wanted: &Wanted, dry_run: bool) -> Result<Shown> {
-    if !dry_run {
-        return shop::install(ctx, shop, stages, wanted);
+fn apart(all: Vec<Result<Shown>>) -> (Vec<Shown>, Vec<anyhow::Error>) {
+    let (mut done, mut failed) = (Vec::new(), Vec::new());
+    for one in all {
+        match one {
+            Ok(one) => done.push(one),
+            Err(error) => failed.push(error),
+        }
     }
-    let release = shop.release(wanted.runtime, &wanted.request, &|text| ctx.ui.warn(text))?;
-    let path = shop.folders.versions(wanted.runtime).join(release.version.to_string());
-    Ok(Shown {
-        runtime: wanted.runtime.name(),
-        version: release.version.to_string(),
-        new: !path.is_dir(),
-        path: path.display().to_string(),
-        sha256: String::new(),
-        key: String::new(),
-        unverified: Vec::new(),
-    })
+    (done, failed)
+}
+
+/// What was brought, and what was not: then the command ends as the first of those would have by itself.
+fn told_of_all(done: Vec<Shown>, failed: Vec<anyhow::Error>, dry_run: bool) -> Reply {
+    let exit = failed.first().map_or(Exit::Found, Exit::of);
+    let remarks: Vec<Remark> = failed.iter().map(Remark::of).collect();
+    Reply::new(done, move |_, all| brought(all, dry_run), exit).with(remarks)
+}
+
+fn bring(ctx: &Ctx, person: &Person, wanted: &[&Wanted], dry_run: bool) -> Result<Vec<Result<Shown>>> {
+    if !dry_run {
+        return shop::install_all(ctx, person, wanted);
+    }
+    let stages = Stages::new(&ctx.ui);
+    let shop = shop::shop(ctx, person, &stages)?;
+    let would = |wanted: &&Wanted| -> Result<Shown> {
+        let release = shop.release(wanted.runtime, &wanted.request, &|text| ctx.ui.warn(text))?;
+        let path = shop.folders.versions(wanted.runtime).join(release.version.to_string());
+        Ok(Shown {
+            runtime: wanted.runtime.name(),
+            version: release.version.to_string(),
+            new: !path.is_dir(),
+            path: path.display().to_string(),
+            sha256: String::new(),
+            key: String::new(),
+            unverified: Vec::new(),
+        })
+    };
+    Ok(wanted.iter().map(would).collect())
 }
 
 fn brought(all: &[Shown], dry_run: bool) -> String {
@@ -225,24 +252,23 @@ fn upgrade(ctx: &Ctx, runtimes: &[Runtime], dry_run: bool) -> Result<Reply> {
             all.push(renewed(&shop, &stages, &there, &release, dry_run)?);
         }
     }
-    let moved = all.len();
+    let mut wanted = Vec::new();
     for runtime in runtimes {
         let mut lines: Vec<_> =
             person.folders.own(*runtime).iter().filter(|one| one.version.channel().is_none()).map(line).collect();
         lines.dedup();
         for (numbers, variant) in lines {
             let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
-            let text = format!("{}{variant}", numbers.join("."));
+            let text = makers::spelt(*runtime, &numbers.join("."), variant);
             let request = Request::parse(*runtime, &text).map_err(anyhow::Error::msg)?;
-            let wanted = Wanted { runtime: *runtime, request, is_bare: false };
-            all.push(bring(ctx, &shop, &stages, &wanted, dry_run)?);
+            wanted.push(Wanted { runtime: *runtime, request, is_bare: false });
         }
     }
-    let hint = all[moved..]
-        .iter()
-        .any(|one| one.new)
-        .then(|| Remark::Hint("`omg runtime prune` removes the older ones".to_owned()));
-    Ok(Reply::new(all, move |_, all| brought(all, dry_run), Exit::Found).with(hint))
+    let (done, failed) = apart(bring(ctx, &person, &wanted.iter().collect::<Vec<_>>(), dry_run)?);
+    let has_newer = done.iter().any(|one| one.new);
+    all.extend(done);
+    let hint = has_newer.then(|| Remark::Hint("`omg runtime prune` removes the older ones".to_owned()));
+    Ok(told_of_all(all, failed, dry_run).with(hint))
 }
 
 /// A channel that has moved on, in the place of what it was.

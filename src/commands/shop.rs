@@ -3,11 +3,13 @@
 use super::Ctx;
 use crate::config::Config;
 use crate::error::{Exit, Hinted};
-use crate::ops::runtimes::{Done, Shop, shims};
+use crate::model::Observer;
+use crate::ops::runtimes::{Done, Locked, Shop, shims};
 use crate::runtimes::active::Person;
-use crate::runtimes::{Request, Runtime, pin, toolchain};
+use crate::runtimes::installed::Installed;
+use crate::runtimes::{Request, Runtime, lock, pin, toolchain};
 use crate::sys::http::Network;
-use crate::ui::Stages;
+use crate::ui::{Fetches, clean};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -54,7 +56,7 @@ pub fn cache(person: &Person) -> PathBuf {
     cache.map_or_else(|| person.folders.data.join("cache"), |cache| cache.join("omg"))
 }
 
-pub fn shop<'s>(ctx: &Ctx, person: &Person, stages: &'s Stages) -> Result<Shop<'s>> {
+pub fn shop<'s>(ctx: &Ctx, person: &Person, observer: &'s dyn Observer) -> Result<Shop<'s>> {
     Ok(Shop {
         folders: person.folders.clone(),
         cache: cache(person).join("runtimes"),
@@ -63,7 +65,8 @@ pub fn shop<'s>(ctx: &Ctx, person: &Person, stages: &'s Stages) -> Result<Shop<'
         settings: Config::read(&ctx.place.root)?.runtimes,
         network: Network::system(),
         toolchain: toolchain(person)?,
-        observer: stages,
+        lock: lock_file(person)?,
+        observer,
     })
 }
 
@@ -75,6 +78,36 @@ fn toolchain(person: &Person) -> Result<Option<(String, toolchain::Wanted)>> {
         let wanted = toolchain::Wanted::of_file(&pin::text(&pin.file));
         (pin.version, wanted)
     }))
+}
+
+/// The lock file that counts here.
+pub fn lock_file(person: &Person) -> Result<Option<PathBuf>> {
+    let folder = std::env::current_dir().context("the current folder is gone")?;
+    Ok(lock::nearest(&folder, person.home.as_deref()))
+}
+
+/// Puts what was verified of a version into the lock file that counts here, if one does.
+pub fn keep_locked(ctx: &Ctx, shop: &Shop<'_>, installed: &Installed) -> Result<()> {
+    let Some(file) = &shop.lock else { return Ok(()) };
+    let (what, file_shown) = (format!("{} {}", installed.runtime.name(), installed.version), clean_path(file));
+    match shop.lock_in(file, installed)? {
+        Locked::Added => ctx.ui.note(&format!("{file_shown} has {what} now")),
+        Locked::There => {}
+        Locked::Not(why) => ctx.ui.note(&format!("{file_shown} does not get {what}: {why}")),
+    }
+    Ok(())
+}
+
+fn clean_path(path: &std::path::Path) -> String {
+    clean(&path.display().to_string()).into_owned()
+}
+
+/// Whether a version file of this folder or above, and not just of the person's own, asks for what this is.
+fn is_asked_for(person: &Person, installed: &Installed) -> Result<bool> {
+    let folder = std::env::current_dir().context("the current folder is gone")?;
+    let pins = pin::active(&folder, person.home.as_deref());
+    let pin = pins.into_iter().find(|pin| pin.runtime == installed.runtime);
+    Ok(pin.and_then(|pin| person.choice(pin).installed).is_some_and(|meant| meant.path == installed.path))
 }
 
 /// An installed version, as `--json` has it.
@@ -89,16 +122,30 @@ pub struct Shown {
     pub unverified: Vec<String>,
 }
 
-/// Installs what is wanted, and says at once what a person should know of each.
-pub fn install(ctx: &Ctx, shop: &Shop<'_>, stages: &Stages, wanted: &Wanted) -> Result<Shown> {
+/// Installs what is wanted, side by side, and says what a person should know of each; what came of each, in their order.
+pub fn install_all(ctx: &Ctx, person: &Person, wanted: &[&Wanted]) -> Result<Vec<Result<Shown>>> {
+    let fetches = Fetches::new(&ctx.ui);
+    let shop = shop(ctx, person, &fetches)?;
+    let ui = &ctx.ui;
     let warn = |text: &str| {
-        stages.clear();
-        ctx.ui.warn(text);
+        fetches.stages.clear();
+        ui.warn(text);
     };
-    let result = shop.install(wanted.runtime, &wanted.request, &warn);
-    stages.clear();
-    let Done { installed, is_new, sha256, key, unverified } = result?;
-    let (runtime, version) = (wanted.runtime.name(), installed.version.to_string());
+    let requests: Vec<(Runtime, &Request)> = wanted.iter().map(|one| (one.runtime, &one.request)).collect();
+    let all = shop.install_all(&requests, &warn, &|| fetches.again());
+    fetches.stages.clear();
+    Ok(all?.into_iter().map(|done| settle(ctx, person, &shop, done?)).collect())
+}
+
+/// Installs one version.
+pub fn install(ctx: &Ctx, person: &Person, wanted: &Wanted) -> Result<Shown> {
+    install_all(ctx, person, &[wanted])?.pop().context("one was wanted")?
+}
+
+/// What follows from an installation.
+fn settle(ctx: &Ctx, person: &Person, shop: &Shop<'_>, done: Done) -> Result<Shown> {
+    let Done { installed, is_new, sha256, key, unverified } = done;
+    let (runtime, version) = (installed.runtime.name(), installed.version.to_string());
     if is_new {
         // Whoever has shims wants those of the new version's programs as well.
         if shims::folder(&shop.folders).is_dir() {
@@ -108,6 +155,9 @@ pub fn install(ctx: &Ctx, shop: &Shop<'_>, stages: &Stages, wanted: &Wanted) -> 
         for what in &unverified {
             ctx.ui.note(&format!("{runtime} {version}: its checksum was verified; not verified: {what}"));
         }
+    }
+    if shop.lock.is_some() && is_asked_for(person, &installed)? {
+        keep_locked(ctx, shop, &installed)?;
     }
     Ok(Shown { runtime, version, path: installed.path.display().to_string(), new: is_new, sha256, key, unverified })
 }

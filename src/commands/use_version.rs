@@ -1,7 +1,7 @@
 //! `omg use`: asks for versions of runtimes, in a project's or the user's own file, and installs what is missing.
 
 use super::reply::Reply;
-use super::shop::{Wanted, install, person, shop, wanted};
+use super::shop::{Wanted, install_all, keep_locked, lock_file, person, shop, wanted};
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::runtimes::pin::variable;
@@ -53,20 +53,28 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let names = matches.get_many::<String>("NAME").unwrap_or_default();
     let all: Vec<Wanted> = names.map(|name| wanted(name)).collect::<Result<_>>()?;
     let in_shell = matches.get_flag("shell");
+    let is_locked = !in_shell && !matches.get_flag("global") && lock_file(&person)?.is_some();
     let file = if matches.get_flag("global") {
         person.global.clone().context("there is no home folder for a file of your own")?
     } else {
         std::env::current_dir().context("the current folder is gone")?.join("omg.toml")
     };
+    let find = |wanted: &Wanted| person.folders.find(wanted.runtime, &wanted.request);
+    let is_missing = |wanted: &&Wanted| wanted.request.kind != Kind::System && find(wanted).is_none();
+    let missing: Vec<&Wanted> = all.iter().filter(is_missing).collect();
+    let mut brought = if missing.is_empty() { Vec::new() } else { install_all(ctx, &person, &missing)? }.into_iter();
     let mut used = Vec::new();
     for wanted in &all {
-        let mut is_new = false;
-        let mut version = person.folders.find(wanted.runtime, &wanted.request).map(|one| one.version.to_string());
-        if version.is_none() && wanted.request.kind != Kind::System {
-            let stages = Stages::new(&ctx.ui);
-            let shown = install(ctx, &shop(ctx, &person, &stages)?, &stages, wanted)?;
-            (version, is_new) = (Some(shown.version), shown.new);
+        let is_new = match missing.iter().any(|one| std::ptr::eq(*one, wanted)) {
+            true => brought.next().context("each has an outcome")??.new,
+            false => false,
+        };
+        let installed = find(wanted);
+        // What does not agree with the project's lock file is not asked for there.
+        if let Some(installed) = installed.as_ref().filter(|_| is_locked) {
+            keep_locked(ctx, &shop(ctx, &person, &Stages::new(&ctx.ui))?, installed)?;
         }
+        let version = installed.map(|one| one.version.to_string());
         let asker = if in_shell { variable(wanted.runtime) } else { file.display().to_string() };
         if !in_shell {
             ask_for(&file, wanted.runtime, &wanted.request.to_string())?;

@@ -7,6 +7,10 @@ pub enum Event<'a> {
     Stage { what: &'a str, percent: u8 },
     /// Bytes of a download have come.
     Fetching { what: &'a str, done_bytes: u64, total_bytes: Option<u64> },
+    /// A download has come whole.
+    Fetched { what: &'a str, bytes: u64 },
+    /// Nothing more comes of a download.
+    NotFetched { what: &'a str },
     /// Another refresh holds the lock; this one waits.
     Waiting,
 }

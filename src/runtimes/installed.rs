@@ -231,10 +231,11 @@ fn foreign_name(runtime: Runtime, keeper: Keeper, name: &str) -> Option<Version>
             let end = triple.iter().find_map(|arch| name.find(arch)).unwrap_or(name.len());
             Version::parse(runtime, &name[..end])
         }
-        // `temurin-21.0.5+11.0.LTS`: whose it is does not matter for running it.
+        // `temurin-21.0.5+11.0.LTS`. Whose it is does not matter for running it, where that is nobody known here.
         (Runtime::Java, _) => {
-            let version = name.split_once('-').map_or(name, |(_, version)| version);
-            Version::parse(runtime, version.strip_suffix(".LTS").unwrap_or(version))
+            let name = name.strip_suffix(".LTS").unwrap_or(name);
+            let nameless = || Version::parse(runtime, name.split_once('-')?.1);
+            Version::parse(runtime, name).or_else(nameless)
         }
         _ => Version::parse(runtime, name),
     }

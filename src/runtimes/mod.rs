@@ -1,5 +1,5 @@
 //! Language runtimes: which versions a folder asks for ([`pin`]), what a request means ([`request`]), what is installed
-//! ([`installed`]) and what there is ([`sources`]).
+//! ([`installed`]), what there is ([`sources`]) and what a project holds it to ([`lock`]).
 //!
 //! Nothing here fetches or changes anything; `ops::runtimes` does.
 
@@ -8,6 +8,8 @@ pub mod edit;
 pub mod installed;
 mod json;
 mod lines;
+pub mod lock;
+pub mod makers;
 mod package_json;
 pub mod pin;
 pub mod range;

@@ -191,7 +191,7 @@ fn search(folder: &Path, home: Option<&Path>, first_only: bool) -> Vec<Pin> {
 }
 
 /// Visits the folders in which version files count, nearest first, until one was enough.
-fn walk(folder: &Path, home: Option<&Path>, visit: &mut dyn FnMut(&Path, &OwnedFd) -> bool) {
+pub(super) fn walk(folder: &Path, home: Option<&Path>, visit: &mut dyn FnMut(&Path, &OwnedFd) -> bool) {
     let Ok(folder) = std::path::absolute(folder) else { return };
     for folder in folder.ancestors().take(MAX_LEVELS) {
         // A folder that may be entered need not be readable, so that it is never listed is an advantage here as well.

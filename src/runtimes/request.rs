@@ -4,9 +4,9 @@
 //! The newest that fits is meant. What comes before a final version is meant only where it is named, or where nothing
 //! final begins with a prefix that was asked for.
 
-use super::Runtime;
 use super::range::Range;
 use super::version::{Version, number, python_variant};
+use super::{Runtime, makers};
 use std::fmt;
 
 /// A request, read from what was written.
@@ -106,6 +106,17 @@ impl Request {
         let best = |allows: &dyn Fn(&Version) -> bool| {
             all.iter().filter(|one| allows(version(one))).max_by(|a, b| version(a).cmp(version(b)))
         };
+        // Where nobody can tell whether a number is whole, what has just this number is meant, not what begins so.
+        let whole = |one: &&'v T| match &self.kind {
+            Kind::Prefix(numbers, maker) => {
+                let version = version(one);
+                numbers.len() > 1 && !maker.is_empty() && version.variant == *maker && version.is_just(numbers)
+            }
+            _ => false,
+        };
+        if let Some(one) = all.iter().find(whole) {
+            return Some(one);
+        }
         best(&|version| self.allows(version, lts)).or_else(|| best(&|version| self.fits(version, lts)))
     }
 
@@ -131,7 +142,14 @@ fn kind(runtime: Runtime, text: &str) -> Result<Kind, String> {
     if let Some(kind) = word(runtime, text) {
         return Ok(kind);
     }
-    let plain = undecorated(runtime, text)?;
+    let (maker, plain) = undecorated(runtime, text)?;
+    if !maker.is_empty() {
+        return of_maker(runtime, maker, plain).ok_or_else(|| format!("{text:?} is no version of {}", runtime.name()));
+    }
+    // The maker's name alone.
+    if plain.is_empty() {
+        return Ok(Kind::Latest);
+    }
     if let Some(prefix) = prefix(runtime, plain) {
         return Ok(prefix);
     }
@@ -167,36 +185,41 @@ fn word(runtime: Runtime, text: &str) -> Option<Kind> {
     }
 }
 
-/// Without the runtime's name, which other tools put before or behind a version.
-fn undecorated(runtime: Runtime, text: &str) -> Result<&str, String> {
-    Ok(match runtime {
+/// Without the runtime's name, which other tools put before or behind a version; and who builds it, if not the usual maker.
+fn undecorated(runtime: Runtime, text: &str) -> Result<(&'static str, &str), String> {
+    let plain = match runtime {
         Runtime::Node | Runtime::Bun | Runtime::Deno => match text.strip_prefix('v') {
             Some(rest) if rest.starts_with(|first: char| first.is_ascii_digit()) => rest,
             _ => text,
         },
         Runtime::Go => text.strip_prefix("go").unwrap_or(text),
         Runtime::Ruby => text.strip_prefix("ruby-").unwrap_or(text),
-        Runtime::Python => ["cpython-", "python-", "cpython", "python"]
-            .into_iter()
-            .find_map(|name| text.strip_prefix(name))
-            .unwrap_or(text),
-        Runtime::Java => return temurin(text),
+        Runtime::Python => match makers::of_pypy(text) {
+            Some(rest) => return Ok((makers::PYPY, rest)),
+            None => ["cpython-", "python-", "cpython", "python"]
+                .into_iter()
+                .find_map(|name| text.strip_prefix(name))
+                .unwrap_or(text),
+        },
+        Runtime::Java => {
+            return makers::of_java(text).map_err(|other| {
+                format!("of Java the builds of {} are installed, not those of {other:?}", makers::java_names())
+            });
+        }
         Runtime::Rust | Runtime::Zig => text,
-    })
+    };
+    Ok(("", plain))
 }
 
-/// Of the many who build Java only this one is known here.
-fn temurin(text: &str) -> Result<&str, String> {
-    let is_vendor = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    let (vendor, version) = match (text.split_once('-'), text.rsplit_once('-')) {
-        (Some((vendor, version)), _) if is_vendor(vendor) => (vendor, version),
-        (_, Some((version, vendor))) if is_vendor(vendor) && vendor != "ea" => (vendor, version),
-        _ => return Ok(text),
-    };
-    match vendor {
-        "temurin" | "tem" | "adopt" | "adoptopenjdk" | "openjdk" => Ok(version),
-        other => Err(format!("of Java the builds of Temurin are installed, not those of {other:?}")),
+/// What is asked for of another maker than the usual one: a number or its beginning, or nothing for the newest.
+fn of_maker(runtime: Runtime, maker: &'static str, plain: &str) -> Option<Kind> {
+    if plain.is_empty() || plain == "latest" {
+        return Some(Kind::Prefix(Vec::new(), maker));
     }
+    let whole = || Version::parse(runtime, &makers::spelt(runtime, plain, maker)).map(Kind::Exact);
+    let begins = || Some(Kind::Prefix(plain.split('.').map(number).collect::<Option<Vec<u64>>>()?, maker));
+    // Nobody can tell whether a number of Java's is whole.
+    if runtime == Runtime::Java { begins().or_else(whole) } else { whole().or_else(begins) }
 }
 
 /// `22`, `3.12`, `3.13t`.
@@ -272,6 +295,44 @@ mod tests {
         let java = ["17.0.9+9", "21.0.5+9", "21.0.5+11"];
         assert_eq!(chosen(Runtime::Java, "temurin-21", &java).as_deref(), Some("21.0.5+11"));
         assert_eq!(chosen(Runtime::Java, "21.0.5-tem", &java).as_deref(), Some("21.0.5+11"));
+        let makers = [
+            "21.0.5+11",
+            "zulu-21.40.17.0",
+            "zulu-21.42.19.0",
+            "zulu-24.30.11.0",
+            "oracle-graalvm-21.0.7",
+            "sapmachine-11.0.6",
+            "sapmachine-11.0.6.0.1",
+        ];
+        for (request, meant) in [
+            ("21", Some("21.0.5+11")),
+            ("temurin", Some("21.0.5+11")),
+            ("zulu", Some("zulu-24.30.11.0")),
+            ("zulu-21", Some("zulu-21.42.19.0")),
+            ("21.40-zulu", Some("zulu-21.40.17.0")),
+            ("sapmachine-11.0.6", Some("sapmachine-11.0.6")),
+            ("sapmachine-11", Some("sapmachine-11.0.6.0.1")),
+            ("zulu-21.40.17.0", Some("zulu-21.40.17.0")),
+            ("oracle-graalvm-21", Some("oracle-graalvm-21.0.7")),
+            ("21.0.7-graal", Some("oracle-graalvm-21.0.7")),
+            ("oracle-21", None),
+            ("latest", Some("21.0.5+11")),
+        ] {
+            assert_eq!(chosen(Runtime::Java, request, &makers).as_deref(), meant, "{request}");
+        }
+        let pypy = ["3.11.9", "pypy3.10.16", "pypy3.11.15"];
+        for (request, meant) in [
+            ("3.11", Some("3.11.9")),
+            (">=3.10", Some("3.11.9")),
+            ("pypy", Some("pypy3.11.15")),
+            ("pypy3", Some("pypy3.11.15")),
+            ("pypy3.10", Some("pypy3.10.16")),
+            ("pypy@3.10", Some("pypy3.10.16")),
+            ("pypy-3.11.15", Some("pypy3.11.15")),
+            ("pypy3.9", None),
+        ] {
+            assert_eq!(chosen(Runtime::Python, request, &pypy).as_deref(), meant, "{request}");
+        }
         let rust = ["1.79.0", "1.80.1", "stable", "nightly-2025-01-02"];
         assert_eq!(chosen(Runtime::Rust, "1.80", &rust).as_deref(), Some("1.80.1"));
         assert_eq!(chosen(Runtime::Rust, "stable", &rust).as_deref(), Some("stable"));
@@ -285,12 +346,14 @@ mod tests {
             (Runtime::Node, "twenty"),
             (Runtime::Node, "22 and more"),
             (Runtime::Node, "../22"),
-            (Runtime::Python, "pypy3.10"),
-            (Runtime::Java, "zulu-21"),
+            (Runtime::Python, "pypy3.10-7.3.15"),
+            (Runtime::Python, "graalpy-24"),
+            (Runtime::Java, "liberica-21"),
+            (Runtime::Java, "zulu-21x"),
             (Runtime::Rust, "nightly-yesterday"),
         ] {
             let error = Request::parse(runtime, text).unwrap_err();
-            assert!(error.contains(runtime.name()) || error.contains("Temurin"), "{error}");
+            assert!(error.contains(runtime.name()) || error.contains("temurin"), "{error}");
         }
     }
 }

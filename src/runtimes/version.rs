@@ -4,6 +4,7 @@
 //! means by `22` or `>=3.9` is not known here but in [`request`](super::request).
 
 use super::Runtime;
+use super::makers::{self, PYPY};
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -17,7 +18,7 @@ pub struct Version {
     pre: Vec<Part>,
     /// What comes behind it: Java's builds, Ruby's patch levels.
     post: Vec<u64>,
-    /// Another build of the same: `t` of Python without its global lock.
+    /// Another build of the same: `t` of Python without its global lock, or [the maker](makers) that is not the usual one.
     pub variant: &'static str,
     /// A channel of rust or zig, and its day where it has one: then there are no numbers.
     channel: Option<Channel>,
@@ -80,6 +81,11 @@ impl Version {
 
     pub fn channel(&self) -> Option<&Channel> {
         self.channel.as_ref()
+    }
+
+    /// Whether it has these numbers and nothing besides.
+    pub(super) fn is_just(&self, numbers: &[u64]) -> bool {
+        self.numbers == numbers && self.pre.is_empty() && self.post.is_empty()
     }
 
     /// Whether the first numbers are these.
@@ -223,8 +229,13 @@ fn split_numbers(text: &str) -> (&str, &str) {
     text.split_at(end)
 }
 
-/// `3.13.1`, `3.14.0rc1`, `3.13.1t`, and as uv writes these: `3.13.1+freethreaded`.
+/// `3.13.1`, `3.14.0rc1`, `3.13.1t`, and as uv writes these: `3.13.1+freethreaded`; `pypy3.11.15`.
 fn python(text: &str) -> Option<Version> {
+    if let Some(number) = makers::of_pypy(text) {
+        let numbers = numbers(number).filter(|numbers| numbers.len() == 3)?;
+        let text = makers::spelt(Runtime::Python, number, PYPY);
+        return Some(Version { text, numbers, pre: Vec::new(), post: Vec::new(), variant: PYPY, channel: None });
+    }
     let (text, named) = text.split_once('+').map_or((text, None), |(text, variant)| (text, Some(variant)));
     let (core, mut rest) = split_numbers(text);
     let numbers = numbers(core).filter(|numbers| numbers.len() == 3)?;
@@ -278,8 +289,27 @@ fn ruby(text: &str) -> Option<Version> {
     Some(Version { text: text.to_owned(), numbers, pre, post, variant: "", channel: None })
 }
 
-/// `21.0.5+11` as JEP 223 has it; a build is needed, since without one it is a prefix of several.
+/// `21.0.5+11` as JEP 223 has it; a build is needed, since without one it is a prefix of several. Of another maker than the usual one
+/// its own number: `zulu-21.42.19.0`.
 fn java(text: &str) -> Option<Version> {
+    match makers::of_java(text).ok()? {
+        (variant, text) if !variant.is_empty() => {
+            let (core, build) = text.split_once('+').map_or((text, None), |(core, build)| (core, Some(build)));
+            // Corretto writes some with a zero before them.
+            let padded = |part: &str| number(part.strip_prefix('0').filter(|rest| !rest.is_empty()).unwrap_or(part));
+            let numbers = core.split('.').map(padded).collect::<Option<Vec<u64>>>()?;
+            let post = match build {
+                Some(build) => vec![number(build)?],
+                None => Vec::new(),
+            };
+            let text = makers::spelt(Runtime::Java, text, variant);
+            Some(Version { text, numbers, pre: Vec::new(), post, variant, channel: None })
+        }
+        (_, number) => temurin(number),
+    }
+}
+
+fn temurin(text: &str) -> Option<Version> {
     let (core, build) = text.split_once('+')?;
     let (core, pre) = core.split_once('-').map_or((core, None), |(core, pre)| (core, Some(pre)));
     let numbers = numbers(core)?;

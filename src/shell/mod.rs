@@ -1,8 +1,9 @@
-//! What omg gives to shells: completions ([`completions`]), the hook ([`hook`]) and what it evaluates ([`script`]). It runs no shell,
+//! What omg gives to shells: completions ([`completions`]), the hook ([`hook`], as a file [`kept_hook`]) and what it evaluates ([`script`]). It runs no shell,
 //! and it completes nothing itself: the scripts ask `omg complete`.
 
 pub mod completions;
 pub mod hook;
+pub mod kept_hook;
 pub mod script;
 
 /// The shells that are known.

@@ -24,6 +24,8 @@ pub struct Downloads {
     /// How many there will be and how much that is; 0 where nobody knows.
     files: u64,
     bytes: u64,
+    /// Nothing was planned: what there will be is what has begun, and nobody knows how much that is once one does not tell.
+    grows: bool,
     /// When how much had come.
     samples: VecDeque<(Instant, u64)>,
 }
@@ -38,7 +40,13 @@ struct Running {
 impl Downloads {
     /// So many files and bytes are to come; 0 where that is not known.
     pub fn of(files: u64, bytes: u64) -> Downloads {
-        Downloads { running: Vec::new(), fetched: 0, fetched_bytes: 0, files, bytes, samples: VecDeque::new() }
+        let (running, samples) = (Vec::new(), VecDeque::new());
+        Downloads { running, fetched: 0, fetched_bytes: 0, files, bytes, grows: false, samples }
+    }
+
+    /// How many there will be and how much is learnt from each as it begins.
+    pub fn as_they_come() -> Downloads {
+        Downloads { grows: true, ..Downloads::of(0, 0) }
     }
 
     pub fn are_running(&self) -> bool {
@@ -49,7 +57,14 @@ impl Downloads {
     pub fn fetching(&mut self, name: &str, done: u64, total: u64) {
         match self.running.iter_mut().find(|running| running.name == name) {
             Some(running) => (running.done, running.total) = (done, total),
-            None => self.running.push(Running { name: name.to_owned(), done, total }),
+            None => {
+                self.running.push(Running { name: name.to_owned(), done, total });
+                if self.grows {
+                    let is_known = total > 0 && (self.files == 0 || self.bytes > 0);
+                    self.files += 1;
+                    self.bytes = if is_known { self.bytes.saturating_add(total) } else { 0 };
+                }
+            }
         }
     }
 
@@ -231,6 +246,21 @@ mod tests {
                 "[#                   ] 0 of 3 files  2.0 of 30.0 MiB  1.0 MiB/s  0:28 left",
             ]
         );
+    }
+
+    #[test]
+    fn what_was_not_planned_is_counted_as_it_begins() {
+        let mut all = Downloads::as_they_come();
+        all.fetching("node 22.11.0", MIB, 4 * MIB);
+        all.fetching("go 1.24.0", MIB, 4 * MIB);
+        all.fetched("node 22.11.0", 4 * MIB);
+        assert_eq!(
+            all.lines(80, 24),
+            ["[#####               ] go 1.24.0  1.0 of 4.0 MiB", "[############        ] 1 of 2 files  5.0 of 8.0 MiB"]
+        );
+        all.fetching("of unknown size", MIB, 0);
+        all.fetching("python 3.13.0", 0, 4 * MIB);
+        assert_eq!(all.lines(80, 24)[3], "1 of 4 files  6.0 MiB");
     }
 
     #[test]

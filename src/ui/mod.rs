@@ -2,11 +2,13 @@
 
 mod ask;
 mod downloads;
+mod fetches;
 mod progress;
 mod region;
 mod table;
 
 pub use downloads::Downloads;
+pub use fetches::Fetches;
 pub use progress::Stages;
 pub use table::{Cell, table};
 

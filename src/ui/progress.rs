@@ -85,6 +85,8 @@ impl Observer for Stages {
                     None => format!("{what}: {:.1} MiB", mib(done_bytes)),
                 }
             }
+            // What comes next takes the line.
+            Event::Fetched { .. } | Event::NotFetched { .. } => return,
         };
         let line = clean(&text).replace('\n', " ");
         drawn.region.show(vec![cut(&line, size().0)]);

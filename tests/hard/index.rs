@@ -56,7 +56,13 @@ fn read_all(folder: &Path) -> omg::index::Result<Vec<String>> {
         out.push(format!("{list:?}"));
     }
     index.catalogue.signatures(|first, letters| out.push(format!("{first} {letters:?}")))?;
-    index.catalogue.popularity(|range, popularity| out.push(format!("{range:?} {popularity:?}")))?;
+    let all: Vec<u32> = (0..index.catalogue.len()).collect();
+    index.catalogue.popularity_of(&all, |id, popularity| out.push(format!("{id} {popularity}")))?;
+    for piece in ["common", "gzip", "letters", "nowhere"] {
+        let mut found = Vec::new();
+        index.catalogue.words_with(&words, piece, |rank, _| found.push(rank))?;
+        out.push(format!("{piece} {found:?}"));
+    }
     out.push(format!("{:?}", index.local.by_catalogue()?));
     let mut local = Vec::new();
     index.local.scan(|rank, row| {

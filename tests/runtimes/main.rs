@@ -4,7 +4,10 @@
 #![expect(clippy::print_stdout, reason = "a skipped test says so")]
 
 mod hard;
+mod lock;
+mod ruby;
 mod rust;
+mod several;
 mod world;
 
 use serde_json::Value;
@@ -191,8 +194,8 @@ fn what_makes_no_sense_is_told_in_a_sentence() {
         (&["install", "node@99"][..], 1, "there is no node 99 for this kind of machine"),
         (&["install", "node@twenty"], 2, "\"twenty\" is no version of node"),
         (&["install", "node@system"], 2, "what the distribution has"),
-        (&["install", "java@zulu-21"], 2, "Temurin"),
-        (&["install", "ruby@3.3"], 3, "omg does not install ruby itself yet"),
+        (&["install", "java@liberica-21"], 2, "not those of \"liberica\""),
+        (&["install", "ruby@3.3"], 3, "ruby is built by ruby-build, which is not here"),
         (&["install", "node@22", "nano"], 2, "are not installed by one command"),
         (&["use", "perl@5"], 2, "\"perl\" is no runtime that omg knows"),
         (&["uninstall", "node"], 2, "which version of node?"),

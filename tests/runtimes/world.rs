@@ -215,6 +215,8 @@ pub enum Manner {
 pub struct Server {
     /// The archives that were asked for, with where each request began.
     pub asked: Arc<Mutex<Vec<(String, usize)>>>,
+    /// What it does from now on.
+    pub manner: Arc<Mutex<Manner>>,
 }
 
 impl Server {
@@ -222,15 +224,16 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
         let (mirror, asked) = (world.mirror(), Arc::new(Mutex::new(Vec::new())));
-        let seen = asked.clone();
+        let (seen, manner) = (asked.clone(), Arc::new(Mutex::new(manner)));
+        let manners = manner.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (mirror, seen) = (mirror.clone(), seen.clone());
+                let (mirror, seen, manner) = (mirror.clone(), seen.clone(), *manners.lock().unwrap());
                 std::thread::spawn(move || serve(stream, &mirror, manner, &seen));
             }
         });
         world.configure(&format!("mirror = \"{url}\""));
-        Server { asked }
+        Server { asked, manner }
     }
 }
 

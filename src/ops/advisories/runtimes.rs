@@ -92,7 +92,7 @@ mod tests {
             let path = home.path().join("osv.json");
             fs::write(&path, text).unwrap();
             let publisher = Publisher { kind: Kind::Osv, name: "Go", address: "file:///x".to_owned(), path };
-            compile(home.path(), &[publisher], "").unwrap();
+            compile(home.path(), &[publisher], "", 7).unwrap();
             let advisories = Advisories::open(home.path()).unwrap();
             let request = Request {
                 at_least: None,

@@ -194,7 +194,7 @@ mod tests {
         let expected = [whole("Ubuntu"), whole("crates.io"), whole("npm"), EPSS.to_owned()].to_vec();
         assert_eq!(of("ID=ubuntu\nVERSION_ID=22.04\n", &settings), ("Ubuntu:22.04".into(), expected));
         assert!(!About::Machine.concerns("npm") && About::Projects.concerns("npm"));
-        assert!(!About::Projects.concerns(DEBIAN_NAME) && About::Machine.concerns(DEBIAN_NAME));
+        assert!(!About::Projects.concerns(OF_DEBIAN) && About::Machine.concerns(OF_DEBIAN));
         assert!([About::Machine, About::Projects].iter().all(|about| about.concerns("OSV") && about.concerns("EPSS")));
     }
 

@@ -4,7 +4,10 @@
 //! folder bears its name, which is the last step; whatever ends the process before leaves a `.new-` folder, which the next
 //! installation takes away.
 
+mod locked;
 mod place;
+mod ruby;
+mod several;
 pub mod shims;
 mod take_over;
 mod tidy;
@@ -12,6 +15,7 @@ mod toolchain;
 mod unpack;
 mod vouch;
 
+pub use locked::Locked;
 pub use take_over::stays;
 pub use tidy::{line, remove, superseded};
 
@@ -30,6 +34,7 @@ use crate::runtimes::{Request, Runtime};
 use crate::sys::http::{self, Network, Options};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
+use ruby::Builder;
 use std::fs;
 use std::path::PathBuf;
 use vouch::Vouched;
@@ -47,6 +52,8 @@ pub struct Shop<'a> {
     pub network: Network,
     /// What the folder one stands in wants in a toolchain of Rust, and for which request of its.
     pub toolchain: Option<(String, Wanted)>,
+    /// The lock file that counts here, to which every installation is held.
+    pub lock: Option<PathBuf>,
     pub observer: &'a dyn Observer,
 }
 
@@ -80,6 +87,9 @@ impl Shop<'_> {
     /// What a runtime's publisher offers for this kind of machine. The kept copy of its list is brought up to date first;
     /// where that cannot be done, it answers and says so.
     pub fn available(&self, runtime: Runtime) -> Result<Available> {
+        if runtime == Runtime::Ruby {
+            return Ok(Available { releases: Builder::find(&self.folders)?.releases(), stale: None });
+        }
         let (source, platform) = (publisher(runtime)?, platform()?);
         let settings = self.settings(runtime);
         fs::create_dir_all(&self.cache).with_context(|| format!("cannot create {}", self.cache.display()))?;
@@ -124,6 +134,10 @@ impl Shop<'_> {
         let release = self.release(runtime, request, warn)?;
         match own.into_iter().find(|one| one.version == release.version) {
             Some(there) => self.complete(&there, request),
+            None if runtime == Runtime::Ruby => {
+                warn(&Builder::find(&self.folders)?.announcement(&release));
+                self.install_release(&release, &self.wanted(request), None)
+            }
             None => self.install_release(&release, &self.wanted(request), None),
         }
     }
@@ -160,6 +174,7 @@ impl Shop<'_> {
         gate::note_policy(&ledger, &self.state, &policy)?;
         let vouched =
             self.vouch(release, wanted, replaced).inspect_err(|error| self.note_rejection(&ledger, release, error))?;
+        self.hold(release, &vouched).inspect_err(|error| self.write_rejection(&ledger, release, error))?;
         // What has a bad signature is not installed at all; what has one that is not verified here is not known to be signed.
         let signed = vouched.is_signed.then_some(true);
         let facts = Facts {
@@ -191,11 +206,15 @@ impl Shop<'_> {
     /// What was rejected for what it is stands in the audit log; what failed otherwise does not.
     fn note_rejection(&self, ledger: &Ledger, release: &Release, error: &anyhow::Error) {
         if error.chain().any(|cause| cause.is::<Rejected>()) {
-            let (runtime, version) = (release.runtime.name().to_owned(), release.version.to_string());
-            let (url, why) = (release.url.clone(), format!("{error:#}"));
-            // The error itself is told whether or not this can be written.
-            drop(ledger.write(&Event::RuntimeRejected { runtime, version, url, why }));
+            self.write_rejection(ledger, release, error);
         }
+    }
+
+    fn write_rejection(&self, ledger: &Ledger, release: &Release, error: &anyhow::Error) {
+        let (runtime, version) = (release.runtime.name().to_owned(), release.version.to_string());
+        let (url, why) = (release.url.clone(), format!("{error:#}"));
+        // The error itself is told whether or not this can be written.
+        drop(ledger.write(&Event::RuntimeRejected { runtime, version, url, why }));
     }
 
     fn settings(&self, runtime: Runtime) -> &RuntimeSettings {

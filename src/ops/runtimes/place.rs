@@ -1,6 +1,6 @@
 //! The folder of a runtime's versions: one lock, temporary siblings, and the rename that makes a version be there.
 
-use super::unpack::unpack;
+use super::unpack::{Spoiled, unpack};
 use super::vouch::Vouched;
 use super::{Rejected, Shop};
 use crate::model::Event;
@@ -24,8 +24,11 @@ pub(super) struct Put {
 
 /// Brings a release into its place; one that is there already is replaced where `replaces` says so.
 pub(super) fn put(shop: &Shop<'_>, release: &Release, vouched: &Vouched, replaces: bool) -> Result<Put> {
-    let fill = |new: &Path, scratch: &Path| {
-        vouched.archives.iter().try_for_each(|archive| unpack(shop, archive, new, scratch))?;
+    let fill = |new: &Path, scratch: &Path, resumes: bool| {
+        if let Some(builder) = &vouched.builder {
+            return builder.build(shop, release, new, scratch);
+        }
+        vouched.archives.iter().try_for_each(|archive| unpack(shop, archive, new, scratch, resumes))?;
         for (name, text) in &vouched.files {
             let path = new.join(name);
             let write = || fs::create_dir_all(path.parent().unwrap_or(new)).and_then(|()| fs::write(&path, text));
@@ -33,7 +36,16 @@ pub(super) fn put(shop: &Shop<'_>, release: &Release, vouched: &Vouched, replace
         }
         Ok(())
     };
-    put_with(shop, release.runtime, &release.version, &release.url, replaces, &fill)
+    let put = |resumes| {
+        put_with(shop, release.runtime, &release.version, &release.url, replaces, &|new, scratch| {
+            fill(new, scratch, resumes)
+        })
+    };
+    match put(true) {
+        // What was kept of an attempt before was bad, which its publisher cannot help.
+        Err(error) if error.chain().any(|cause| cause.is::<Spoiled>()) => put(false),
+        put => put,
+    }
 }
 
 /// Brings a version into its place; `fill` fills its folder, and may use another.

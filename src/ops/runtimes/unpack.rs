@@ -1,13 +1,14 @@
 //! An archive on its way: from the network through its hash and its decompression to files, at once.
 //!
 //! Three threads pass it on, so that nothing waits for the slowest part but itself: what comes and is hashed, what is
-//! decompressed, and what is written.
+//! decompressed, and what is written. What has come is kept until the whole is good, so that an interrupted installation goes on
+//! where it was: `CACHE/archives/SHA256.part`.
 
 use super::vouch::{Archive, Minisigned};
 use super::{Rejected, Shop};
 use crate::model::Event;
 use crate::sys::archive::{Limits, untar, unzip};
-use crate::sys::http::Stream;
+use crate::sys::http::{Stream, forget};
 use crate::sys::read_ahead::ReadAhead;
 use crate::sys::unpack::decoder;
 use anyhow::{Context, Result, bail};
@@ -15,38 +16,92 @@ use minisign_verify::StreamVerifier;
 use ring::digest::{Context as Hash, SHA256};
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 /// The largest runtime there is has a fifth of it.
 const MAX_ARCHIVE_BYTES: u64 = 4 << 30;
 
-/// Unpacks an archive into a folder, and fails where it is not what was vouched for.
-pub(super) fn unpack(shop: &Shop<'_>, archive: &Archive, folder: &Path, scratch: &Path) -> Result<()> {
-    let Archive { what, url, layout, minisign, .. } = archive;
-    let stream = Stream::open(url, &shop.network, MAX_ARCHIVE_BYTES)?;
+/// Who has not come back for the rest by then does not want it.
+const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// What an earlier attempt had kept is not the beginning of what came now; it is not kept any more.
+#[derive(Debug)]
+pub(super) struct Spoiled(String);
+
+impl std::fmt::Display for Spoiled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Spoiled {}
+
+/// Unpacks an archive into a folder, and fails where it is not what was vouched for. The error is [`Spoiled`] where it `resumes` what
+/// was kept, and all of it from its publisher may be good.
+pub(super) fn unpack(shop: &Shop<'_>, archive: &Archive, folder: &Path, scratch: &Path, resumes: bool) -> Result<()> {
+    let (what, url) = (archive.what.as_str(), archive.url.as_str());
+    let archives = shop.cache.join("archives");
+    let kept = archives.join(&archive.sha256);
+    // Where it cannot be made nothing is kept.
+    drop(std::fs::create_dir_all(&archives));
+    sweep(&archives);
+    let stream = match resumes {
+        true => Stream::open_kept(url, &shop.network, MAX_ARCHIVE_BYTES, &kept)?,
+        false => Stream::open(url, &shop.network, MAX_ARCHIVE_BYTES)?,
+    };
+    let is_resumed = stream.is_resumed();
     let total_bytes = stream.total_bytes();
-    let (watched, seen) = Watched::new(stream, minisign.as_ref())?;
+    let (watched, seen) = Watched::new(stream, archive.minisign.as_ref())?;
     let mut tick = || {
         let done_bytes = seen.bytes.load(Ordering::Relaxed);
         shop.observer.event(Event::Fetching { what, done_bytes, total_bytes });
     };
-    let unpacked = if url.ends_with(".zip") {
-        let mut watched = watched;
+    let unpacked = pass(watched, &seen, archive, folder, scratch, &mut tick);
+    let (bytes, broke) = (seen.bytes.load(Ordering::Relaxed), seen.broke.load(Ordering::Relaxed));
+    shop.observer.event(match unpacked {
+        Ok(()) => Event::Fetched { what, bytes },
+        Err(_) => Event::NotFetched { what },
+    });
+    if !broke {
+        forget(&kept);
+    }
+    match unpacked {
+        Err(error) if is_resumed && !broke => Err(Spoiled(format!("{error:#}")).into()),
+        unpacked => unpacked.with_context(|| format!("cannot unpack {url}")),
+    }
+}
+
+fn pass(
+    mut watched: Watched,
+    seen: &Seen,
+    archive: &Archive,
+    folder: &Path,
+    scratch: &Path,
+    tick: &mut dyn FnMut(),
+) -> Result<()> {
+    if archive.url.ends_with(".zip") {
         let mut file = tempfile::tempfile_in(scratch).context("cannot write a temporary file")?;
-        copy(&mut watched, &mut file, &mut tick)?;
+        copy(&mut watched, &mut file, tick)?;
         // What is not what it should be is not looked at.
         seen.verify(archive)?;
-        unzip(&file, folder, *layout, Limits::RUNTIME, &mut tick)
-    } else {
-        let packed = ReadAhead::new(watched);
-        let content = decoder(packed).and_then(|content| {
-            let content = ReadAhead::new(content);
-            untar(content, folder, *layout, Limits::RUNTIME, &mut tick)
-        });
-        content.and_then(|()| seen.verify(archive))
-    };
-    unpacked.with_context(|| format!("cannot unpack {url}"))
+        return unzip(&file, folder, archive.layout, Limits::RUNTIME, tick);
+    }
+    let content = ReadAhead::new(decoder(ReadAhead::new(watched))?);
+    untar(content, folder, archive.layout, Limits::RUNTIME, tick)?;
+    seen.verify(archive)
+}
+
+/// Takes away what nobody came back for.
+fn sweep(archives: &Path) {
+    for entry in std::fs::read_dir(archives).into_iter().flatten().flatten() {
+        let age = entry.metadata().and_then(|stat| stat.modified()).ok().and_then(|time| time.elapsed().ok());
+        if age.is_some_and(|age| age > KEPT_FOR) {
+            // What cannot be deleted is tried again.
+            drop(std::fs::remove_file(entry.path()));
+        }
+    }
 }
 
 fn copy(from: &mut impl Read, to: &mut impl io::Write, tick: &mut dyn FnMut()) -> Result<()> {
@@ -66,6 +121,8 @@ fn copy(from: &mut impl Read, to: &mut impl io::Write, tick: &mut dyn FnMut()) -
 #[derive(Default)]
 struct Seen {
     bytes: AtomicU64,
+    /// Whether it came to an end before its end.
+    broke: AtomicBool,
     /// Set at the end.
     verdict: OnceLock<Verdict>,
 }
@@ -124,7 +181,7 @@ impl Watched {
 
 impl Read for Watched {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let got = self.input.read(out)?;
+        let got = self.input.read(out).inspect_err(|_| self.seen.broke.store(true, Ordering::Relaxed))?;
         if got == 0 && !out.is_empty() {
             self.end();
         }

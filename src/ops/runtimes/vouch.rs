@@ -3,14 +3,16 @@
 //! A checksum that cannot be had is a failure, never a step left out. A signature is verified where there are keys to do it with;
 //! where there are none, that is told and written down.
 
+use super::ruby::Builder;
 use super::{Rejected, Shop};
-use crate::audit::pgp::Ring;
+use crate::audit::keys;
+use crate::audit::pgp::{Ring, Unknown};
 use crate::runtimes::Runtime;
 use crate::runtimes::installed::Installed;
 use crate::runtimes::sources::{Checksum, Release, Signature, listed_digest, lone_digest};
 use crate::runtimes::toolchain::Wanted;
 use crate::sys::archive::Layout;
-use crate::sys::http::Stream;
+use crate::sys::http::{Absent, Stream};
 use anyhow::{Context, Result};
 use minisign_verify::{PublicKey, Signature as Minisignature};
 use std::path::PathBuf;
@@ -33,6 +35,8 @@ pub(super) struct Vouched {
     pub unverified: Vec<String>,
     /// All that is to be unpacked.
     pub archives: Vec<Archive>,
+    /// Or what builds it.
+    pub builder: Option<Builder>,
     /// What is written besides: names below the version's folder, and texts.
     pub files: Vec<(&'static str, String)>,
 }
@@ -60,6 +64,9 @@ impl Shop<'_> {
     pub(super) fn vouch(&self, release: &Release, wanted: &Wanted, replaced: Option<&Installed>) -> Result<Vouched> {
         if let Some(Signature::OfManifest { url }) = &release.signature {
             return self.vouch_toolchain(release, url, wanted, replaced);
+        }
+        if release.runtime == Runtime::Ruby {
+            return Builder::find(&self.folders)?.vouch(release);
         }
         let (sha256, from, list) = self.stated(release)?;
         let mut vouched = Vouched::new(sha256, from, release.date.clone());
@@ -117,7 +124,8 @@ impl Shop<'_> {
         })
     }
 
-    /// Verifies a text that holds checksums, and came from `of`, where there are keys.
+    /// Verifies a text that holds checksums, and came from `of`, where there are keys. By those that somebody chose it must be signed; of
+    /// those that come with omg a good signature counts, a bad one is refused, and what they cannot tell is told.
     pub(super) fn check_signed(
         &self,
         runtime: Runtime,
@@ -126,23 +134,36 @@ impl Shop<'_> {
         text: &str,
         vouched: &mut Vouched,
     ) -> Result<()> {
-        let Some(ring) = self.keyring(runtime) else {
-            let name = runtime.name();
-            let why = format!("there are no keys of {name} (omg-config(5), keyring)");
-            vouched.unverified.push(format!("the signature of {of}: {why}"));
-            return Ok(());
+        let (name, chosen) = (runtime.name(), self.keyring(runtime));
+        let keys = match (&chosen, keys::of(name)) {
+            (Some(ring), _) => Ring::read(ring)?,
+            (None, Some(text)) => Ring::of_text(text)?,
+            (None, None) => {
+                let why = format!("there are no keys of {name} (omg-config(5), keyring)");
+                vouched.unverified.push(format!("the signature of {of}: {why}"));
+                return Ok(());
+            }
         };
-        let keys = Ring::read(&ring)?;
-        let signature = Stream::bytes(url, &self.network, MAX_LIST_BYTES)
-            .with_context(|| format!("the signature of {of} could not be verified"))?;
-        vouched.key = keys
-            .verify(text.as_bytes(), &signature)
-            .map_err(|error| Rejected(format!("the signature {url} does not vouch for {of}: {error:#}")))?;
-        vouched.is_signed = true;
+        let signature = match Stream::bytes(url, &self.network, MAX_LIST_BYTES) {
+            Err(error) if chosen.is_none() && error.chain().any(|cause| cause.is::<Absent>()) => {
+                vouched.unverified.push(format!("the signature of {of}: {error:#}"));
+                return Ok(());
+            }
+            signature => signature.with_context(|| format!("the signature of {of} could not be verified"))?,
+        };
+        match keys.verify(text.as_bytes(), &signature) {
+            Ok(key) => (vouched.key, vouched.is_signed) = (key, true),
+            Err(error) if chosen.is_none() && error.chain().any(|cause| cause.is::<Unknown>()) => {
+                vouched.unverified.push(format!("the signature of {of}, by the keys that come with omg: {error:#}"));
+            }
+            Err(error) => {
+                return Err(Rejected(format!("the signature {url} does not vouch for {of}: {error:#}")).into());
+            }
+        }
         Ok(())
     }
 
-    /// The keys that are believed for a runtime: what the settings name, else what lies in the usual places.
+    /// The keys that somebody chose to believe for a runtime: what the settings name, else what lies in the usual places.
     fn keyring(&self, runtime: Runtime) -> Option<PathBuf> {
         self.settings(runtime).keyring.clone().or_else(|| {
             let files = crate::config::files(&self.root);
@@ -155,7 +176,8 @@ impl Shop<'_> {
 impl Vouched {
     pub(super) fn new(sha256: String, from: String, date: Option<String>) -> Vouched {
         let (key, is_signed, unverified) = (String::new(), false, Vec::new());
-        Vouched { sha256, from, key, is_signed, date, unverified, archives: Vec::new(), files: Vec::new() }
+        let (archives, files) = (Vec::new(), Vec::new());
+        Vouched { sha256, from, key, is_signed, date, unverified, archives, builder: None, files }
     }
 }
 

@@ -1,9 +1,10 @@
 //! Python: the builds of python-build-standalone, by the list that uv keeps of them.
 //!
 //! GitHub pages its releases, and asks for patience of whoever reads them all; this list is one file with every address and
-//! checksum. PyPy, GraalPy and Pyodide are in it and are left out.
+//! checksum. PyPy is in it, too; GraalPy and Pyodide are, and are left out.
 
 use super::{Checksum, Layout, Place, Release, Source, sha256_digest};
+use crate::runtimes::makers::PYPY;
 use crate::runtimes::{Runtime, Version};
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -45,7 +46,8 @@ fn read(index: &[u8], place: &Place<'_>) -> Result<Vec<Release>> {
     let family = place.platform.name("x86_64", "aarch64");
     let libc = if place.platform.is_musl { "musl" } else { "gnu" };
     let is_ours = |entry: &Entry| {
-        (entry.name.as_str(), entry.os.as_str(), entry.libc.as_str()) == ("cpython", "linux", libc)
+        ["cpython", PYPY].contains(&entry.name.as_str())
+            && (entry.os.as_str(), entry.libc.as_str()) == ("linux", libc)
             && entry.arch.family == family
             && entry.arch.variant.is_none()
     };
@@ -53,10 +55,17 @@ fn read(index: &[u8], place: &Place<'_>) -> Result<Vec<Release>> {
 }
 
 fn release(entry: Entry, place: &Place<'_>) -> Option<Release> {
+    let is_pypy = entry.name == PYPY;
     let variant = entry.variant.map_or(String::new(), |variant| format!("+{variant}"));
-    let text = format!("{}.{}.{}{}{variant}", entry.major, entry.minor, entry.patch, entry.prerelease);
+    let maker = if is_pypy { PYPY } else { "" };
+    let text = format!("{maker}{}.{}.{}{}{variant}", entry.major, entry.minor, entry.patch, entry.prerelease);
     let version = Version::parse(Runtime::Python, &text)?;
-    let below_mirror = entry.url.strip_prefix(SOURCE.mirror);
+    // A mirror has PyPy's archives in a folder of that name.
+    let below_mirror = if is_pypy {
+        entry.url.find("/pypy/").map(|at| &entry.url[at..])
+    } else {
+        entry.url.strip_prefix(SOURCE.mirror)
+    };
     let url = match below_mirror {
         Some(rest) if !place.is_default => format!("{}{rest}", place.mirror),
         _ => entry.url.clone(),
@@ -76,11 +85,10 @@ fn release(entry: Entry, place: &Place<'_>) -> Option<Release> {
         signature: None,
         lts: None,
         date: day.map(|day| format!("{}-{}-{}", &day[..4], &day[4..6], &day[6..])),
-        layout: Layout {
-            below: if is_whole_build { "python/install" } else { "python" },
-            strip: 0,
-            into: "",
-            without: "",
+        layout: match (is_pypy, is_whole_build) {
+            (true, _) => Layout { below: "", strip: 1, into: "", without: "" },
+            (_, true) => Layout { below: "python/install", strip: 0, into: "", without: "" },
+            (_, false) => Layout { below: "python", strip: 0, into: "", without: "" },
         },
     })
 }

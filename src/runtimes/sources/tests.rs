@@ -89,10 +89,20 @@ fn pythons_real_list_is_read() {
     let releases = read(Runtime::Python, &index, X64);
     assert!(releases.len() > 200, "{}", releases.len());
     assert!(releases.iter().any(|release| release.version.variant == "t"));
+    assert_eq!(releases.iter().filter(|release| release.version.variant == "pypy").count(), 4);
+    assert_eq!(meant(&releases, "pypy3.10").as_deref(), Some("pypy3.10.16"));
+    let settings = RuntimeSettings { mirror: Some("file:///m".into()), ..RuntimeSettings::default() };
+    let mirrored = source(Runtime::Python).unwrap().read(&index, &settings, X64).unwrap();
+    assert!(mirrored.iter().all(|release| release.url.starts_with("file:///m/")));
+    assert!(mirrored.iter().any(|release| release.url == "file:///m/pypy/pypy3.11-v7.3.23-linux64.tar.gz"));
     let find = |text: &str| releases.iter().find(|release| release.version.to_string() == text).unwrap();
     assert_eq!(find("3.15.0rc1").date.as_deref(), Some("2026-08-14"));
     assert_eq!(find("3.15.0rc1").layout.below, "python");
     for release in &releases {
+        if release.version.variant == "pypy" {
+            assert!(release.url.starts_with("https://downloads.python.org/pypy/pypy3.") && release.layout.strip == 1);
+            continue;
+        }
         let is_whole = release.url.ends_with("full.tar.zst");
         assert_eq!(release.layout.below == "python/install", is_whole || !release.url.contains("install_only"));
         assert!(release.url.contains("x86_64") && !release.url.contains("x86_64_v"), "{}", release.url);
@@ -102,16 +112,66 @@ fn pythons_real_list_is_read() {
 #[test]
 fn javas_real_list_is_read() {
     let Some(index) = shared("javas_real_list_is_read", "java/mise-java-ga-linux-x86_64.json.zst") else { return };
-    let releases = read(Runtime::Java, &index, X64);
+    let all = read(Runtime::Java, &index, X64);
+    let releases: Vec<&Release> = all.iter().filter(|release| release.version.variant.is_empty()).collect();
     assert_eq!(releases.len(), 81, "Temurin's JDKs for glibc");
-    for (request, version) in
-        [("21", "21.0.7+6"), ("lts", "21.0.7+6"), ("8", "8.0.452+9"), ("temurin-17.0.5", "17.0.5+8")]
-    {
-        assert_eq!(meant(&releases, request).as_deref(), Some(version), "{request}");
+    for (request, version) in [
+        ("21", "21.0.7+6"),
+        ("lts", "21.0.7+6"),
+        ("8", "8.0.452+9"),
+        ("temurin-17.0.5", "17.0.5+8"),
+        ("zulu-21", "zulu-21.42.19.0"),
+        ("21.0.7-sapmchn", "sapmachine-21.0.7"),
+    ] {
+        assert_eq!(meant(&all, request).as_deref(), Some(version), "{request}");
     }
     let newest = releases.last().unwrap();
     assert_eq!(newest.checksum, Checksum::Alone { url: format!("{}.sha256.txt", newest.url) });
-    assert_eq!(read(Runtime::Java, &index, Platform { arch: Arch::X64, is_musl: true }).len(), 78);
+    let musl = read(Runtime::Java, &index, Platform { arch: Arch::X64, is_musl: true });
+    assert_eq!(musl.iter().filter(|release| release.version.variant.is_empty()).count(), 78);
+}
+
+/// Each JDK of each maker that is known here, by the list itself: its address and checksum, unless two claim one name.
+#[test]
+fn javas_of_other_makers_are_those_that_the_list_has_a_checksum_of() {
+    let test = "javas_of_other_makers_are_those_that_the_list_has_a_checksum_of";
+    let Some(index) = shared(test, "java/mise-java-ga-linux-x86_64.json.zst") else { return };
+    let rows: Vec<serde_json::Value> = serde_json::from_slice(&index).unwrap();
+    let mut expected = std::collections::BTreeMap::<String, Vec<(String, String)>>::new();
+    for row in rows {
+        let text = |key: &str| row[key].as_str().unwrap_or_default();
+        let is_usual =
+            text("image_type") == "jdk" && text("file_type") == "tar.gz" && row["features"] == serde_json::json!([]);
+        let makers = "corretto graalvm-community microsoft openjdk oracle-graalvm oracle sapmachine zulu";
+        if let Some(digest) = text("checksum").strip_prefix("sha256:")
+            && is_usual
+            && makers.split(' ').any(|maker| maker == text("vendor"))
+        {
+            let found = expected.entry(format!("{}-{}", text("vendor"), text("version"))).or_default();
+            found.push((text("url").to_owned(), digest.to_owned()));
+        }
+    }
+    expected.retain(|_, found| found.iter().all(|one| one.1 == found[0].1));
+    let releases = read(Runtime::Java, &index, X64);
+    let found: std::collections::BTreeMap<String, Vec<(String, String)>> = releases
+        .iter()
+        .filter(|release| !release.version.variant.is_empty())
+        .map(|release| {
+            let Checksum::Known(digest) = &release.checksum else { panic!("{release:?}") };
+            (release.version.to_string(), vec![(release.url.clone(), digest.clone())])
+        })
+        .collect();
+    assert!(expected.len() > 500, "{}", expected.len());
+    for found in expected.values_mut() {
+        found.truncate(1);
+    }
+    let missing: Vec<_> = expected.iter().filter(|(name, one)| found.get(*name) != Some(one)).collect();
+    let needless: Vec<_> = found.iter().filter(|(name, _)| !expected.contains_key(*name)).collect();
+    assert!(missing.is_empty() && needless.is_empty(), "{missing:#?} {needless:#?}");
+    for release in &releases {
+        let text = release.version.to_string();
+        assert_eq!(meant(&releases, &text).as_ref(), Some(&text));
+    }
 }
 
 /// Every version that upstream ever had, as another tool lists them, is read and stands in its maker's order.

@@ -67,13 +67,13 @@ pub fn download(url: &str, dest: &Path, options: &Options<'_>) -> Result<Outcome
 }
 
 /// The file that collects the bytes. Locked as long as it lives.
-struct Part {
-    path: PathBuf,
-    file: File,
+pub(super) struct Part {
+    pub path: PathBuf,
+    pub file: File,
 }
 
 impl Part {
-    fn open(dest: &Path) -> Result<Part> {
+    pub fn open(dest: &Path) -> Result<Part> {
         let mut path = OsString::from(dest);
         path.push(".part");
         let path = PathBuf::from(path);
@@ -96,18 +96,25 @@ impl Part {
         Ok(Part { path, file })
     }
 
-    fn len(&self) -> Result<u64> {
+    pub fn len(&self) -> Result<u64> {
         Ok(self.file.metadata().with_context(|| format!("cannot stat {}", self.path.display()))?.len())
     }
 
+    /// What has been collected of `url`, and of which of its states, if one can go on behind it.
+    pub fn begun(&self, url: &str) -> Result<Option<(u64, Kept)>> {
+        let have = self.len()?;
+        let kept = Kept::read(&self.path, url).filter(|kept| have > 0 && kept.exact().is_some());
+        Ok(kept.map(|kept| (have, kept)))
+    }
+
     /// Forgets what has been collected.
-    fn clear(&mut self) -> Result<()> {
+    pub fn clear(&mut self) -> Result<()> {
         // Its note first: it must never speak of other bytes. There may be none.
         let _ = fs::remove_file(Kept::beside(&self.path));
         self.file.set_len(0).with_context(|| format!("cannot truncate {}", self.path.display()))
     }
 
-    fn remove(&self) {
+    pub fn remove(&self) {
         // Left-overs harm nobody: the next download clears them.
         let _ = fs::remove_file(Kept::beside(&self.path));
         let _ = fs::remove_file(&self.path);
@@ -179,8 +186,7 @@ fn attempt(
     current: Option<&Kept>,
     options: &Options<'_>,
 ) -> Result<Attempt> {
-    let have = part.len()?;
-    let begun = Kept::read(&part.path, url).filter(|kept| have > 0 && kept.exact().is_some());
+    let (have, begun) = part.begun(url)?.map_or((0, None), |(have, kept)| (have, Some(kept)));
     let mut headers = Vec::new();
     if let Some(exact) = begun.as_ref().and_then(Kept::exact) {
         headers.push(("range", format!("bytes={have}-")));

@@ -12,7 +12,7 @@ mod stream;
 
 pub use download::{Absent, Options, Outcome, Progress, download};
 pub use proxy::Proxies;
-pub use stream::Stream;
+pub use stream::{Stream, forget};
 
 use super::resolve::Names;
 use address::Address;

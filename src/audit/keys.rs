@@ -1,0 +1,18 @@
+//! The keys of publishers that come with omg, so that their signatures are verified without anybody having to fetch keys.
+//!
+//! - `node.asc`: all 29 keys of nodejs/release-keys on GitHub (July 2026), of releasers and of those who were. Their fingerprints are
+//!   those that the README of nodejs/node lists; of one that is newer, the list beside the keys has it.
+//! - `rust.asc`: the key that Rust's project signs releases with, as rustup carried it; its fingerprint is the one that
+//!   distributions pin.
+//!
+//! Both were exported without the signatures of others. What was made by a key that is newer is told to be unverified, not refused:
+//! these lists age with omg.
+
+/// Of a runtime's publisher, by the runtime's name.
+pub fn of(runtime: &str) -> Option<&'static str> {
+    match runtime {
+        "node" => Some(include_str!("keys/node.asc")),
+        "rust" => Some(include_str!("keys/rust.asc")),
+        _ => None,
+    }
+}
