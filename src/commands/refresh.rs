@@ -65,8 +65,12 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
 /// rotated away, perhaps before anybody asks for the history. What could not be kept.
 fn keep_logs(ctx: &Ctx) -> Vec<Failure> {
     let keep = || {
-        let (_, problems) = history::journal(&World::open(&ctx.place)?, &ctx.place.root, &ctx.state_folder()?)?;
-        anyhow::Ok(problems)
+        let world = World::open(&ctx.place)?;
+        if !history::has_logs(&world) {
+            return anyhow::Ok(Vec::new());
+        }
+        let (_, problems) = history::journal(&world, &ctx.place.root, &ctx.state_folder()?)?;
+        Ok(problems)
     };
     match keep() {
         Ok(problems) => {

@@ -5,11 +5,12 @@
 
 use crate::model::{Action, AuditHead, Change, Plan, Reason, Source, Transaction};
 use anyhow::{Context, Result, bail};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, TransactionBehavior, params};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What makes the tables of each version from those of the one before. A later omg changes older ones; an older omg leaves newer
@@ -17,6 +18,8 @@ use xxhash_rust::xxh3::xxh3_64;
 const STEPS: [&str; 4] = [TABLES, AUDIT_HEAD, PLANS, FS_SNAPSHOTS];
 
 const MAPPED_BYTES: i64 = 256 << 20;
+/// As long as another omg is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Never changed: there are journals that were made by it. What is new is a step of its own.
 const TABLES: &str = "
@@ -146,8 +149,8 @@ impl Journal {
     fn prepare(path: &Path, flags: OpenFlags) -> Result<Journal> {
         let mut db = Connection::open_with_flags(path, flags)?;
         // Another omg may be importing; that takes a moment.
-        db.busy_timeout(Duration::from_secs(10))?;
-        db.pragma_update(None, "journal_mode", "WAL")?;
+        db.busy_timeout(PATIENCE)?;
+        use_wal(&db)?;
         db.pragma_update(None, "synchronous", "FULL")?;
         db.pragma_update(None, "foreign_keys", true)?;
         // A package's transactions lie far apart: a mapping spares a copy of each page.
@@ -410,6 +413,19 @@ fn read_only(path: &Path) -> Result<Connection> {
     let db = Connection::open_with_flags(name + query, flags)?;
     db.busy_timeout(Duration::from_secs(10))?;
     Ok(db)
+}
+
+/// Two that make the journal at the same moment would each wait for the other here, and SQLite ends one of them at once.
+fn use_wal(db: &Connection) -> rusqlite::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match db.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && begun.elapsed() < PATIENCE => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            done => return done,
+        }
+    }
 }
 
 fn version(db: &Connection) -> rusqlite::Result<i64> {

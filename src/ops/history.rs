@@ -37,6 +37,11 @@ pub fn journal(world: &World, root: &Path, folder: &Path) -> Result<(Journal, Ve
     Ok((journal, problems))
 }
 
+/// Whether there are logs to read.
+pub fn has_logs(world: &World) -> bool {
+    world.backends.iter().flat_map(|backend| backend.logs()).any(|path| path.exists())
+}
+
 /// Brings what is new in a family's logs into the journal; `None`, with nothing done, where another omg did so at the same time.
 fn import(journal: &mut Journal, backend: &dyn Backend, root: &Path) -> Result<Option<Vec<Problem>>> {
     let mut problems = Vec::new();

@@ -228,7 +228,10 @@ impl Lists {
                 let at = next.fetch_add(1, atomic::Ordering::Relaxed);
                 world.lists.get(at).zip(slots.get(at))
             } {
-                let _ = slot.set(unpack::read(&list.path).map(|bytes| Content::new(bytes, list.stated)));
+                let _ = slot.set(unpack::read(&list.path).map(|bytes| {
+                    let fault = fault(&bytes, list.stated, world.releases.get(list.release));
+                    Content::new(bytes, fault)
+                }));
             }
         };
         std::thread::scope(|scope| {
@@ -287,26 +290,25 @@ impl Lists {
 
 impl Content {
     /// As [`text`] without a copy.
-    fn new(bytes: Vec<u8>, stated: Option<Stated>) -> Content {
-        let fault = match stated {
-            Some(stated) => differs(&bytes, stated),
-            None => cut_short(&bytes).map(str::to_owned),
-        };
+    fn new(bytes: Vec<u8>, fault: Option<String>) -> Content {
         let text =
             String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         Content { text, fault }
     }
 }
 
-/// How a list is another than its Release file says: apt compares the two when it fetches them, and never again.
-fn differs(bytes: &[u8], stated: Stated) -> Option<String> {
+/// What shows that these are not all bytes of a list, or others: apt compares it with its Release file when it is fetched, and never again.
+fn fault(bytes: &[u8], stated: Option<Stated>, release: Option<&Release>) -> Option<String> {
+    let Some(stated) = stated else { return cut_short(bytes).map(str::to_owned) };
     let length = bytes.len() as u64;
     if stated.bytes > length {
         return Some(format!("truncated: {length} of {} bytes", stated.bytes));
     }
     let is_other =
         stated.bytes != length || stated.sha256.is_some_and(|sha256| digest(&SHA256, bytes).as_ref() != sha256);
-    is_other.then(|| "damaged: it is not the list that its Release file states".to_owned())
+    let by = release.and_then(|release| release.path.as_ref()?.file_name()).unwrap_or_default();
+    // Either may be the one that is damaged.
+    is_other.then(|| format!("damaged: it is not the list that {} states", by.display()))
 }
 
 /// Name, version and repository of what was already handed on.
@@ -512,15 +514,19 @@ mod tests {
         let list = b"Package: a\nVersion: 1\n\n";
         let sha256 = digest(&SHA256, list).as_ref().try_into().ok();
         let stated = Stated { bytes: list.len() as u64, sha256 };
-        assert_eq!(differs(list, stated), None);
+        assert_eq!(fault(list, Some(stated), None), None);
         let mut bent = list.to_vec();
         bent[9] ^= 1;
-        for (bytes, fault) in
+        for (bytes, says) in
             [(&bent[..], "damaged"), (&list[..9], "truncated"), (&[&list[..], b"x"].concat(), "damaged")]
         {
-            assert!(differs(bytes, stated).is_some_and(|said| said.starts_with(fault)), "{fault}");
+            assert!(fault(bytes, Some(stated), None).is_some_and(|said| said.starts_with(says)), "{says}");
         }
-        assert_eq!(differs(&bent, Stated { sha256: None, ..stated }), None, "there is nothing to compare with");
+        assert_eq!(
+            fault(&bent, Some(Stated { sha256: None, ..stated }), None),
+            None,
+            "there is nothing to compare with"
+        );
     }
 
     #[test]

@@ -106,6 +106,12 @@ pub fn hand_over(ctx: &Ctx, plan: &Plan, text: &str, digest: &str, command: &str
             Err(Hinted::new(Exit::Failed, format!("{message}; {state}"), hint).into())
         }
         _ => {
+            if let (Elevation::Through(program), false) = (&elevation, signals::was_interrupted()) {
+                let name = program.file_name().unwrap_or_default().display();
+                let message = format!("{name} ended before omg could change packages ({status}); nothing was changed");
+                let hint = "`[privilege]` in omg-config(5) says which program is asked";
+                return Err(Hinted::new(Exit::Failed, message, hint).into());
+            }
             sent.context("cannot hand over the plan")?;
             let why = if signals::was_interrupted() { "interrupted" } else { "it ended without a word" };
             bail!("the privileged omg did nothing: {why} ({status})")
