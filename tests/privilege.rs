@@ -71,7 +71,7 @@ fn write_readable_by_root(root: &Root, below: &str, text: &str) {
 fn last_plan(root: &Root) -> (String, i64, String) {
     let log = root.read("var/lib/omg/audit.jsonl");
     let entries = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let last = entries.filter(|entry| entry["event"].as_str().is_some_and(|event| event.starts_with("plan-"))).last();
+    let last = entries.rev().find(|entry| entry["event"].as_str().is_some_and(|event| event.starts_with("plan-")));
     let last = last.unwrap_or_else(|| panic!("no plan in {log}"));
     let text = |key: &str| last[key].as_str().unwrap_or_default().to_owned();
     (text("event"), last["uid"].as_i64().unwrap(), text("user"))

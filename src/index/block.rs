@@ -314,7 +314,7 @@ impl BlockFile {
         let mut rest = blocks;
         while let Some(&first) = rest.first() {
             let is_near =
-                |pair: &&[u32]| pair[1] - pair[0] <= 1 + PASSED_OVER && (pair[1] - first) as usize + 1 <= SCAN_BLOCKS;
+                |pair: &&[u32]| pair[1] - pair[0] <= 1 + PASSED_OVER && ((pair[1] - first) as usize) < SCAN_BLOCKS;
             let (wanted, behind) = rest.split_at(1 + rest.windows(2).take_while(is_near).count());
             let len = ((wanted[wanted.len() - 1] - first) as usize + 1) * BLOCK;
             if buffer.len() < len {

@@ -209,7 +209,7 @@ fn each_marked(marks: &[u8], bits: u8, mut each: impl FnMut(u32)) {
         eight[..marks.len()].copy_from_slice(marks);
         let eight = u64::from_le_bytes(eight) & wanted;
         // The highest bit of each byte that is not zero.
-        let mut left = ((eight & LOW) + LOW | eight) & !LOW;
+        let mut left = (((eight & LOW) + LOW) | eight) & !LOW;
         while left != 0 {
             each(first + left.trailing_zeros() / 8);
             left &= left - 1;
