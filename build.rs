@@ -13,6 +13,8 @@ const ENGINES: [&str; 2] = ["omg-apt", "omg-alpm"];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    // The linker reads them, of which cargo knows nothing.
+    println!("cargo::rerun-if-changed=link");
     println!("cargo::rerun-if-env-changed=OMG_EMBED_DIR");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let found = match env::var_os("OMG_EMBED_DIR") {
