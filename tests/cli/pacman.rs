@@ -456,10 +456,7 @@ impl Machine {
         for block in blocks(&self.world.pacman(&["-Si"], "")) {
             offered.entry(block["Name"].clone()).or_default().push(block);
         }
-        // pacman works these out for each package anew, in a time that grows with the square: of large sets a share, unless all is asked for.
-        let is_share = offered.len() > 4000 && std::env::var_os("OMG_TEST_ALL_DEPENDANTS").is_none();
-        let every = if is_share { 12 } else { 1 };
-        let asked: BTreeSet<&str> = here.keys().chain(offered.keys().step_by(every)).map(String::as_str).collect();
+        let asked: BTreeSet<&str> = here.keys().chain(offered.keys()).map(String::as_str).collect();
         let known: Vec<&str> = asked.iter().copied().filter(|name| offered.contains_key(*name)).collect();
         let mut theirs: BTreeMap<(String, &str), BTreeSet<String>> = BTreeMap::new();
         for block in blocks(&self.world.pacman(&[&["-Sii"], &known[..]].concat(), "")) {
