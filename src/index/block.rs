@@ -307,14 +307,15 @@ impl BlockFile {
         blocks: &[u32],
         mut each: impl FnMut(u32, &[u8]) -> Result<()>,
     ) -> Result<()> {
-        if blocks.last().is_some_and(|last| *last >= section.blocks()) {
+        if blocks.iter().any(|block| *block >= section.blocks()) {
             return Err(self.damaged("a reference beyond its section"));
         }
         let mut buffer = self.scanned.take();
         let mut rest = blocks;
         while let Some(&first) = rest.first() {
-            let is_near =
-                |pair: &&[u32]| pair[1] - pair[0] <= 1 + PASSED_OVER && ((pair[1] - first) as usize) < SCAN_BLOCKS;
+            let is_near = |pair: &&[u32]| {
+                pair[1].wrapping_sub(pair[0]) <= 1 + PASSED_OVER && (pair[1].wrapping_sub(first) as usize) < SCAN_BLOCKS
+            };
             let (wanted, behind) = rest.split_at(1 + rest.windows(2).take_while(is_near).count());
             let len = ((wanted[wanted.len() - 1] - first) as usize + 1) * BLOCK;
             if buffer.len() < len {
