@@ -96,6 +96,7 @@ fn what_cannot_be_done_changes_nothing_and_says_why() {
         ("install --yes ./nothing.deb", 1, "no file"),
         ("downgrade --yes alpha", 2, "to which version"),
         ("apply --digest 00", 3, "not the plan"),
+        ("apply --digest -", 3, ""),
     ] {
         let output = omg.omg(words);
         assert_eq!(output.status.code(), Some(exit), "{words}: {}", talk(&output));
@@ -315,6 +316,33 @@ fn each_transaction_is_taken_back_and_the_root_is_as_before() {
     assert!(omg.read("usr/share/gamma/file").contains("gamma 1.0"));
 }
 
+#[test]
+fn by_whose_key_a_list_was_believed_is_written_down() {
+    let Some([omg, _]) = Root::twins("by_whose_key_a_list_was_believed_is_written_down") else { return };
+    let ring = omg.path.join("etc/apt/keyrings/t.gpg");
+    let listing = ok(Command::new("gpg").args(["--with-colons", "--show-keys"]).arg(ring));
+    let print = listing.lines().find_map(|line| line.strip_prefix("fpr:")).unwrap().trim_matches(':').to_owned();
+    let accepted = || {
+        let output = omg.omg("sync");
+        assert!(output.status.success(), "{}", talk(&output));
+        let log = omg.read("var/lib/omg/audit.jsonl");
+        let entries: Vec<String> =
+            log.lines().filter(|line| line.contains("signature-accepted")).map(str::to_owned).collect();
+        entries
+    };
+    let once = accepted();
+    assert_eq!(once.len(), 1, "{once:?}");
+    assert!(once[0].contains("_repo_._InRelease\"") && once[0].contains(&print), "{once:?}");
+    // What is believed without a signature is not said to have one.
+    fs::write(omg.path.join("etc/apt/sources.list"), "deb [trusted=yes] copy:/srv/repo ./\n").unwrap();
+    fs::remove_file(omg.path.join("srv/repo/InRelease")).unwrap();
+    // As apt would see that it was signed before.
+    for list in fs::read_dir(omg.path.join("var/lib/apt/lists")).unwrap().flatten() {
+        let _ = fs::remove_file(list.path());
+    }
+    assert_eq!(accepted(), once);
+}
+
 /// A person who takes the package's file afterwards has what dpkg leaves to one who takes it at once.
 #[test]
 fn what_an_upgrade_leaves_beside_a_conffile() {
@@ -333,6 +361,10 @@ fn what_an_upgrade_leaves_beside_a_conffile() {
     }
     let told = done("upgrade --yes conf");
     assert!(told.contains("left beside the file in use: /etc/conf.conf.dpkg-dist\nhint: `omg conf diff`"), "{told}");
+    assert!(
+        told.contains("news of conf, version 1.5:\n  The file is read\n  at once.\n") && !told.contains("First."),
+        "{told}"
+    );
     let listed = done("conf");
     assert!(listed.starts_with("/etc/conf.conf.dpkg-dist conf the package's own, "), "{listed}");
     let diff = done("conf diff /etc/conf.conf");

@@ -781,6 +781,31 @@ fn one_provider_that_two_repositories_have_is_no_choice() {
     assert_eq!(root.installed(), ["a 1-1", "b 1-1"]);
 }
 
+/// Where a package came from stands in no database of pacman's.
+#[test]
+fn a_package_from_another_repository_than_before_is_named() {
+    let Some(world) = World::new("a_package_from_another_repository_than_before_is_named") else { return };
+    let root = world.root("ours", "");
+    world.publish(&[made("a", "1-1", &[]), made("b", "1-1", &[])]);
+    root.done("sync");
+    root.done("install --yes a");
+    // What pacman installed came from nobody knows where.
+    root.pacman(&["-S", "b"]);
+    let told = |root: &Root| root.done("upgrade --dry-run");
+    world.publish(&[made("a", "2-1", &[]), made("b", "2-1", &[])]);
+    for ending in ["db", "db.sig"] {
+        fs::copy(world.at(&format!("repo/test.{ending}")), world.at(&format!("repo/again.{ending}"))).unwrap();
+    }
+    root.done("sync --force");
+    assert!(!told(&root).contains("another repository"), "{}", told(&root));
+    let conf = fs::read_to_string(root.conf()).unwrap();
+    fs::write(root.conf(), conf.replace("[test]", "[again]")).unwrap();
+    root.done("sync");
+    assert!(told(&root).contains("these come from another repository: a (again, before test)\n"), "{}", told(&root));
+    root.done("upgrade --yes");
+    assert_eq!(root.installed(), ["a 2-1", "b 2-1"]);
+}
+
 #[test]
 fn scriptlets_and_hooks() {
     let Some(world) = World::new("scriptlets_and_hooks") else { return };

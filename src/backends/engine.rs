@@ -19,13 +19,14 @@
 use crate::backends::embedded;
 use crate::model::{Choice, Order, Plan, Resolution, Scope};
 use crate::sys::signals;
+use std::borrow::Borrow;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -171,14 +172,16 @@ impl fmt::Display for EngineError {
 
 impl std::error::Error for EngineError {}
 
-/// An engine that was found, not yet started.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An engine that was found.
+#[derive(Clone, Debug)]
 pub struct EngineCommand {
     /// For messages: the program of an engine inside omg is a number below /proc.
     name: String,
     /// None for the one inside omg, which is put into a file when it is started.
     program: Option<PathBuf>,
     timeout: Duration,
+    /// One that runs already and waits for its question; for the first that asks.
+    ready: Arc<Mutex<Option<Child>>>,
 }
 
 impl EngineCommand {
@@ -186,7 +189,7 @@ impl EngineCommand {
     pub fn at(program: impl Into<PathBuf>) -> EngineCommand {
         let program = program.into();
         let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        EngineCommand { name, program: Some(program), timeout: TIMEOUT }
+        EngineCommand { name, program: Some(program), timeout: TIMEOUT, ready: Arc::default() }
     }
 
     /// Looks for `name` (`omg-alpm`) in the folder `OMG_ENGINE_DIR` names and nowhere else if that is set; otherwise
@@ -206,7 +209,8 @@ impl EngineCommand {
         }
         // Last, so that a file on disk can replace it.
         if named.is_none() && embedded::engine(name).is_some() {
-            return Ok(EngineCommand { name: name.to_owned(), program: None, timeout: TIMEOUT });
+            let name = name.to_owned();
+            return Ok(EngineCommand { name, program: None, timeout: TIMEOUT, ready: Arc::default() });
         }
         let places: Vec<_> = folders.iter().map(|f| f.display().to_string()).collect();
         Err(EngineError::CannotStart(format!("no {name} in {}", places.join(" or "))))
@@ -216,6 +220,23 @@ impl EngineCommand {
     pub fn timeout(mut self, timeout: Duration) -> EngineCommand {
         self.timeout = timeout;
         self
+    }
+
+    /// Starts the engine while its question is not known yet: to load the libraries takes as long as most answers. One that is never
+    /// asked ends with this process, and whatever fails here fails again where somebody asks.
+    pub fn get_ready(&self) {
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if ready.is_none() {
+            *ready = self.start().ok();
+        }
+    }
+
+    /// Ends one that was to be ready: the library it has loaded may not be the machine's any more.
+    pub fn stand_down(&self) {
+        if let Some(mut child) = self.ready.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 
     /// Starts the engine, asks, waits for the whole answer.
@@ -294,14 +315,15 @@ impl EngineCommand {
         let signal = status.as_ref().ok().and_then(ExitStatusExt::signal);
         let status = status.map_or_else(|e| e.to_string(), |status| status.to_string());
         let talk = listener.join().unwrap_or_default();
+        let was_stopped = signal.is_some() && signals::was_interrupted();
         heard.map_err(|silence| match silence {
+            Silence::NoGreeting(_) | Silence::Broken(_) if was_stopped => {
+                EngineError::Failed("stopped by a signal".to_owned())
+            }
             Silence::NoGreeting(what) => {
                 EngineError::CannotStart(format!("{} cannot start: {}", self.name(), or(&talk, &what, &status)))
             }
             Silence::Refused(message) => EngineError::Failed(message),
-            Silence::Broken(_) if signal.is_some() && signals::was_interrupted() => {
-                EngineError::Failed("stopped by a signal".to_owned())
-            }
             // What was said last is not why.
             Silence::Broken(_) if signal.is_some() => {
                 EngineError::Failed(format!("{} was killed ({status})", self.name()))
@@ -313,6 +335,11 @@ impl EngineCommand {
     }
 
     fn spawn(&self) -> Result<Child, EngineError> {
+        let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner).take();
+        ready.map_or_else(|| self.start(), Ok)
+    }
+
+    fn start(&self) -> Result<Child, EngineError> {
         let program = match &self.program {
             Some(program) => program.clone(),
             None => match embedded::program(&self.name) {
@@ -475,9 +502,17 @@ impl<W: Write> Answer<W> {
 impl<W: Write> Answer<W> {
     /// Tells how far the work is. That nobody listens any more must not stop it.
     pub fn event(&mut self, progress: &Progress) {
-        if let Ok(json) = serde_json::to_string(progress) {
-            let _ = writeln!(self.to, "event\t{json}").and_then(|()| self.to.flush());
+        self.events([progress]);
+    }
+
+    /// The same of several at once.
+    pub fn events(&mut self, all: impl IntoIterator<Item = impl Borrow<Progress>>) {
+        for progress in all {
+            if let Ok(json) = serde_json::to_string(progress.borrow()) {
+                let _ = writeln!(self.to, "event\t{json}");
+            }
         }
+        let _ = self.to.flush();
     }
 
     pub fn resolution(&mut self, resolution: &Resolution) -> io::Result<()> {

@@ -18,6 +18,7 @@ use crate::model::{
 use anyhow::{Context, Result};
 use jiff::tz::TimeZone;
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -83,6 +84,9 @@ pub trait Backend: Send + Sync {
     /// package whose `Replaces` mention one of them.
     fn policy_among(&self, names: &[(&str, &str)], offers: &[Offer<'_>]) -> Result<Policy>;
 
+    /// The engine, where there is one.
+    fn engine(&self) -> Option<&EngineCommand>;
+
     /// The engine that computes and carries out changes, and what it is to be asked. `command` is what the person typed, for the
     /// family's own log, `scratch` a folder where the library may keep what it computed for the next time.
     fn change(&self, ask: Ask, command: &str, scratch: Option<&Path>) -> Result<(EngineCommand, Request), EngineError>;
@@ -111,11 +115,16 @@ pub trait Backend: Send + Sync {
     fn root(&self) -> &Path;
 
     /// Every configuration file that a package says is one, also of packages that were removed without theirs: the package, and
-    /// the path below the root.
-    fn conffiles(&self) -> Result<Vec<(String, PathBuf)>>;
+    /// the path below the root. Only of the named packages, where some are.
+    fn conffiles(&self, of: Option<&BTreeSet<&str>>) -> Result<Vec<(String, PathBuf)>>;
 
     /// The keys by which the family itself judges the signature of such a file; `None` where it is none of the family's.
     fn keys_for(&self, file: &Path) -> Option<Keys>;
+
+    /// The files whose signatures the repositories' lists are believed for, where the library does not say itself by which key.
+    fn signed_lists(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
 
     /// Every package's archive in the package manager's cache.
     fn archives(&self) -> Result<Vec<Archive>>;

@@ -28,5 +28,5 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let mut plan = Plan::simple(source, ctx.place.root.clone(), Task::Clean { keep });
     plan.archives = clean::superfluous(backend, keep)?;
     plan.disk_bytes = -plan.archives.iter().map(|archive| archive.bytes as i64).sum::<i64>();
-    carry_plan(ctx, matches, plan)
+    carry_plan(ctx, matches, plan, None)
 }

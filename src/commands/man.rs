@@ -78,6 +78,7 @@ const MORE: &[(&str, &str)] = &[
     ("deps", include_str!("man/deps.roff")),
     ("why", include_str!("man/why.roff")),
     ("install", include_str!("man/install.roff")),
+    ("upgrade", include_str!("man/upgrade.roff")),
     ("use", include_str!("man/use.roff")),
     ("pin", include_str!("man/pin.roff")),
     ("which", include_str!("man/which.roff")),

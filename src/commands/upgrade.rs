@@ -1,11 +1,11 @@
 //! `omg upgrade`: the newer versions of what is installed.
 
-use super::change::{carry_plan, family, planned, targets, with_options, with_why};
+use super::change::{Privileged, carry_plan, family, planned, targets, with_options, with_why};
 use super::reply::Reply;
 use crate::backends::alpm::news::{self, News};
 use crate::context::Ctx;
-use crate::model::{Order, Source, Task};
-use crate::ops::{World, current, history};
+use crate::model::{Order, Plan, Source, Task};
+use crate::ops::{World, current, history, origin};
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use jiff::Timestamp;
@@ -29,33 +29,35 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     if targets.is_empty()
         && let Some(plan) = current::upgrade(&ctx.place, source, full)?
     {
-        return carry_plan(ctx, matches, plan);
+        return carry_plan(ctx, matches, plan, None);
     }
     let is_whole = targets.is_empty();
     let order = Order { force: matches.get_flag("force"), ..Order::new(Task::Upgrade { full }, targets) };
+    let started = Privileged::early(ctx, matches, source);
     let mut plan = planned(ctx, &world, source, order, &mut |_, _| Ok(false))?;
     if is_whole && source == Source::Pacman && !plan.steps.is_empty() {
-        plan.warnings.extend(news(ctx, &world));
+        let told = to_be_known(ctx, &world, &plan);
+        plan.warnings.extend(told.unwrap_or_else(|error| vec![format!("the news cannot be told: {error:#}")]));
     }
-    carry_plan(ctx, matches, plan)
+    carry_plan(ctx, matches, plan, started)
 }
 
-/// What the distribution told since the last upgrade; since a month where there was none.
-fn news(ctx: &Ctx, world: &World) -> Vec<String> {
+/// What apt's engine tells with its plans, and pacman's database does not know: packages from elsewhere than before, and what the
+/// distribution told since the last upgrade, or for a month where there was none.
+fn to_be_known(ctx: &Ctx, world: &World, plan: &Plan) -> Result<Vec<String>> {
     const MONTH_SECS: i64 = 30 * 24 * 3600;
     const MOST: usize = 10;
+    let (journal, _) = history::journal(world, &ctx.place.root, &ctx.state_folder()?)?;
+    let mut told: Vec<String> = origin::moved(&journal, plan)?.into_iter().collect();
     let kept = ctx.place.folders().into_iter().map(|folder| folder.join(news::FILE_NAME)).find(|path| path.exists());
-    let Some(kept) = kept else { return Vec::new() };
-    let unread = || -> Result<Vec<String>> {
-        let (journal, _) = history::journal(world, &ctx.place.root, &ctx.state_folder()?)?;
+    if let Some(kept) = kept {
         let since = journal.upgraded(Source::Pacman)?;
         let since = since.unwrap_or_else(|| Timestamp::now().as_second() - MONTH_SECS);
-        let all = news::read(&kept)?;
-        let told = |news: &News| {
+        let line = |news: &News| {
             let day = Timestamp::from_second(news.published).map(|time| time.strftime("%F").to_string());
             format!("news of {}: {} ({})", day.unwrap_or_default(), news.title, news.link)
         };
-        Ok(all.iter().filter(|news| news.published > since).take(MOST).map(told).collect())
-    };
-    unread().unwrap_or_else(|error| vec![format!("the news cannot be told: {error:#}")])
+        told.extend(news::read(&kept)?.iter().filter(|news| news.published > since).take(MOST).map(line));
+    }
+    Ok(told)
 }

@@ -151,7 +151,9 @@ impl Journal {
         // Another omg may be importing; that takes a moment.
         db.busy_timeout(PATIENCE)?;
         use_wal(&db)?;
-        db.pragma_update(None, "synchronous", "FULL")?;
+        // What is written comes to the disk at the end, when the last connection closes; until then a power cut takes whole
+        // transactions, the last ones first, which the logs tell again.
+        db.pragma_update(None, "synchronous", "NORMAL")?;
         db.pragma_update(None, "foreign_keys", true)?;
         // A package's transactions lie far apart: a mapping spares a copy of each page.
         db.pragma_update(None, "mmap_size", MAPPED_BYTES)?;
@@ -289,6 +291,15 @@ impl Journal {
              AND EXISTS (SELECT 1 FROM changes WHERE transaction_id = id AND action = ?2) ORDER BY started DESC LIMIT 1",
         )?;
         Ok(query.query_row(params![source as i64, Action::Upgrade as i64], |row| row.get(0)).optional()?)
+    }
+
+    /// The last transaction that brought this version of a package.
+    pub fn brought(&self, source: Source, name: &str, version: &str) -> Result<Option<i64>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT id FROM changes JOIN transactions ON id = transaction_id
+             WHERE name = ?2 AND new = ?3 AND source = ?1 ORDER BY started DESC, id DESC LIMIT 1",
+        )?;
+        Ok(query.query_row(params![source as i64, name, version], |row| row.get(0)).optional()?)
     }
 
     /// The transaction of that number.

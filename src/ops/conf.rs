@@ -102,14 +102,20 @@ pub fn endings_for_old(leftover: &Path) -> impl Iterator<Item = String> + use<> 
     [ending.to_owned()].into_iter().chain((1..).map(move |number| format!("{ending}.{number}")))
 }
 
-/// All leftovers of the families that `shows` agrees to. `formerly` was called configuration before, as by a package that has been
-/// removed since; what is left of it is looked for too.
-pub fn find(world: &World, formerly: &[(String, PathBuf)], shows: impl Fn(Source) -> bool) -> Result<Found> {
+/// All leftovers of the families that `shows` agrees to; outside of `/etc` only those of the packages in `of`, where some are named.
+/// `formerly` was called configuration before, as by a package that has been removed since; what is left of it is looked for too.
+pub fn find(
+    world: &World,
+    of: Option<&BTreeSet<&str>>,
+    formerly: &[(String, PathBuf)],
+    shows: impl Fn(Source) -> bool,
+) -> Result<Found> {
     let mut found = Found::default();
     let has = |source: Source| world.backends.iter().any(|backend| backend.source() == source);
     for backend in world.backends.iter().map(AsRef::as_ref).filter(|backend| shows(backend.source())) {
         // What a family left that is here no more is everybody's.
-        look(backend, |of| of == backend.source() || !has(of), formerly, &mut found)?;
+        let declared = backend.conffiles(of)?;
+        look(backend, |whose| whose == backend.source() || !has(whose), declared, formerly, &mut found)?;
     }
     found.leftovers.sort_by(|a, b| (&a.path, &a.leftover).cmp(&(&b.path, &b.leftover)));
     found.leftovers.dedup_by(|later, first| later.leftover == first.leftover);
@@ -119,10 +125,11 @@ pub fn find(world: &World, formerly: &[(String, PathBuf)], shows: impl Fn(Source
 fn look(
     backend: &dyn Backend,
     is_its: impl Fn(Source) -> bool,
+    now: Vec<(String, PathBuf)>,
     formerly: &[(String, PathBuf)],
     found: &mut Found,
 ) -> Result<()> {
-    let (root, now) = (backend.root(), backend.conffiles()?);
+    let root = backend.root();
     // A later one of the same path counts.
     let declared: HashMap<&Path, &str> =
         formerly.iter().chain(&now).map(|(package, path)| (path.as_path(), package.as_str())).collect();

@@ -56,7 +56,7 @@ pub fn judge(policy: &Policy, plan: &Plan, index: Option<&Index>) -> Result<Vec<
 /// The audit log and the journal's knowledge of it, in one folder.
 pub struct Ledger {
     log: AuditLog,
-    journal: Journal,
+    pub journal: Journal,
 }
 
 impl Ledger {

@@ -25,16 +25,22 @@ const MOST_PARTS: usize = 100;
 pub fn journal(world: &World, root: &Path, folder: &Path) -> Result<(Journal, Vec<Problem>)> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let mut journal = Journal::open(&folder.join(FILE_NAME))?;
+    let problems = update(&mut journal, world, root)?;
+    Ok((journal, problems))
+}
+
+/// The same for a journal that is open.
+pub fn update(journal: &mut Journal, world: &World, root: &Path) -> Result<Vec<Problem>> {
     let mut problems = Vec::new();
     for backend in &world.backends {
         problems.extend(loop {
             // Another omg may have been quicker: then there is less to read, or nothing.
-            if let Some(problems) = import(&mut journal, backend.as_ref(), root)? {
+            if let Some(problems) = import(journal, backend.as_ref(), root)? {
                 break problems;
             }
         });
     }
-    Ok((journal, problems))
+    Ok(problems)
 }
 
 /// Whether there are logs to read.

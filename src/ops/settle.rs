@@ -73,7 +73,7 @@ fn check<'p>(backend: &dyn Backend, settled: &'p Settled) -> Result<Checked<'p>>
     let is_plain = |component: Component<'_>| matches!(component, Component::RootDir | Component::Normal(_));
     ensure!(path.is_absolute() && path.components().all(is_plain), "{} is no plain path", path.display());
     let is_configuration =
-        path.starts_with("/etc") || backend.conffiles()?.iter().any(|(_, declared)| declared == path);
+        path.starts_with("/etc") || backend.conffiles(None)?.iter().any(|(_, declared)| declared == path);
     ensure!(is_configuration, "{} is not below /etc, and no package says that it is configuration", path.display());
     only_roots(backend.root(), path.parent().unwrap_or(Path::new("/")))?;
     let (path, leftover) = (below(backend.root(), path), below(backend.root(), leftover));

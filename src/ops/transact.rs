@@ -4,9 +4,10 @@
 //! digest, and carries out that plan or nothing: its engine resolves the order again under the package manager's lock and compares.
 
 use super::gate::{self, Ledger, Refused};
-use super::{Place, Request, World, by_tool, clean, fs_snapshot, history, refresh, settle};
+use super::{Place, Request, World, by_tool, clean, fs_snapshot, history, refresh, settle, signature};
 use crate::audit::log::Event;
 use crate::audit::sha256;
+use crate::audit::signature::Verdict;
 use crate::backends::engine::{Ask, EngineError, Progress, nobody_listens};
 use crate::backends::{Backend, Lock};
 use crate::config::Maker;
@@ -16,8 +17,9 @@ use crate::model::{Mark, Marked, Order, Plan, Resolution, Silent, Source, Task};
 use crate::sys::holder::{self, Holder};
 use crate::sys::signals;
 use anyhow::{Context, Result, bail, ensure};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -82,73 +84,136 @@ pub fn digest(plan: &str) -> String {
     sha256(plan.as_bytes())
 }
 
-/// The privileged part: judges the plan once more, carries it out and writes down what came of it.
-pub fn carry_out(place: &Place, text: &str, stated: &str, command: &str, report: &mut dyn FnMut(Report)) -> Result<()> {
+/// The privileged part: judges the plan once more, carries it out and writes down what came of it: in the audit log, in the journal,
+/// which reads the package manager's logs and keeps the plan beside them, and in the index.
+pub fn carry_out(
+    place: &Place,
+    world: &World,
+    text: &str,
+    stated: &str,
+    command: &str,
+    report: &mut dyn FnMut(Report),
+) -> Result<()> {
     ensure!(digest(text) == stated, "this is not the plan that was agreed on");
     let plan: Plan = serde_json::from_str(text).context("cannot read the plan")?;
     // A configuration of pacman's names a root of its own.
     ensure!(plan.root == place.root || place.config.is_some(), "the plan is one for {}", plan.root.display());
+    let backend = world.backend(plan.source).context("a plan of no family here")?;
+    if ask_for(&plan).is_some() {
+        // While the disk is waited for.
+        backend.engine().inspect(|engine| engine.get_ready());
+    }
     let folder = place.state_folders().into_iter().next().context("there is no folder for the journal")?;
-    let ledger = Ledger::open(&folder)?;
+    let mut ledger = Ledger::open(&folder)?;
     let policy = gate::policy(&place.root)?;
     gate::note_policy(&ledger, &folder, &policy)?;
     let index = place.known().ok().and_then(|known| Index::open_from(&known.folder, Some(known.status)).ok());
-    let (plan_digest, backend, command_text) = (stated.to_owned(), plan.source, command.to_owned());
+    let (plan_digest, source, command_text) = (stated.to_owned(), plan.source, command.to_owned());
     let refusals = gate::judge(&policy, &plan, index.as_ref())?;
     if !refusals.is_empty() {
         let refused = Refused(refusals.clone());
-        ledger.write(&Event::PlanRefused { plan: plan_digest, backend, command: command_text, refusals })?;
+        ledger.write(&Event::PlanRefused { plan: plan_digest, backend: source, command: command_text, refusals })?;
         return Err(refused.into());
     }
-    let changes = gate::changes(&plan);
-    let mut judged = Vec::new();
-    let done = perform(place, &plan, command, &mut |told| match told {
+    let started = Timestamp::now().as_second();
+    let (mut judged, mut fs_snapshots) = (Vec::new(), Vec::new());
+    let done = perform(backend, &plan, command, &mut |told| match told {
         Report::Progress(Progress::Rejected { what, key, why }) => {
             judged.push(Event::SignatureRejected { package: what, key, why });
         }
         Report::Progress(Progress::Accepted { what, key }) => {
             judged.push(Event::SignatureAccepted { package: what, key });
         }
-        told => report(told),
+        told => {
+            if let Report::Snapshot { by, id } = &told {
+                fs_snapshots.push(FsSnapshot { program: by.program().to_owned(), id: id.clone() });
+            }
+            report(told);
+        }
     });
-    for event in &judged {
-        ledger.write(event)?;
+    if done.is_ok() && matches!(plan.order.task, Task::Sync { .. }) {
+        judged.extend(accepted_lists(place, backend));
     }
-    let is_known = ledger.write(&match &done {
-        Ok(()) => Event::PlanApplied { plan: plan_digest, backend, command: command_text, changes },
+    let changes = gate::changes(&plan);
+    judged.push(match &done {
+        Ok(()) => Event::PlanApplied { plan: plan_digest, backend: source, command: command_text, changes },
         Err(error) => {
             let error = format!("{error:#}");
-            Event::PlanFailed { plan: plan_digest, backend, command: command_text, changes, error }
+            Event::PlanFailed { plan: plan_digest, backend: source, command: command_text, changes, error }
         }
-    })?;
+    });
     if let (Ok(()), Some(transaction)) = (&done, plan.order.takes_back) {
-        ledger.write(&Event::Rollback { transaction, plan: stated.to_owned() })?;
+        judged.push(Event::Rollback { transaction, plan: stated.to_owned() });
     }
-    if !is_known {
+    let in_journal = |ledger: &mut Ledger| -> Result<()> {
+        history::update(&mut ledger.journal, world, &place.root)?;
+        if !plan.steps.is_empty() && !plan.order.fetch_only {
+            ledger.journal.attach(plan.source, started, &plan, stated, &fs_snapshots)?;
+        }
+        Ok(())
+    };
+    let in_index = || -> Result<()> {
+        let folder = place.folders().into_iter().next().context("there is no folder for the index")?;
+        refresh(place, &folder, Request::default(), &Silent)?;
+        Ok(())
+    };
+    // All of it waits for the disk most of the time. None of it undoes what is done.
+    let (audited, journal, index) = thread::scope(|scope| {
+        let index = scope.spawn(in_index);
+        let audited =
+            judged.iter().try_fold(true, |known, event| Ok::<_, anyhow::Error>(ledger.write(event)? && known));
+        let journal = in_journal(&mut ledger);
+        drop(ledger);
+        (audited, journal, index.join().expect("a refresh does not panic"))
+    });
+    for error in [journal, index].into_iter().filter_map(Result::err) {
+        report(Report::Warning(format!("the packages are changed, and what was done is not recorded: {error:#}")));
+    }
+    if !audited? {
         let text = "the audit log was cut or replaced since omg last wrote to it: `omg audit verify` says where";
         report(Report::Warning(text.to_owned()));
     }
     done
 }
 
-fn perform(place: &Place, plan: &Plan, command: &str, report: &mut dyn FnMut(Report)) -> Result<()> {
-    let world = World::open(place)?;
-    let backend = world.backend(plan.source).context("a plan of no family here")?;
-    let locks = backend.locks();
-    wait_for(&locks, report)?;
-    let ask = match plan.order.task {
+/// By whose keys lists are good that were just fetched, as omg judges them with the library's own keys; of others nothing is said.
+fn accepted_lists(place: &Place, backend: &dyn Backend) -> Vec<Event> {
+    let accepted = |file: PathBuf| {
+        let found = signature::judge_file(place, &file, None, &[]).ok()?;
+        let good = found.judged.into_iter().find(|judged| judged.verdict == Verdict::Good)?;
+        let package = file.file_name()?.to_string_lossy().into_owned();
+        Some(Event::SignatureAccepted { package, key: good.key })
+    };
+    backend.signed_lists().into_iter().filter_map(accepted).collect()
+}
+
+/// What the engine is to do for a plan, where there is something.
+fn ask_for(plan: &Plan) -> Option<Ask> {
+    match plan.order.task {
         Task::Sync { force } => Some(Ask::Sync { force }),
-        Task::Configure => {
-            return settle::settle(backend, &plan.files, &mut || report(Report::Progress(Progress::Changing)));
-        }
-        Task::Clean { keep } => return clean::delete(backend, keep, &plan.archives),
+        Task::Configure | Task::Clean { .. } => None,
         _ if plan.order.fetch_only => Some(Ask::Download(Box::new(plan.clone()))),
         // libalpm's engine sets marks itself.
         _ if plan.steps.is_empty() && plan.source == Source::Apt => None,
         _ => Some(Ask::Apply(Box::new(plan.clone()))),
-    };
+    }
+}
+
+fn perform(backend: &dyn Backend, plan: &Plan, command: &str, report: &mut dyn FnMut(Report)) -> Result<()> {
+    let locks = backend.locks();
+    if wait_for(&locks, report)? {
+        // Whoever had the lock may have replaced the library.
+        backend.engine().inspect(|engine| engine.stand_down());
+    }
+    match plan.order.task {
+        Task::Configure => {
+            return settle::settle(backend, &plan.files, &mut || report(Report::Progress(Progress::Changing)));
+        }
+        Task::Clean { keep } => return clean::delete(backend, keep, &plan.archives),
+        _ => {}
+    }
     let taken = fs_snapshot::before(plan, command, report)?;
-    let done = match ask.map(|ask| by_engine(backend, ask, command, &locks, report)) {
+    let done = match ask_for(plan).map(|ask| by_engine(backend, ask, command, &locks, report)) {
         Some(Err(error)) if matches!(error.downcast_ref(), Some(EngineError::CannotStart(_))) => {
             by_tool::carry_out(backend, plan, report)
         }
@@ -188,38 +253,8 @@ fn by_engine(
     Ok(())
 }
 
-/// What the package manager's logs tell now goes into the journal, with the plan, and the index is made again. Neither undoes what is
-/// done. `started` is when it was begun, in seconds since 1970, and `fs_snapshots` what was made around it.
-pub fn record(place: &Place, text: &str, started: i64, fs_snapshots: &[FsSnapshot], report: &mut dyn FnMut(Report)) {
-    let in_journal = || -> Result<()> {
-        let world = World::open(place)?;
-        let folder = place.state_folders().into_iter().next().context("there is no folder for the journal")?;
-        let (mut journal, _) = history::journal(&world, &place.root, &folder)?;
-        if let Ok(plan) = serde_json::from_str::<Plan>(text)
-            && !plan.steps.is_empty()
-            && !plan.order.fetch_only
-        {
-            journal.attach(plan.source, started, &plan, &digest(text), fs_snapshots)?;
-        }
-        Ok(())
-    };
-    let in_index = || -> Result<()> {
-        let folder = place.folders().into_iter().next().context("there is no folder for the index")?;
-        refresh(place, &folder, Request::default(), &Silent)?;
-        Ok(())
-    };
-    // Both wait for the disk most of the time.
-    let (journal, index) = thread::scope(|scope| {
-        let index = scope.spawn(in_index);
-        (in_journal(), index.join().expect("a refresh does not panic"))
-    });
-    for error in [journal, index].into_iter().filter_map(Result::err) {
-        report(Report::Warning(format!("the packages are changed, and what was done is not recorded: {error:#}")));
-    }
-}
-
-/// Waits until nobody else changes packages, and says for whom.
-fn wait_for(locks: &[Lock], report: &mut dyn FnMut(Report)) -> Result<()> {
+/// Waits until nobody else changes packages, and says for whom. False where nobody did.
+fn wait_for(locks: &[Lock], report: &mut dyn FnMut(Report)) -> Result<bool> {
     let mut told: Option<Option<Holder>> = None;
     for lock in locks {
         let mut owned = Instant::now();
@@ -253,7 +288,7 @@ fn wait_for(locks: &[Lock], report: &mut dyn FnMut(Report)) -> Result<()> {
             thread::sleep(LOOK_AGAIN);
         }
     }
-    Ok(())
+    Ok(told.is_some())
 }
 
 /// What apt's packages count as is set by its own small tool, which keeps its files as it wants them.

@@ -188,7 +188,7 @@ pub fn run(root: &Root, victim: &str, point: Option<&Point>) -> (Output, String)
 pub fn command(root: &Root, victim: &str, signal: &str, point: Option<&Point>) -> Command {
     let _ = fs::remove_file(root.path.join(TRACE));
     let (call, when) = point.map_or(("", String::new()), |point| (point.call.as_str(), point.time.to_string()));
-    let words: Vec<&str> = ["/opt/omg/omg"].into_iter().chain(CHANGE.split(' ')).collect();
+    let words: Vec<&str> = ["/opt/wrap/start", "/opt/omg/omg"].into_iter().chain(CHANGE.split(' ')).collect();
     let mut command = root.command_with_survivors(&words);
     command.env("OMG_ENGINE_DIR", "/opt/wrap").env("VICTIM", victim);
     command.env("SIGNAL", signal).env("CALL", call).env("WHEN", when);
@@ -196,7 +196,7 @@ pub fn command(root: &Root, victim: &str, signal: &str, point: Option<&Point>) -
 }
 
 /// Puts a program in front of each of the three that runs it under strace where it is the victim. The privileged omg is started by the
-/// name of the one that is running, so that another is mounted there as soon as that one is.
+/// name of the one that is running, so that one is stopped at its first call until the other is mounted there.
 pub fn wrap(root: &Root) {
     let strace = root.path.join("opt/strace");
     let wraps = root.path.join("opt/wrap");
@@ -226,12 +226,21 @@ pub fn wrap(root: &Root) {
         "omg",
         format!("export BELOW=yes\nset -- /opt/real/omg \"$@\"\n[ \"$VICTIM\" = privileged ] || exec \"$@\"\n{traced}"),
     );
+    // That signal may come before the one that stops, and then another one follows.
+    write(
+        "start",
+        format!(
+            "/opt/strace/{loader} --library-path /opt/strace /opt/strace/strace -qq -o /dev/null -e trace=openat \\\n\
+             -e inject=openat:signal=SIGSTOP:when=1 \"$@\" &\ntracer=$!\n\
+             until pid=$(echo $(cat /proc/$tracer/task/$tracer/children)) && [ \"$(readlink /proc/$pid/exe)\" = \"$1\" ]\n\
+             do kill -0 $tracer || exit; done 2>/dev/null\n\
+             mount --bind /opt/wrap/omg \"$1\"\n\
+             while kill -CONT $pid 2>/dev/null; do sleep 0.02; done\nwait $tracer\n"
+        ),
+    );
     write(
         "omg-apt",
-        format!(
-            "[ \"$BELOW\" ] || mountpoint -q /opt/omg/omg || mount --bind /opt/wrap/omg /opt/omg/omg\n\
-             set -- /opt/omg/omg-apt\n[ \"$BELOW\" ] && [ \"$VICTIM\" = engine ] || exec \"$@\"\n{traced}"
-        ),
+        format!("set -- /opt/omg/omg-apt\n[ \"$BELOW\" ] && [ \"$VICTIM\" = engine ] || exec \"$@\"\n{traced}"),
     );
     write(
         "dpkg",

@@ -6,50 +6,16 @@
 
 use crate::apt::{Root, ok, talk};
 use crate::apt_killed::{CHANGE, Point, TRACE, assert_finished, before, chosen, command, points, run, wrap};
+use crate::disk::{Mounted, UNSYNCED, copy};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// Cuts for each process that may be at work.
 const CUTS: usize = 4;
-/// Written just before the cut.
-const UNSYNCED: &str = "srv/unsynced";
-
-/// An ext4 in a file, mounted until this is dropped.
-struct Mounted {
-    image: PathBuf,
-    at: PathBuf,
-}
-
-impl Mounted {
-    fn new(image: PathBuf) -> Result<Mounted, String> {
-        let at = image.with_extension("at");
-        fs::create_dir_all(&at).unwrap();
-        let mut mount = Command::new("mount");
-        let output = mount.args(["-t", "ext4", "-o", "loop"]).arg(&image).arg(&at).output().unwrap();
-        match output.status.success() {
-            true => Ok(Mounted { image, at }),
-            false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
-        }
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        // Who was killed may not be gone yet.
-        ok(Command::new("umount").arg("--lazy").arg(&self.at));
-        fs::remove_file(&self.image).unwrap();
-    }
-}
-
-fn copy(from: &Path, to: PathBuf) -> PathBuf {
-    ok(Command::new("cp").args(["--sparse=always", "--reflink=auto"]).arg(from).arg(&to));
-    to
-}
-
 #[test]
 fn power_cut_at_steps_of_a_change_on_apt_the_same_command_finishes_it() {
     let test = "power_cut_at_steps_of_a_change_on_apt_the_same_command_finishes_it";
@@ -64,28 +30,30 @@ fn power_cut_at_steps_of_a_change_on_apt_the_same_command_finishes_it() {
     let folder = tempfile::tempdir_in(root.path.parent().unwrap()).unwrap();
     let base = folder.path().join("base");
     ok(Command::new("mkfs.ext4").args(["-q", "-d"]).arg(&root.path).arg(&base).arg("2G"));
-    let disk = |name: &str, of: &Path| Mounted::new(copy(of, folder.path().join(name)));
+    let disk = |name: &str, of: &Path| {
+        Mounted::new(copy(of, folder.path().join(name)), folder.path().join(format!("{name}.at")))
+    };
     match disk("whole", &base) {
-        Ok(disk) => root.path = disk.at.clone(),
+        Ok(disk) => root.path = disk.path().to_owned(),
         Err(why) => return println!("skipped {test}: no ext4 can be mounted: {why}"),
     }
     let each = std::env::var_os("OMG_TEST_ALL_KILLS").is_some();
     let mut cuts = 0;
     for victim in ["privileged", "engine", "--unpack", "--configure"] {
         let seen = disk("seen", &base).unwrap();
-        root.path = seen.at.clone();
+        root.path = seen.path().to_owned();
         let (output, trace) = run(&root, victim, None);
         assert!(output.status.success(), "{victim}: {}", talk(&output));
         let whole = root.state();
         let points = chosen(&points(&trace), if each { usize::MAX } else { CUTS });
         for point in &points {
             let running = disk("running", &base).unwrap();
-            root.path = running.at.clone();
+            root.path = running.path().to_owned();
             let copied = folder.path().join("cut");
-            if cut(&root, victim, point, &running.image, &copied) {
+            if cut(&root, victim, point, running.image(), &copied) {
                 cuts += 1;
-                let after = Mounted::new(copied).unwrap();
-                root.path = after.at.clone();
+                let after = Mounted::new(copied, folder.path().join("cut.at")).unwrap();
+                root.path = after.path().to_owned();
                 finish(&root, &whole, &format!("{victim} at {point:?}"));
             }
         }

@@ -1,7 +1,7 @@
-//! Small disks that fill up.
+//! Disks of the tests' own: small ones that fill up, and ones whose power can be cut.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A small disk of its own at a folder.
@@ -26,4 +26,48 @@ impl Drop for Disk {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).output();
     }
+}
+
+/// Written on a disk just before its power is cut, below what it is mounted at: afterwards it has to be gone.
+pub const UNSYNCED: &str = "unsynced";
+
+/// An ext4 in a file, mounted until this is dropped. A copy of the file is what is left when the power is cut: without what the kernel
+/// has not written to it yet, and mounting it replays the file system's own journal.
+pub struct Mounted {
+    image: PathBuf,
+    at: PathBuf,
+}
+
+impl Mounted {
+    pub fn new(image: PathBuf, at: PathBuf) -> Result<Mounted, String> {
+        fs::create_dir_all(&at).unwrap();
+        let mut mount = Command::new("mount");
+        let output = mount.args(["-t", "ext4", "-o", "loop"]).arg(&image).arg(&at).output().unwrap();
+        match output.status.success() {
+            true => Ok(Mounted { image, at }),
+            false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+        }
+    }
+
+    pub fn image(&self) -> &Path {
+        &self.image
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.at
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        // Who was killed may not be gone yet.
+        let _ = Command::new("umount").arg("--lazy").arg(&self.at).status();
+        let _ = fs::remove_file(&self.image);
+    }
+}
+
+pub fn copy(from: &Path, to: PathBuf) -> PathBuf {
+    let mut copy = Command::new("cp");
+    assert!(copy.args(["--sparse=always", "--reflink=auto"]).arg(from).arg(&to).status().unwrap().success());
+    to
 }

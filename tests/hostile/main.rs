@@ -24,5 +24,6 @@ mod pacman_archives;
 mod pacman_crowd;
 mod pacman_killed;
 mod pacman_network;
+mod pacman_power;
 mod pacman_repository;
 mod server;

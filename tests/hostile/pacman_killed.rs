@@ -6,12 +6,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-const ONE: Made = made("one", "1-1", &["depend = two"]);
-const TWO: Made = made("two", "1-1", &[]);
+pub const ONE: Made = made("one", "1-1", &["depend = two"]);
+pub const TWO: Made = made("two", "1-1", &[]);
 
 /// Runs a change until it is done, and in between does what omg says, and nothing more: libalpm's lock outlives whoever is killed, as
 /// with pacman.
-fn finish(root: &Root<'_>, change: &str, at: &str) {
+pub fn finish(root: &Root<'_>, change: &str, at: &str) {
     for _ in 0..2 {
         let is_locked = root.lock().exists();
         let (code, text) = root.run(change);
@@ -45,7 +45,11 @@ fn follow(root: &Root<'_>, text: &str) -> usize {
         found.push(rest.split('`').next().unwrap());
     }
     if !found.is_empty() {
-        root.pacman(&[&["-S", "--overwrite", "*"], &found[..]].concat());
+        let anew = [&["-S", "--overwrite", "*"], &found[..]].concat();
+        // What a power cut left damaged of the cache, pacman throws away, and ends.
+        if !root.pacman_with(&anew).0 {
+            root.pacman(&anew);
+        }
     }
     found.len()
 }

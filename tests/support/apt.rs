@@ -24,10 +24,16 @@ pub struct Made {
     pub bulk: usize,
     /// T where it is empty.
     pub maintainer: &'static str,
+    /// `NEWS.Debian`.
+    pub news: &'static str,
 }
 
 /// Tells that it runs, and goes on when it is told to, where somebody made the two pipes for that.
 const WAITS: &str = "#!/bin/sh\n[ -p /srv/runs ] || exit 0\necho $0 $1 >/srv/runs\nread x </srv/goes\n";
+
+/// Two entries, of which an upgrade from 1.0 tells the first.
+const NEWS: &str = "conf (1.5) stable; urgency=low\n\n  The file is read\n  at once.\n\n -- T <t@example.org>  Mon, 05 Dec 2022 21:34:57 +1100\n\n\
+                    conf (1.0) stable; urgency=low\n\n  First.\n\n -- T <t@example.org>  Mon, 05 Dec 2021 21:34:57 +1100\n";
 
 pub fn made() -> Vec<Made> {
     let package = |name, version, control| Made { name, version, control, ..Made::default() };
@@ -44,7 +50,14 @@ pub fn made() -> Vec<Made> {
         package("held", "1.0", ""),
         package("held", "2.0", ""),
         Made { name: "conf", version: "1.0", conffile: "one", ..Made::default() },
-        Made { name: "conf", version: "2.0", conffile: "two", maintainer: "U <u@example.org>", ..Made::default() },
+        Made {
+            name: "conf",
+            version: "2.0",
+            conffile: "two",
+            maintainer: "U <u@example.org>",
+            news: NEWS,
+            ..Made::default()
+        },
         Made { name: "big", version: "1.0", bulk: 300_000, ..Made::default() },
         Made { name: "waits", version: "1.0", preinst: WAITS, postinst: WAITS, ..Made::default() },
         Made { name: "broken", version: "1.0", postinst: "#!/bin/sh\necho sorry >&2\nexit 1\n", ..Made::default() },
@@ -60,7 +73,7 @@ pub fn ok(command: &mut Command) -> String {
 /// The archives, `Packages`, `Release` and its signature; and the key that is to be trusted.
 pub fn make_repository(folder: &Path, key: &Path) {
     fs::create_dir_all(folder).unwrap();
-    for Made { name, version, control, conffile, preinst, postinst, bulk, maintainer } in made() {
+    for Made { name, version, control, conffile, preinst, postinst, bulk, maintainer, news } in made() {
         let tree = tempfile::tempdir().unwrap();
         let at = |below: &str| tree.path().join(below);
         fs::create_dir_all(at("DEBIAN")).unwrap();
@@ -74,6 +87,11 @@ pub fn make_repository(folder: &Path, key: &Path) {
             fs::create_dir_all(at("etc")).unwrap();
             fs::write(at(&format!("etc/{name}.conf")), conffile).unwrap();
             fs::write(at("DEBIAN/conffiles"), format!("/etc/{name}.conf\n")).unwrap();
+        }
+        if !news.is_empty() {
+            let doc = at(&format!("usr/share/doc/{name}"));
+            fs::create_dir_all(&doc).unwrap();
+            fs::write(doc.join("NEWS.Debian"), news).unwrap();
         }
         if bulk > 0 {
             let mut state = 1u64;

@@ -368,6 +368,10 @@ impl Root<'_> {
         command.args(words.split(' ')).args(["--backend", "pacman", "--config"]).arg(self.conf()).env_clear();
         let home = self.home();
         command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", &home).env("LC_ALL", "C");
+        // An engine for another pacman than the machine's finds its library only so, and `pacman` is that one.
+        if let Some(libraries) = std::env::var_os("LD_LIBRARY_PATH") {
+            command.env("LD_LIBRARY_PATH", libraries).envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        }
         command.env("OMG_STATE_DIR", home.join("state")).env("OMG_INDEX_DIR", home.join("index"));
         command.stdin(Stdio::null());
         command

@@ -35,7 +35,7 @@ use local::LocalDatabase;
 use rules::{Offer, Present};
 use siglevel::Wanted;
 use std::cmp::Ordering;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -392,6 +392,10 @@ impl Backend for Alpm {
         self.decide(&names, &offers)
     }
 
+    fn engine(&self) -> Option<&EngineCommand> {
+        self.engine.as_ref().ok()
+    }
+
     fn change(&self, ask: Ask, command: &str, _: Option<&Path>) -> Result<(EngineCommand, Request), EngineError> {
         let engine = self.engine.clone()?;
         let mut request = Request::about_change(&self.root, ask);
@@ -446,9 +450,10 @@ impl Backend for Alpm {
         &self.root
     }
 
-    fn conffiles(&self) -> Result<Vec<(String, PathBuf)>> {
+    fn conffiles(&self, of: Option<&BTreeSet<&str>>) -> Result<Vec<(String, PathBuf)>> {
         let (mut all, mut text) = (Vec::new(), Vec::new());
-        for folder in self.local.folders(&mut |_| {})? {
+        let is_meant = |name: &str| of.is_none_or(|of| of.contains(name));
+        for folder in self.local.folders(&mut |_| {})?.into_iter().filter(|folder| is_meant(folder.name())) {
             // What is wrong with the list of one package is for the index to say.
             if self.local.read_files(&folder, &mut text, &mut |_| {}).is_ok() {
                 let paths = local::backup_paths(&text);

@@ -13,6 +13,7 @@ pub(crate) mod control;
 mod entries;
 pub mod history;
 pub(crate) mod lists;
+pub mod news;
 pub(crate) mod owned;
 pub(crate) mod pins;
 mod record;
@@ -37,6 +38,7 @@ use jiff::tz::TimeZone;
 pub use lists::plain_list;
 use pins::Pins;
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -233,6 +235,10 @@ impl Backend for Apt {
         Ok(self.decide(&world, &pins, &entries))
     }
 
+    fn engine(&self) -> Option<&EngineCommand> {
+        self.engine.as_ref().ok()
+    }
+
     fn change(&self, ask: Ask, command: &str, scratch: Option<&Path>) -> Result<(EngineCommand, Request), EngineError> {
         let refuse = |what: &str| Err(EngineError::Failed(what.to_owned()));
         if self.root != Path::new("/") || !self.config.find("RootDir").is_empty() {
@@ -322,12 +328,15 @@ impl Backend for Apt {
     }
 
     /// Those that dpkg knows, and those that scripts keep through ucf.
-    fn conffiles(&self) -> Result<Vec<(String, PathBuf)>> {
+    fn conffiles(&self, of: Option<&BTreeSet<&str>>) -> Result<Vec<(String, PathBuf)>> {
         let mut all = status::conffiles(&status::content(&self.places.status)?);
         // Each line is a package and a path.
         let registry = std::fs::read_to_string(self.root.join("var/lib/ucf/registry")).unwrap_or_default();
         let known = registry.lines().filter_map(|line| line.split_once(char::is_whitespace));
         all.extend(known.map(|(package, path)| (package.to_owned(), PathBuf::from(path.trim()))));
+        if let Some(of) = of {
+            all.retain(|(package, _)| of.contains(package.as_str()));
+        }
         Ok(all)
     }
 
@@ -355,6 +364,18 @@ impl Backend for Apt {
         files.sort();
         files.extend(Some(one).filter(|path| path.exists()));
         Some(Keys::Files(files))
+    }
+
+    fn signed_lists(&self) -> Vec<PathBuf> {
+        let Some(folder) = self.config.path("Dir::State::lists") else { return Vec::new() };
+        let archives = sources::read(&self.config, &self.defaults(), &mut Vec::new());
+        let stem = |archive: &sources::Archive| lists::file_name(&sources::release_uri(&archive.uri, &archive.suite));
+        let stems: BTreeSet<String> = archives.iter().map(stem).collect();
+        let signed = |stem: &String| {
+            let mut names = ["InRelease", "Release"].iter().map(|ending| folder.join(format!("{stem}{ending}")));
+            names.find(|path| path.exists())
+        };
+        stems.iter().filter_map(signed).collect()
     }
 
     fn archives(&self) -> Result<Vec<Archive>> {

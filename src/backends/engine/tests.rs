@@ -127,3 +127,31 @@ fn a_large_question_to_an_engine_that_does_not_read_it() {
     request.set("filler", "x".repeat(4 << 20));
     assert_eq!(engine.ask(&request).unwrap().choices, []);
 }
+
+#[test]
+fn an_engine_that_is_ready_is_asked_once_and_can_be_sent_away() {
+    // Each process leaves a line, so that they can be counted.
+    let counts = tempfile::NamedTempFile::new().unwrap();
+    let started = || std::fs::read_to_string(counts.path()).unwrap().lines().count();
+    let body = format!(
+        "echo one >>{}; printf 'omg-engine {PROTOCOL} libtest 1\\n'; read line && printf 'end\\t0\\n'",
+        counts.path().display()
+    );
+    let (_folder, engine) = script(&body);
+    engine.get_ready();
+    engine.get_ready();
+    // The copy that a backend gives away is the same engine.
+    assert!(engine.clone().ask(&request()).is_ok());
+    assert_eq!(started(), 1);
+    assert!(engine.ask(&request()).is_ok());
+    assert_eq!(started(), 2);
+    engine.get_ready();
+    engine.stand_down();
+    engine.stand_down();
+    assert!(engine.ask(&request()).is_ok());
+    // The one that was sent away may not even have come to its line.
+    assert!((3..=4).contains(&started()), "{}", started());
+    let missing = EngineCommand::at("/nonexistent/omg-test");
+    missing.get_ready();
+    assert!(matches!(missing.ask(&request()), Err(EngineError::CannotStart(_))));
+}

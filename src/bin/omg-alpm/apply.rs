@@ -16,6 +16,7 @@ use omg::backends::engine::{Answer, Progress, Request};
 use omg::model::{Action, Mark, Plan, Reason, Resolution, Step, Task};
 use std::collections::HashMap;
 use std::io::Write;
+use std::iter;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc::{self, Sender};
@@ -34,7 +35,9 @@ pub fn reporting<W: Write + Send>(answer: &mut Answer<W>, work: impl FnOnce(Repo
     thread::scope(|scope| {
         scope.spawn(move || {
             stop::not_here();
-            heard.into_iter().for_each(|progress| answer.event(&progress));
+            while let Ok(first) = heard.recv() {
+                answer.events(iter::once(first).chain(heard.try_iter()));
+            }
         });
         work(report)
     })

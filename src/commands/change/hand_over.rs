@@ -1,65 +1,117 @@
 //! From the person's process to the privileged one and back: the plan goes in with its digest, lines of JSON come out.
 
 use super::screen::Screen;
+use super::typed;
 use crate::backends::engine::Progress;
 use crate::commands::reply::Reply;
 use crate::config::Config;
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
-use crate::history::FsSnapshot;
 use crate::model::{Plan, Source};
-use crate::ops::Place;
 use crate::ops::gate::Refused;
 use crate::ops::transact::{self, Report};
+use crate::ops::{Place, World};
 use crate::sys::elevate::{Elevation, PROGRAMS};
 use crate::sys::signals;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Arg, ArgMatches, Command};
-use jiff::Timestamp;
-use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{ChildStdout, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 const MAX_PLAN_BYTES: u64 = 64 << 20;
+/// In place of a digest that is the first line of what is handed over.
+const COMES: &str = "-";
 
 /// `omg apply`: what the privileged process is. It is not for people, and without a plan it does nothing.
 pub fn apply_command() -> Command {
     Command::new("apply")
         .hide(true)
         .about("Carry out the plan on standard input, if it has this digest (started by the other commands, as root)")
-        .arg(Arg::new("digest").long("digest").value_name("SHA256").required(true).help("The SHA-256 of the plan"))
+        .arg(
+            Arg::new("digest")
+                .long("digest")
+                .value_name("SHA256")
+                .required(true)
+                .help("The SHA-256 of the plan, or `-` where it is in a line before it"),
+        )
         .arg(Arg::new("command").long("command").value_name("TEXT").default_value("omg").help("What the person typed"))
 }
 
-/// Has a plan carried out with privilege, and shows what is told meanwhile.
+/// The second omg, which has the right to change packages: started, and not yet told what to do.
+pub struct Privileged {
+    child: Child,
+    elevation: Elevation,
+    /// Whether it was told the plan's digest when it was started.
+    knows: bool,
+}
+
+impl Privileged {
+    /// Starts it for the plan with this digest; without one, for the plan that comes.
+    fn start(ctx: &Ctx, source: Source, digest: Option<&str>, command: &str) -> Result<Privileged> {
+        // Of the machine that runs this: another root may be anybody's.
+        let config = Config::read(Path::new("/"))?;
+        let programs = config.privilege.with.unwrap_or_else(|| PROGRAMS.map(str::to_owned).to_vec());
+        let elevation = Elevation::find(&programs).ok_or_else(|| {
+            let hint = format!("install one of {}, or run this as root", programs.join(", "));
+            Hinted::new(Exit::Failed, "nothing here gives the right to change packages", hint)
+        })?;
+        let program = std::env::current_exe().context("cannot find this program")?;
+        let child = elevation
+            .command(&program)
+            .args(["apply", "--digest", digest.unwrap_or(COMES), "--command", command])
+            .args(place(ctx, source))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot run {elevation:?}"))?;
+        Ok(Privileged { child, elevation, knows: digest.is_some() })
+    }
+
+    /// Starts it while the plan is still computed, where nobody will be asked anything: this is root, and agreed beforehand.
+    pub fn early(ctx: &Ctx, matches: &ArgMatches, source: Source) -> Option<Privileged> {
+        let is_agreed = matches.get_flag("yes") && !matches.get_flag("dry-run");
+        let is_root = rustix::process::geteuid().is_root();
+        // What goes wrong here is told when it is needed.
+        (is_agreed && is_root).then(|| Privileged::start(ctx, source, None, &typed()).ok()).flatten()
+    }
+}
+
+impl Drop for Privileged {
+    /// One that was not told what to do has done nothing.
+    fn drop(&mut self) {
+        if self.child.stdin.is_some() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Has a plan carried out with privilege, by `started` where somebody is, and shows what is told meanwhile.
 /// `text` is the plan's own, and `digest` that of it.
-pub fn hand_over(ctx: &Ctx, plan: &Plan, text: &str, digest: &str, command: &str) -> Result<()> {
-    // Of the machine that runs this: another root may be anybody's.
-    let config = Config::read(Path::new("/"))?;
-    let programs = config.privilege.with.unwrap_or_else(|| PROGRAMS.map(str::to_owned).to_vec());
-    let elevation = Elevation::find(&programs).ok_or_else(|| {
-        let hint = format!("install one of {}, or run this as root", programs.join(", "));
-        Hinted::new(Exit::Failed, "nothing here gives the right to change packages", hint)
-    })?;
-    let program = std::env::current_exe().context("cannot find this program")?;
-    let mut child = elevation
-        .command(&program)
-        .args(["apply", "--digest", digest, "--command", command])
-        .args(place(ctx))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot run {elevation:?}"))?;
+pub fn hand_over(
+    ctx: &Ctx,
+    plan: &Plan,
+    text: &str,
+    digest: &str,
+    command: &str,
+    started: Option<Privileged>,
+) -> Result<()> {
+    let mut privileged = match started {
+        Some(privileged) => privileged,
+        None => Privileged::start(ctx, plan.source, Some(digest), command)?,
+    };
+    let Privileged { child, elevation, knows } = &mut privileged;
     // Ctrl-C reaches all of them; this one stays to tell how it ended.
     signals::pass_on_to(Some(child.id()));
     signals::outlive_interruption();
     let mut stdin = child.stdin.take().expect("asked for a pipe");
-    let sent = stdin.write_all(text.as_bytes());
+    let head = if *knows { String::new() } else { format!("{digest}\n") };
+    let sent = stdin.write_all(head.as_bytes()).and_then(|()| stdin.write_all(text.as_bytes()));
     drop(stdin);
     let mut screen = Screen::new(ctx, plan);
     let lines = lines(child.stdout.take().expect("asked for a pipe"));
@@ -106,7 +158,7 @@ pub fn hand_over(ctx: &Ctx, plan: &Plan, text: &str, digest: &str, command: &str
             Err(Hinted::new(Exit::Failed, format!("{message}; {state}"), hint).into())
         }
         _ => {
-            if let (Elevation::Through(program), false) = (&elevation, signals::was_interrupted()) {
+            if let (Elevation::Through(program), false) = (&*elevation, signals::was_interrupted()) {
                 let name = program.file_name().unwrap_or_default().display();
                 let message = format!("{name} ended before omg could change packages ({status}); nothing was changed");
                 let hint = "`[privilege]` in omg-config(5) says which program is asked";
@@ -132,8 +184,8 @@ pub fn refused(why: &str) -> anyhow::Error {
     Hinted::new(Exit::Refused, why, hint).into()
 }
 
-/// The arguments that let the privileged omg see the same place.
-fn place(ctx: &Ctx) -> Vec<OsString> {
+/// The arguments that let the privileged omg see the same place, and get the engine of `source` ready.
+fn place(ctx: &Ctx, source: Source) -> Vec<OsString> {
     let Place { root, config, dbpath, .. } = &ctx.place;
     let mut arguments = Vec::new();
     for (name, path) in [("--root", Some(root)), ("--config", config.as_ref()), ("--dbpath", dbpath.as_ref())] {
@@ -143,34 +195,38 @@ fn place(ctx: &Ctx) -> Vec<OsString> {
             arguments.push(std::path::absolute(path).unwrap_or_else(|_| path.clone()).into());
         }
     }
-    if let Some(source) = ctx.place.backend.or(ctx.backend) {
-        arguments.push("--backend".into());
-        arguments.push(source.name().into());
-    }
+    arguments.push("--backend".into());
+    arguments.push(source.name().into());
     arguments
 }
 
 pub fn apply(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
-    let text = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
+    let argument = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
     ensure!(rustix::process::geteuid().is_root(), "only root may change packages");
-    let mut plan = String::new();
-    std::io::stdin().lock().take(MAX_PLAN_BYTES).read_to_string(&mut plan).context("cannot read the plan")?;
+    let world = World::open(&ctx.place);
+    let (mut digest, mut text) = (argument("digest").to_owned(), String::new());
+    let mut stdin = BufReader::new(io::stdin().lock().take(MAX_PLAN_BYTES));
+    if digest == COMES {
+        let backend = world.as_ref().ok().zip(ctx.backend).and_then(|(world, source)| world.backend(source));
+        backend.and_then(|backend| backend.engine()).inspect(|engine| engine.get_ready());
+        digest.clear();
+        stdin.read_line(&mut digest).context("cannot read the plan's digest")?;
+        digest.truncate(digest.trim_end().len());
+        if digest.is_empty() {
+            // Whoever started this has no plan after all, and may be gone.
+            return Ok(Reply::new((), |_, ()| String::new(), Exit::Failed));
+        }
+    }
+    stdin.read_to_string(&mut text).context("cannot read the plan")?;
     signals::outlive_interruption();
-    let (mut changing, made) = (false, RefCell::new(Vec::new()));
+    let mut changing = false;
     let mut report = |report: Report| {
         changing |= report == Report::Progress(Progress::Changing);
-        if let Report::Snapshot { by, id } = &report {
-            made.borrow_mut().push(FsSnapshot { program: by.program().to_owned(), id: id.clone() });
-        }
         // Whoever listened may be gone; the work goes on.
         let _ = serde_json::to_string(&report).map(|line| drop(ctx.ui.print(&(line + "\n"))));
     };
-    let started = Timestamp::now().as_second();
-    let done = transact::carry_out(&ctx.place, &plan, text("digest"), text("command"), &mut report);
-    let fs_snapshots = made.take();
-    if !done.as_ref().is_err_and(|error| error.is::<Refused>()) {
-        transact::record(&ctx.place, &plan, started, &fs_snapshots, &mut report);
-    }
+    let done = world
+        .and_then(|world| transact::carry_out(&ctx.place, &world, &text, &digest, argument("command"), &mut report));
     let (last, exit) = match done {
         Ok(()) => (Report::Done, Exit::Found),
         Err(error) if error.is::<Refused>() => (Report::Refused(error.to_string()), Exit::Refused),

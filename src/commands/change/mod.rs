@@ -1,10 +1,11 @@
 //! The one way every command changes packages: order, plan, show, ask, hand over, tell.
 
 mod hand_over;
+mod news;
 mod screen;
 mod view;
 
-pub use hand_over::{apply, apply_command, hand_over};
+pub use hand_over::{Privileged, apply, apply_command, hand_over};
 pub use view::{afterwards, because};
 
 use super::reply::{Remark, Reply};
@@ -66,7 +67,9 @@ pub fn plan(ctx: &Ctx, matches: &ArgMatches, order: Order) -> Result<Reply> {
 
 /// The same where the order and its family are known.
 pub fn carry(ctx: &Ctx, matches: &ArgMatches, world: &World, source: Source, order: Order) -> Result<Reply> {
-    carry_plan(ctx, matches, planned(ctx, world, source, order, &mut |_, _| Ok(false))?)
+    let started = Privileged::early(ctx, matches, source);
+    let plan = planned(ctx, world, source, order, &mut |_, _| Ok(false))?;
+    carry_plan(ctx, matches, plan, started)
 }
 
 /// The same of an order that goes back in time: what no repository offers any more is looked for where old versions are kept.
@@ -92,7 +95,7 @@ pub fn carry_back(ctx: &Ctx, matches: &ArgMatches, world: &World, source: Source
         let hint = "nothing was changed; `LocalFileSigLevel` in pacman.conf says whether signatures are looked at";
         return Err(Hinted::new(Exit::Refused, message, hint).into());
     }
-    carry_plan(ctx, matches, plan)
+    carry_plan(ctx, matches, plan, None)
 }
 
 /// What an order comes to. `complete` may give targets that are missing something else to be found by, and says whether to try again.
@@ -132,8 +135,8 @@ fn bring_archives(
     keeper.complete(backend, order, missing)
 }
 
-/// Shows a plan, and has it done if that is wanted.
-pub fn carry_plan(ctx: &Ctx, matches: &ArgMatches, plan: Plan) -> Result<Reply> {
+/// Shows a plan, and has it done if that is wanted, by `started` where somebody is.
+pub fn carry_plan(ctx: &Ctx, matches: &ArgMatches, plan: Plan, started: Option<Privileged>) -> Result<Reply> {
     let command = typed();
     let text = plan.canonical();
     let digest = transact::digest(&text);
@@ -163,10 +166,11 @@ pub fn carry_plan(ctx: &Ctx, matches: &ArgMatches, plan: Plan) -> Result<Reply> 
         }
     }
     let changes_packages = !plan.steps.is_empty() && !plan.order.fetch_only;
-    let before = if changes_packages { conf::left(ctx) } else { None };
-    hand_over(ctx, &plan, &text, &digest, &command)?;
+    let before = if changes_packages { conf::left(ctx, &plan) } else { None };
+    hand_over(ctx, &plan, &text, &digest, &command, started)?;
     let mut remarks = afterwards(&plan);
-    remarks.extend(before.iter().flat_map(|before| conf::left_since(ctx, before)));
+    remarks.extend(news::of_upgraded(&ctx.place.root, &plan));
+    remarks.extend(before.iter().flat_map(|before| conf::left_since(ctx, &plan, before)));
     Ok(Reply::new(view::shown(&plan, &grades, &digest, true), |_, _| String::new(), Exit::Found).with(remarks))
 }
 

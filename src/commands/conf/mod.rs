@@ -16,6 +16,7 @@ use crate::ui::{Cell, Style, Ui, table};
 use anyhow::{Context, Result};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -38,7 +39,7 @@ pub fn command() -> Command {
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let world = World::open(&ctx.place)?;
-    let found = find(&world, &[], |source| ctx.shows(source))?;
+    let found = find(&world, None, &[], |source| ctx.shows(source))?;
     match matches.subcommand() {
         None | Some(("list", _)) => Ok(list(ctx, found)),
         Some(("diff", matches)) => {
@@ -72,13 +73,13 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
 }
 
 /// What there is before a change of packages, for [`left_since`]. Where it cannot be looked for, nothing is told of afterwards.
-pub fn left(ctx: &Ctx) -> Option<Found> {
-    look(ctx, &[])
+pub fn left(ctx: &Ctx, plan: &Plan) -> Option<Found> {
+    look(ctx, plan, &[])
 }
 
 /// What a change of packages left: all that is there now and was not before.
-pub fn left_since(ctx: &Ctx, before: &Found) -> Vec<Remark> {
-    let now = look(ctx, &before.declared).unwrap_or_default().leftovers;
+pub fn left_since(ctx: &Ctx, plan: &Plan, before: &Found) -> Vec<Remark> {
+    let now = look(ctx, plan, &before.declared).unwrap_or_default().leftovers;
     let was_there = |one: &Leftover| {
         let is_it = |old: &Leftover| old.leftover == one.leftover && old.leftover_modified == one.leftover_modified;
         before.leftovers.iter().any(is_it)
@@ -92,9 +93,10 @@ pub fn left_since(ctx: &Ctx, before: &Found) -> Vec<Remark> {
     remarks
 }
 
-fn look(ctx: &Ctx, formerly: &[(String, PathBuf)]) -> Option<Found> {
+fn look(ctx: &Ctx, plan: &Plan, formerly: &[(String, PathBuf)]) -> Option<Found> {
     let world = World::open(&ctx.place).ok()?;
-    find(&world, formerly, |source| ctx.shows(source)).ok()
+    let of: BTreeSet<&str> = plan.steps.iter().map(|step| step.name.as_str()).collect();
+    find(&world, Some(&of), formerly, |source| source == plan.source).ok()
 }
 
 #[derive(Serialize)]
@@ -311,5 +313,5 @@ fn settled(ctx: &Ctx, matches: &ArgMatches, pair: &Pair<'_>, by: Settling) -> Re
         leftover_sha256: sha256(&pair.left),
         by,
     });
-    carry_plan(ctx, matches, plan)
+    carry_plan(ctx, matches, plan, None)
 }
