@@ -105,10 +105,11 @@ fn origin(origin: Origin) -> &'static str {
 }
 
 fn advisories(open: &Open) -> Vec<String> {
+    let mut all: Vec<String> = open.ignored.iter().map(|one| format!("an advisory is ignored: {one}")).collect();
     if open.is_empty() {
-        return vec!["no advisory is open".to_owned()];
+        all.push(if all.is_empty() { "no advisory is open" } else { "no other advisory is open" }.to_owned());
+        return all;
     }
-    let mut all = Vec::new();
     if let Some((severity, id)) = &open.worst {
         all.push(format!("the worst open advisory is {id}, of severity {}", severity.name()));
     }

@@ -43,7 +43,7 @@ impl Ring {
             File::open(&file)
                 .and_then(|open| open.take(MAX_RING_BYTES).read_to_end(&mut bytes))
                 .with_context(describe)?;
-            certs.extend(parse(&bytes).with_context(describe)?);
+            certs.extend(certificates(&bytes).with_context(describe)?);
         }
         if certs.is_empty() {
             bail!("there are no keys in {}", path.display());
@@ -53,7 +53,7 @@ impl Ring {
 
     /// From keys as [`super::keys`] has them.
     pub fn of_text(text: &str) -> Result<Ring> {
-        Ok(Ring { certs: parse(text.as_bytes())? })
+        Ok(Ring { certs: certificates(text.as_bytes())? })
     }
 
     /// The key that made a good signature of `data`, as the fingerprint of its owner's certificate. The error is [`Unknown`] where no key
@@ -84,7 +84,8 @@ impl std::fmt::Display for Unknown {
 
 impl std::error::Error for Unknown {}
 
-fn parse(bytes: &[u8]) -> Result<Vec<Cert>> {
+/// The certificates of a text of keys, of several blocks of armour too.
+pub fn certificates(bytes: &[u8]) -> Result<Vec<Cert>> {
     let mut certs = Vec::new();
     let mut add = |bytes: &[u8]| -> Result<()> {
         for cert in CertParser::from_bytes(bytes)? {

@@ -139,7 +139,7 @@ pub fn signature(data: &[u8]) {
         assert!(!clear.text.windows(2).any(|two| two[1] == b'\n' && two[0] != b'\r'));
     }
     let mut ring = Keyring::default();
-    _ = ring.add_bytes(data.to_vec());
+    ring.add_bytes(data.to_vec());
     let now = std::time::SystemTime::now();
     for judged in [signature::judge(&mut &data[..], data, &ring, now), judge_clear(data, &ring, now)]
         .into_iter()

@@ -76,7 +76,7 @@ fn write(folder: &Path, names: &[String; 3]) -> anyhow::Result<()> {
         .collect();
     let edges: Vec<Edge> = (1..100).map(|to| Edge { from: to - 1, to, kind: 0 }).collect();
     publish::file(folder, &names[2], (local::KIND, GENERATION), true, |out| {
-        Ok(local::write(&rows, &edges, owners, "amd64", out)?)
+        Ok(local::write(&rows, &edges, owners, "amd64", None, out)?)
     })?;
     let status = Status { catalogue_generation: GENERATION, local_generation: GENERATION, ..Status::default() };
     publish::status(folder, &status)

@@ -114,7 +114,7 @@ const RANSOMWARE: u8 = 2;
 /// In place of a severity or a score.
 const NONE: u8 = 255;
 
-fn encode(advisory: &Advisory, rank: u32, out: &mut Vec<u8>) {
+pub(super) fn encode(advisory: &Advisory, rank: u32, out: &mut Vec<u8>) {
     let Advisory { severity, score, standing, affected, ranking, .. } = advisory;
     varint::push(out, u64::from(rank));
     let flags = if ranking.exploited { EXPLOITED } else { 0 } | if ranking.ransomware { RANSOMWARE } else { 0 };
@@ -220,6 +220,12 @@ impl<'b> Entry<'b> {
     }
 }
 
+/// The advisory about a package that [`encode`] wrote at `*at`, with its number; `*at` moves behind it.
+pub(super) fn decode(bytes: &[u8], at: &mut usize, (ecosystem, package): (&str, &str)) -> Option<(u32, Advisory)> {
+    let entry = Entry::decode(bytes, at)?;
+    Some((entry.rank, entry.advisory(ecosystem, package)))
+}
+
 fn pull_str<'b>(bytes: &'b [u8], at: &mut usize) -> Option<&'b str> {
     std::str::from_utf8(varint::pull_bytes(bytes, at)?).ok()
 }
@@ -245,6 +251,11 @@ impl Advisories {
         let keys = Dictionary::open(&file, KEYS)?;
         let (starts, entries, heads) = (file.section(STARTS)?, file.section(ENTRIES)?, Rows::open(&file, HEADS)?);
         Ok(Advisories { file, keys, starts, entries, heads })
+    }
+
+    /// Tells it from every other file of advisories.
+    pub fn generation(&self) -> u64 {
+        self.file.generation()
     }
 
     pub fn meta(&self) -> Result<Meta> {

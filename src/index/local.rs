@@ -10,6 +10,7 @@ use super::dictionary::{self, Dictionary};
 use super::error::Result;
 use super::intern::Interner;
 use super::lists::{self, Lists};
+use super::matched::Matched;
 use super::owner::{Owners, OwnersBuilder};
 use super::postings::{Postings, PostingsReader};
 use super::rows::{MAX_ROW, Rows, RowsBuilder};
@@ -34,6 +35,7 @@ const FORWARD: usize = 10;
 const REVERSE: usize = 12;
 const OWN_TARGETS: usize = 14;
 const ADVISED: usize = 18;
+const MATCHED: usize = 19;
 
 /// One package of the machine. Sorted by name, source and architecture; the rank is the package's number here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +94,7 @@ pub struct Edge {
 }
 
 /// An installed package as advisories know it: apt's by its source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Advised {
     pub source: Source,
     pub name: String,
@@ -102,12 +104,13 @@ pub struct Advised {
 }
 
 /// Writes the sections. `packages` are sorted by name, source and architecture; `edges` and the owners' numbers are ranks in it.
-/// `native` is the machine's own architecture.
+/// `native` is the machine's own architecture, `matched` what advisories say of them, where there are any.
 pub fn write<W: Write>(
     packages: &[NewLocal],
     edges: &[Edge],
     owners: OwnersBuilder,
     native: &str,
+    matched: Option<&Matched>,
     out: &mut BlockWriter<W>,
 ) -> std::io::Result<()> {
     let names = dictionary::build(packages.iter().map(|p| p.row.name.as_bytes()));
@@ -148,13 +151,14 @@ pub fn write<W: Write>(
     own_targets(packages, native).write(out)?;
     let advised = advised(packages);
     let mut bytes = Vec::new();
-    for (source, name, version, rank) in &advised {
+    for Advised { source, name, version, rank } in &advised {
         bytes.push(*source as u8);
         varint::push(&mut bytes, u64::from(*rank));
         varint::push_bytes(&mut bytes, name.as_bytes());
         varint::push_bytes(&mut bytes, version.as_bytes());
     }
-    out.section(&bytes, advised.len() as u64)
+    out.section(&bytes, advised.len() as u64)?;
+    out.section(&matched.map(Matched::encode).unwrap_or_default(), matched.map_or(0, |all| all.groups.len() as u64))
 }
 
 /// The name and the version that advisories speak of: those of the source where apt's packages come of another one, since that is
@@ -166,12 +170,12 @@ pub fn advised_as(NewLocal { row, fields }: &NewLocal) -> (&str, &str) {
 }
 
 /// Each installed package so, sorted, so that a scan reads both files from front to back.
-fn advised(packages: &[NewLocal]) -> Vec<(Source, &str, &str, u32)> {
+pub fn advised(packages: &[NewLocal]) -> Vec<Advised> {
     let installed = (0u32..).zip(packages).filter(|(_, package)| package.row.installed());
-    let mut all: Vec<_> = installed
+    let mut all: Vec<Advised> = installed
         .map(|(rank, package)| {
             let (name, version) = advised_as(package);
-            (package.row.source, name, version, rank)
+            Advised { source: package.row.source, name: name.to_owned(), version: version.to_owned(), rank }
         })
         .collect();
     all.sort_unstable();
@@ -385,6 +389,21 @@ impl Local {
             all.push(advised.ok_or_else(|| self.file.damaged("what advisories speak of makes no sense"))?);
         }
         Ok(all)
+    }
+
+    /// What advisories say of the installed, where it was worked out from those of that generation.
+    pub fn matched(&self, generation: u64) -> Result<Option<Matched>> {
+        let section = self.file.section(MATCHED)?;
+        if section.len == 0 {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        self.file.bytes(section, 0, section.len as usize, &mut bytes)?;
+        if Matched::generation_of(&bytes) != Some(generation) {
+            return Ok(None);
+        }
+        let matched = Matched::decode(&bytes);
+        matched.map(Some).ok_or_else(|| self.file.damaged("what advisories say of the installed makes no sense"))
     }
 
     /// Checks every block and every row, for `omg doctor`.

@@ -17,6 +17,7 @@ mod intern;
 mod joined;
 mod lists;
 pub mod local;
+pub mod matched;
 pub mod nearest;
 pub mod owner;
 mod part;

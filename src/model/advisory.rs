@@ -87,6 +87,8 @@ pub struct Open {
     pub unrated: Vec<String>,
     /// One that is used against people, or bad and not called minor by the distribution.
     pub grave: Option<String>,
+    /// Those that somebody has answered for, which count for nothing else here, each with the reason.
+    pub ignored: Vec<String>,
 }
 
 impl Open {

@@ -1,6 +1,6 @@
 //! Builds the index, the whole of it or the local half, and publishes it.
 
-use super::advisories::mark_security;
+use super::advisories::{mark_security, matched_new};
 use super::local::Owned;
 use super::{Place, World, local, relate};
 use crate::backends::Backend;
@@ -430,10 +430,11 @@ fn write_local(
             family.counts = counts(&packages, source, catalogue, covered.contains(&source))?;
         }
     }
+    let matched = matched_new(&packages, catalogue, folder)?;
     let owners = owned.owners(&packages);
     let name = status::local_name(status.local_generation);
     publish::file(folder, &name, (crate::index::local::KIND, status.local_generation), true, |out| {
-        Ok(crate::index::local::write(&packages, &edges, owners, catalogue.native()?, out)?)
+        Ok(crate::index::local::write(&packages, &edges, owners, catalogue.native()?, matched.as_ref(), out)?)
     })?;
     (awaited.catalogue)()?;
     publish::status(folder, status)

@@ -1,9 +1,9 @@
 //! What vouches for a version of a package: its signature, where it comes from, and what is known to be wrong with it, from the index
 //! and the compiled advisories. The policy and whoever shows a grade ask here.
 
-use super::advisories::{Known, MAX_AGE_DAYS, advised};
+use super::advisories::{Known, advised};
 use crate::audit::grade::{Evidence, Graded, Origin};
-use crate::config::Config;
+use crate::config::{AdvisorySettings, Config};
 use crate::index::Index;
 use crate::index::build::StoredRepository;
 use crate::index::details::VersionDetails;
@@ -32,16 +32,15 @@ impl<'i> Trust<'i> {
         Trust::with(index, None)
     }
 
-    /// For who decides: how old advisories may be is the machine's word, no user's and no other root's.
+    /// For who decides: how old advisories may be, and which are ignored, is the machine's word, no user's and no other root's.
     pub fn by_machine(index: Option<&'i Index>) -> Result<Trust<'i>> {
-        let max_age_days = Config::of_machine()?.advisories.max_age_days.unwrap_or(MAX_AGE_DAYS);
-        Ok(Trust::with(index, Some(max_age_days)))
+        Ok(Trust::with(index, Some(&Config::of_machine()?.advisories)))
     }
 
-    fn with(index: Option<&'i Index>, max_age_days: Option<u32>) -> Trust<'i> {
+    fn with(index: Option<&'i Index>, settings: Option<&AdvisorySettings>) -> Trust<'i> {
         let now = Timestamp::now().as_second();
         let known = match index {
-            Some(index) => Known::open(&index.folder, now, max_age_days),
+            Some(index) => Known::open(&index.folder, now, settings),
             None => Known::nothing("there is no index to look it up in"),
         };
         Trust { index, known }
@@ -59,7 +58,7 @@ impl<'i> Trust<'i> {
         };
         let open = match &page {
             Some(page) => self.open(source, &step.name, page),
-            None if source == Source::Pacman => self.known.against(source, &step.name, &step.new),
+            None if source == Source::Pacman => self.known.against(source, &step.name, (&step.name, &step.new)),
             None => Err("what it was built from is not known".to_owned()),
         };
         let stated = page.iter().flat_map(|page| &page.fields).filter(|(field, _)| *field == Field::License);
@@ -89,8 +88,7 @@ impl<'i> Trust<'i> {
     }
 
     fn open(&self, source: Source, name: &str, page: &VersionDetails) -> Result<Open, String> {
-        let (name, version) = advised(source, name, page);
-        self.known.against(source, name, version)
+        self.known.against(source, name, advised(source, name, page))
     }
 
     /// What a repository says of the very version.

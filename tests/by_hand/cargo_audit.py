@@ -96,8 +96,11 @@ def main(database, omg, cargo_audit):
         subprocess.run([omg, "--root", root, "refresh", "--advisories", "--quiet"], env=own)
         ours = subprocess.run([omg, "--root", root, "audit", "scan", "--json", lock], env=own, stdout=subprocess.PIPE)
         ours = json.loads(ours.stdout)
-        line = [cargo_audit, "audit", "--no-fetch", "--stale", "--db", database, "--file", lock, "--json"]
-        theirs = json.loads(subprocess.run(line, stdout=subprocess.PIPE).stdout)
+        # Whether a version was yanked is another question, and one for the network.
+        os.mkdir(os.path.join(folder, ".cargo"))
+        open(os.path.join(folder, ".cargo/audit.toml"), "w").write("[yanked]\nenabled = false\n")
+        line = [cargo_audit, "audit", "--no-fetch", "--stale", "--db", os.path.abspath(database), "--file", lock, "--json"]
+        theirs = json.loads(subprocess.run(line, stdout=subprocess.PIPE, cwd=folder).stdout)
     found = {(one["name"], one["version"], one["id"]) for one in ours["findings"]}
     known = theirs["vulnerabilities"]["list"] + sum(theirs["warnings"].values(), [])
     known = {(one["package"]["name"], one["package"]["version"], one["advisory"]["id"]) for one in known if one.get("advisory")}

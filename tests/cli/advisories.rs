@@ -72,6 +72,17 @@ impl Machine {
         self.folder.path().join("index")
     }
 
+    /// How often it reads from files of the index.
+    fn reads(&self, words: &[&str]) -> usize {
+        let trace = self.folder.path().join("trace");
+        let mut command = Command::new("strace");
+        command.args(["-f", "-e", "trace=pread64", "-o"]).arg(&trace).arg(env!("CARGO_BIN_EXE_omg"));
+        command.args(words).args(&self.place).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.folder.path());
+        command.env("OMG_INDEX_DIR", self.index()).output().unwrap();
+        let text = fs::read_to_string(trace).unwrap();
+        text.lines().filter(|line| line.contains("pread64(")).count()
+    }
+
     /// Exit code, data and talk.
     pub fn said(&self, words: &[&str]) -> (i32, String, String) {
         let output = self.omg(words);
@@ -274,14 +285,23 @@ fn data_that_are_not_to_be_trusted_are_told() {
     assert_eq!(machine.said(&["refresh"]).0, 0);
     let (exit, answer) = machine.scan(&[]);
     assert_eq!((exit, &answer["complete"]), (6, &json!(false)), "{answer}");
-    // A block that was changed.
+    // A block that was changed: of those that a scan has no need of, only `doctor` reads all.
     let path = machine.index().join("advisories");
-    let mut bytes = fs::read(&path).unwrap();
-    bytes[4096 + 20] ^= 1;
-    fs::write(&path, bytes).unwrap();
+    let whole = fs::read(&path).unwrap();
+    let damage = |blocks: &mut dyn Iterator<Item = usize>| {
+        let mut bytes = whole.clone();
+        blocks.for_each(|block| bytes[block * 4096 + 20] ^= 1);
+        fs::write(&path, bytes).unwrap();
+    };
+    damage(&mut std::iter::once(1));
     assert!(machine.said(&["doctor"]).1.contains("block checksum does not match"));
     let (exit, data, talk) = machine.said(&["audit"]);
-    assert!(exit == 6 && data.contains("AVG-1") && talk.contains("building it again"), "{data}{talk}");
+    assert!(exit == 6 && data.contains("AVG-1") && talk.contains("block checksum does not match"), "{data}{talk}");
+    // Of those that it reads, they are compiled again.
+    damage(&mut (1..whole.len() / 4096));
+    let (exit, data, talk) = machine.said(&["audit"]);
+    assert!(exit == 6 && data.contains("AVG-1") && !talk.contains("checksum"), "{data}{talk}");
+    assert!(!machine.said(&["doctor"]).1.contains("checksum"));
 }
 
 pub const STATUS: &str = "Package: libcurl4\nStatus: install ok installed\nSource: curl (7.88-1)\nVersion: 7.88-1+b2\nArchitecture: amd64\n\n\
@@ -492,6 +512,67 @@ fn orders_of_libalpm<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Opt
     output.status.success().then(|| orders.lines().map(str::to_owned).collect())
 }
 
+/// It was shown whole in the warning, and written into the index, which everybody may read.
+#[test]
+fn the_password_of_an_address_is_neither_shown_nor_kept() {
+    let machine = arch_machine(&json!([]));
+    let address = "http://somebody:geheim@127.0.0.1:1/all.json";
+    machine.configure(&format!("[advisories]\narch = \"{address}\"\nkev = \"off\"\nepss = \"off\"\n"));
+    for words in [&["refresh", "--advisories"][..], &["refresh", "--advisories", "--json"]] {
+        let (exit, data, talk) = machine.said(words);
+        let said = data + &talk;
+        assert!(exit == 4 && said.contains("http://127.0.0.1:1/all.json"), "{said}");
+        assert!(!said.contains("geheim") && !said.contains("somebody"), "{said}");
+    }
+    // What a copy was made of is in the index; the copy is put there as a server would have given it.
+    let copy = group("AVG-9", "curl", "Fixed", "High", Some("1.0-1"), &[]).to_string();
+    fs::write(machine.index().join("advisories-arch.json"), format!("[{copy}]")).unwrap();
+    machine.said(&["refresh", "--advisories"]);
+    let compiled = fs::read(machine.index().join("advisories")).unwrap();
+    let has = |text: &[u8]| compiled.windows(text.len()).any(|window| window == text);
+    assert!(has(b"127.0.0.1:1/all.json") && !has(b"geheim"));
+    // Made once, and not again each time.
+    let stamp = || fs::metadata(machine.index().join("advisories")).unwrap().modified().unwrap();
+    let before = stamp();
+    machine.said(&["refresh", "--advisories"]);
+    assert_eq!(stamp(), before);
+}
+
+#[test]
+fn a_scan_reads_as_often_however_much_is_wrong() {
+    let test = "a_scan_reads_as_often_however_much_is_wrong";
+    if !have(test, "strace", Path::new("/usr/bin/strace").exists()) {
+        return;
+    }
+    let status = |count: usize| -> String {
+        let one =
+            |at: usize| format!("Package: p{at}\nStatus: install ok installed\nVersion: 1\nArchitecture: amd64\n\n");
+        (0..count).map(one).collect()
+    };
+    let reads = |count: usize| {
+        let machine = Machine::apt(&status(count), PACKAGES);
+        let faults = |at: usize| (format!("p{at}"), json!({format!("CVE-2026-{at}"): fault("open", json!({}))}));
+        let tracker: serde_json::Map<_, _> = (0..count).map(faults).collect();
+        let file = machine.file("debian.json", &Value::from(tracker).to_string());
+        machine.configure(&format!("[advisories]\ndebian = \"file://{file}\"\nkev = \"off\"\nepss = \"off\"\n"));
+        machine.fetch();
+        let (_, answer) = machine.scan(&[]);
+        assert_eq!(answer["findings"].as_array().unwrap().len(), count);
+        machine.reads(&["audit"])
+    };
+    let (few, many) = (reads(5), reads(1000));
+    assert!(many <= few + 5, "{few} for 5 faults, {many} for 1,000");
+}
+
+/// What the local index has of a scan is what the scan would find out from the advisories.
+fn check_worked_out(machine: &Machine) {
+    let index = omg::index::Index::open(&machine.index()).unwrap();
+    let advisories = omg::index::advisories::Advisories::open(&machine.index()).unwrap();
+    let ready = index.local.matched(advisories.generation()).unwrap().expect("it is of these advisories");
+    assert_eq!(ready, omg::ops::advisories::matched_now(&index, &advisories).unwrap());
+    assert_eq!(index.local.matched(advisories.generation() ^ 1).unwrap(), None);
+}
+
 #[test]
 fn every_installed_package_of_real_machines_as_libalpm_finds() {
     let test = "every_installed_package_of_real_machines_as_libalpm_finds";
@@ -531,6 +612,7 @@ fn every_installed_package_of_real_machines_as_libalpm_finds() {
         let found = answer["findings"].as_array().unwrap().iter();
         let found: BTreeSet<_> = found.map(|finding| (text(&finding["name"]), text(&finding["id"]))).collect();
         assert_eq!(found, expected, "{}", pair.name);
+        check_worked_out(&machine);
         assert!(pair.name != "2017" || !found.is_empty());
         drop(machine.world);
     }
@@ -582,4 +664,5 @@ fn every_installed_package_of_this_machine_as_dpkg_finds() {
     let found: BTreeSet<_> = found.map(|f| (text(&f["name"]), text(&f["version"]), text(&f["id"]))).collect();
     assert_eq!(found, expected);
     assert!(!found.is_empty());
+    check_worked_out(&machine);
 }

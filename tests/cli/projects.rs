@@ -2,6 +2,7 @@
 
 use crate::advisories::{Machine, PACKAGES, STATUS};
 use crate::pacman_world::{have, shared_data};
+use crate::sbom::{has_schema, has_validator, schema};
 use omg::audit::ecosystem::Ecosystem;
 use serde_json::{Value, json};
 use std::cmp::Ordering;
@@ -191,19 +192,15 @@ fn check_sarif(document: &Value) {
             assert!(place["artifactLocation"]["uri"].is_string() && place["region"]["startLine"].as_u64() != Some(0));
         }
     }
-    let schema = shared_data().join("sbom-schemas/sarif-schema-2.1.0.json");
     let script = "import json, sys, jsonschema\n\
         schema = json.load(open(sys.argv[1]))\n\
         jsonschema.validators.validator_for(schema)(schema).validate(json.load(sys.stdin))\n";
-    let has = Command::new("python3").args(["-c", "import jsonschema"]).output().is_ok_and(|one| one.status.success());
-    if !have("sarif", "python3-jsonschema", has)
-        || !have("sarif", "SARIF's schema in the shared data", schema.is_file())
-    {
+    if !has_validator("sarif") || !has_schema("sarif", "sarif") {
         return;
     }
     let mut child = Command::new("python3")
         .args(["-W", "ignore", "-c", script])
-        .arg(schema)
+        .arg(schema("sarif"))
         .stdin(std::process::Stdio::piped())
         .spawn()
         .unwrap();

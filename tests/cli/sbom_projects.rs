@@ -1,9 +1,8 @@
 //! `omg audit sbom` of a folder's lock files, and what a scan finds in a bill of materials.
 
 use crate::advisories::{Machine, PACKAGES, STATUS};
-use crate::pacman_world::have;
 use crate::projects::{path, world};
-use crate::sbom::{FORMATS, has_validator, schema, validate};
+use crate::sbom::{FORMATS, has_schema, has_validator, validate};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -106,10 +105,7 @@ fn documents_with_findings_are_as_the_official_schemas_ask() {
     let config = fs::read_to_string(machine.root.join("etc/omg/config.toml")).unwrap();
     machine.configure(&format!("{config}[[advisories.ignore]]\nid = \"GHSA-4\"\nreason = \"accepted\"\n"));
     let test = "documents_with_findings_are_as_the_official_schemas_ask";
-    for format in FORMATS {
-        if !have(test, format, schema(format).is_file()) {
-            continue;
-        }
+    for format in FORMATS.into_iter().filter(|format| has_schema(test, format)) {
         let file = machine.folder.path().join(format);
         let line = ["audit", "sbom", path(&project), "--vulnerabilities", "--format", format, "-o", path(&file)];
         assert_eq!(machine.said(&line).0, 4);

@@ -232,9 +232,17 @@ fn in_a_folder_of_gpg_s_only_whom_gpg_trusts_counts() {
     if !has_program(test, "gpg") {
         return;
     }
+    // The older form of the ring, which pacman-key makes, and the newer one.
+    for form in ["pubring.gpg", "pubring.kbx"] {
+        in_a_folder(form);
+    }
+}
+
+fn in_a_folder(form: &str) {
     let gpg = Gpg::new();
-    // The older form of the ring, which pacman-key makes.
-    fs::write(gpg.0.path().join("pubring.gpg"), "").unwrap();
+    if form == "pubring.gpg" {
+        fs::write(gpg.0.path().join(form), "").unwrap();
+    }
     for name in ["master", "packager", "stranger"] {
         gpg.ok(&["--passphrase", "", "--quick-generate-key", name, "ed25519", "sign,cert", "never"]);
     }
@@ -254,6 +262,7 @@ fn in_a_folder_of_gpg_s_only_whom_gpg_trusts_counts() {
     gpg.ok(&["--import-ownertrust", list.to_str().unwrap()]);
     gpg.ok(&["--passphrase", "", "--local-user", "master", "--quick-sign-key", &fingerprint("packager")]);
     gpg.ok(&["--check-trustdb"]);
+    assert!(fs::metadata(gpg.0.path().join(form)).unwrap().len() > 100);
     let place = Place::new();
     let file = gpg.0.path().join("file");
     fs::write(&file, "text").unwrap();

@@ -5,7 +5,7 @@ use crate::model::Open;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-const NOTHING: Open = Open { worst: None, unrated: Vec::new(), grave: None };
+const NOTHING: Open = Open { worst: None, unrated: Vec::new(), grave: None, ignored: Vec::new() };
 
 fn worst(severity: Severity) -> Open {
     Open { worst: Some((severity, "CVE-1".into())), ..NOTHING }

@@ -3,75 +3,145 @@
 use anyhow::{Context, Result, bail, ensure};
 
 const SIGNED: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
-const BEGIN: &str = "-----BEGIN PGP ";
+const BEGIN: &[u8] = b"-----BEGIN PGP ";
 
-/// In the place of a value, and no part of one: all bits are set.
-const NONE: u8 = 255;
+/// In the place of a value, and no part of one.
+const NONE: u32 = 1 << 31;
 
-/// What each character of base64 stands for.
-const VALUES: [u8; 256] = {
+/// What each character of base64 stands for, as the first, second, third and last of four, so that four are put together by `or`.
+const VALUES: [[u32; 256]; 4] = {
     let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut values = [NONE; 256];
-    let mut at = 0;
-    while at < digits.len() {
-        values[digits[at] as usize] = at as u8;
-        at += 1;
+    let mut values = [[NONE; 256]; 4];
+    let mut place = 0;
+    while place < 4 {
+        let mut at = 0;
+        while at < digits.len() {
+            values[place][digits[at] as usize] = (at as u32) << (18 - 6 * place);
+            at += 1;
+        }
+        place += 1;
     }
     values
 };
 
+/// What nearly all lines have, which are sixteen times four characters.
+const LINE: usize = 64;
+
+/// A line that is as long as nearly all are; `None` where something in it is none of base64.
+fn whole_line(line: &[u8]) -> Option<[u8; LINE / 4 * 3]> {
+    let (fours, mut bytes, mut all) = (line.as_chunks::<4>().0, [0; LINE / 4 * 3], 0);
+    // Four characters are three bytes.
+    for ([a, b, c, d], three) in fours.iter().zip(bytes.as_chunks_mut::<3>().0) {
+        let value = VALUES[0][usize::from(*a)]
+            | VALUES[1][usize::from(*b)]
+            | VALUES[2][usize::from(*c)]
+            | VALUES[3][usize::from(*d)];
+        all |= value;
+        *three = [(value >> 16) as u8, (value >> 8) as u8, value as u8];
+    }
+    (all & NONE == 0).then_some(bytes)
+}
+
+/// Whether bytes may be armour: each packet's first byte has its highest bit set, which no text does.
+pub fn is_text(content: &[u8]) -> bool {
+    content.first().is_some_and(|first| *first < 0x80)
+}
+
 /// The bytes as they are, or what the armour in them holds, of several blocks all behind each other.
 pub fn bytes(content: Vec<u8>) -> Result<Vec<u8>> {
-    // Each packet's first byte has its highest bit set, which no text does.
-    if content.first().is_none_or(|first| *first >= 0x80) {
+    if !is_text(&content) {
         return Ok(content);
     }
-    let text = std::str::from_utf8(&content).context("neither OpenPGP packets nor text")?;
-    let mut out = Vec::with_capacity(text.len() / 4 * 3);
-    for block in text.split(BEGIN).skip(1) {
-        unpack(block, &mut out)?;
-    }
+    let mut out = Vec::with_capacity(content.len() / 4 * 3);
+    let mut unpacker = Unpacker::default();
+    let used = unpacker.lines(&content, &mut out)?;
+    unpacker.line(&content[used..], &mut out)?;
+    unpacker.end()?;
     ensure!(!out.is_empty(), "there is nothing of OpenPGP in it");
     Ok(out)
 }
 
-/// One block behind its `BEGIN`: headers, an empty line, and base64 up to a checksum or the end.
-fn unpack(block: &str, out: &mut Vec<u8>) -> Result<()> {
-    let mut lines = block.lines().skip(1);
-    let _headers = lines.by_ref().find(|line| line.trim().is_empty()).context("armour without an empty line")?;
-    let (mut bits, mut count) = (0u32, 0);
-    for line in lines {
-        if line.starts_with('=') {
-            continue;
-        }
-        if line.starts_with("-----END ") {
-            return Ok(());
-        }
-        let mut rest = line.trim_end().as_bytes();
-        // Four characters are three bytes, and lines are of whole fours: a ring has more than a million.
-        while let Some((four, behind)) = rest.split_first_chunk::<4>().filter(|_| count == 0) {
-            let [a, b, c, d] = four.map(|byte| VALUES[usize::from(byte)]);
-            if a | b | c | d == NONE {
-                break;
+/// Unpacks armour line by line.
+#[derive(Debug, Default)]
+pub struct Unpacker {
+    at: Place,
+    has_block: bool,
+    bits: u32,
+    count: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    #[default]
+    Outside,
+    /// Behind `BEGIN`, before the empty line.
+    Headers,
+    Inside,
+}
+
+impl Unpacker {
+    /// Takes all lines that are whole, adds what they hold, and tells how many bytes they have.
+    pub fn lines(&mut self, text: &[u8], out: &mut Vec<u8>) -> Result<usize> {
+        let mut start = 0;
+        loop {
+            // To look for the end of each line would take as long as to read the line.
+            while self.at == Place::Inside
+                && self.count == 0
+                && let Some((line, b"\n")) = text[start..].first_chunk::<{ LINE + 1 }>().map(|line| line.split_at(LINE))
+                && let Some(bytes) = whole_line(line)
+            {
+                out.extend_from_slice(&bytes);
+                start += LINE + 1;
             }
-            out.extend_from_slice(&[a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d]);
-            rest = behind;
+            let Some(len) = memchr::memchr(b'\n', &text[start..]) else { return Ok(start) };
+            self.line(&text[start..start + len], out)?;
+            start += len + 1;
         }
-        for byte in rest {
-            let value = match VALUES[usize::from(*byte)] {
+    }
+
+    /// Takes a line without its end, and adds what it holds.
+    pub fn line(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        match self.at {
+            _ if line.starts_with(BEGIN) => {
+                ensure!(self.at == Place::Outside, "armour that does not end");
+                (self.at, self.has_block, self.count) = (Place::Headers, true, 0);
+            }
+            Place::Outside => {}
+            Place::Headers if line.trim_ascii().is_empty() => self.at = Place::Inside,
+            Place::Headers => {}
+            Place::Inside if line.starts_with(b"=") => {}
+            Place::Inside if line.starts_with(b"-----END ") => self.at = Place::Outside,
+            Place::Inside => return self.inside(line.trim_ascii_end(), out),
+        }
+        Ok(())
+    }
+
+    /// Nothing comes any more.
+    pub fn end(&self) -> Result<()> {
+        match self.at {
+            Place::Outside if !self.has_block => bail!("there is nothing of OpenPGP in it"),
+            Place::Outside => Ok(()),
+            Place::Headers => bail!("armour without an empty line"),
+            Place::Inside => bail!("armour that does not end"),
+        }
+    }
+
+    fn inside(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        for byte in line {
+            let value = match VALUES[3][usize::from(*byte)] {
                 NONE if *byte == b'=' => continue,
                 NONE => bail!("armour with a character that is none of base64"),
                 value => value,
             };
-            bits = bits << 6 | u32::from(value);
-            count += 6;
-            if count >= 8 {
-                count -= 8;
-                out.push((bits >> count) as u8);
+            self.bits = self.bits << 6 | value;
+            self.count += 6;
+            if self.count >= 8 {
+                self.count -= 8;
+                out.push((self.bits >> self.count) as u8);
             }
         }
+        Ok(())
     }
-    bail!("armour that does not end")
 }
 
 /// What is signed in the clear, as it is hashed, and its signatures.
@@ -108,8 +178,9 @@ pub fn clear(content: &[u8]) -> Result<Clear> {
         }
         text.extend_from_slice(line.as_bytes());
     }
-    let mut signatures = Vec::new();
-    unpack(&format!("{armoured}\n-----END "), &mut signatures)?;
+    let (mut signatures, mut unpacker) = (Vec::new(), Unpacker { at: Place::Headers, ..Unpacker::default() });
+    armoured.lines().skip(1).try_for_each(|line| unpacker.line(line.as_bytes(), &mut signatures))?;
+    ensure!(unpacker.at == Place::Inside, "its signature makes no sense");
     Ok(Clear { text, signatures })
 }
 
@@ -134,6 +205,32 @@ mod tests {
             assert_eq!(bytes(armour.clone().into()).unwrap(), expected.as_bytes(), "{text:?}");
             assert_eq!(bytes(armour.repeat(2).into()).unwrap(), expected.repeat(2).as_bytes());
         }
+    }
+
+    #[test]
+    fn lines_of_the_usual_length_and_others_among_them_hold_the_same() {
+        let text: String = (0..40).map(|at| format!("{at:04}")).collect();
+        let base64 = |at: usize| text.as_bytes()[at % 160] as char;
+        let all: String = (0..640).map(base64).collect();
+        let wrapped = |widths: &[usize]| {
+            let (mut rest, mut lines) = (all.as_str(), String::new());
+            for width in widths.iter().cycle() {
+                let (line, behind) = rest.split_at(rest.len().min(*width));
+                lines += &format!("{line}\n");
+                rest = behind;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            bytes(format!("-----BEGIN PGP X-----\n\n{lines}=AAAA\n-----END PGP X-----\n").into()).unwrap()
+        };
+        let expected = wrapped(&[1]);
+        assert_eq!(expected.len(), 480);
+        for widths in [&[64][..], &[76], &[64, 3], &[3, 64, 64], &[65, 63, 64], &[640]] {
+            assert_eq!(wrapped(widths), expected, "{widths:?}");
+        }
+        let bad = format!("-----BEGIN PGP X-----\n\n{}!{}\n-----END PGP X-----\n", "A".repeat(30), "A".repeat(33));
+        assert!(bytes(bad.into()).is_err());
     }
 
     #[test]

@@ -1,24 +1,21 @@
-//! A ring of keys as it lies in a file, in which the certificate that made a signature is found by its number and then alone understood.
+//! The rings of keys by which signatures are judged, and what is said of these keys beside the rings.
 
-use super::packets::{PUBLIC_KEY, PUBLIC_SUBKEY};
+use super::ring::Ring;
 use super::trustdb::TrustDb;
-use super::{armor, packets};
-use anyhow::{Context, Result, ensure};
-use sequoia_openpgp::parse::Parse;
+use anyhow::{Context, Result};
 use sequoia_openpgp::{Cert, KeyHandle};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-/// All keys of a distribution's maintainers are smaller.
+/// Of a list beside a ring.
 const MAX_BYTES: u64 = 32 << 20;
 
 /// Keys by which signatures are judged.
 #[derive(Debug, Default)]
 pub struct Keyring {
-    /// Packets, unarmoured, of each file: to copy a ring would take as long as to walk it.
-    rings: Vec<Vec<u8>>,
+    rings: Vec<Ring>,
     /// Fingerprints in capital hexadecimal digits that a list beside it takes back, as pacman's keyrings have it.
     revoked: HashSet<String>,
     /// What gpg makes of the keys, where the ring is one of its own folders.
@@ -27,15 +24,9 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// Adds a file of keys, armoured or not. `X-revoked` beside `X.gpg` lists those that do not count any more.
+    /// Adds a file of keys: packets, armour or a keybox. `X-revoked` beside `X.gpg` lists those that do not count any more.
     pub fn add(&mut self, path: &Path) -> Result<()> {
-        let describe = || format!("cannot read the keys in {}", path.display());
-        let file = File::open(path).with_context(describe)?;
-        let size = file.metadata().with_context(describe)?.len().min(MAX_BYTES);
-        let mut content = Vec::with_capacity(size as usize + 1);
-        file.take(MAX_BYTES + 1).read_to_end(&mut content).with_context(describe)?;
-        ensure!(content.len() as u64 <= MAX_BYTES, "{} is too large for a ring of keys", path.display());
-        self.add_bytes(content).with_context(describe)?;
+        self.rings.push(Ring::open(path)?);
         let mut list = path.with_extension("").into_os_string();
         list.push("-revoked");
         let list = PathBuf::from(list);
@@ -50,18 +41,14 @@ impl Keyring {
     }
 
     /// The same of a file's content.
-    pub fn add_bytes(&mut self, content: Vec<u8>) -> Result<()> {
-        ensure!(
-            content.get(8..12) != Some(b"KBXf"),
-            "gpg keeps them in a keybox, which is not read: `gpg --export` writes a ring"
-        );
-        self.rings.push(armor::bytes(content)?);
-        Ok(())
+    pub fn add_bytes(&mut self, content: Vec<u8>) {
+        self.rings.push(Ring::Bytes(content));
     }
 
-    /// Adds the ring of a folder of gpg's, in which only what gpg trusts counts.
+    /// Adds the ring of a folder of gpg's, in which only what gpg trusts counts. Where both forms lie there, gpg goes by the keybox.
     pub fn add_folder(&mut self, folder: &Path) -> Result<()> {
-        self.add(&folder.join("pubring.gpg"))?;
+        let keybox = folder.join("pubring.kbx");
+        self.add(&if keybox.exists() { keybox } else { folder.join("pubring.gpg") })?;
         self.trust = Some(TrustDb::read(&folder.join("trustdb.gpg"))?);
         Ok(())
     }
@@ -76,36 +63,11 @@ impl Keyring {
         self.revoked.contains(fingerprint)
     }
 
-    /// The certificates one of whose keys bears one of these names. Packets that make no sense end the search with an error: the key
-    /// could be behind them.
-    pub fn of(&self, named: &[KeyHandle]) -> Result<Vec<Cert>> {
-        let mut found = Vec::new();
-        self.rings.iter().try_for_each(|ring| search(ring, named, &mut found))?;
-        Ok(found)
+    /// The certificates one of whose keys bears one of these names, each as its packets.
+    pub fn of(&self, named: &[KeyHandle]) -> Result<Vec<Vec<u8>>> {
+        if named.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.rings.iter().map(|ring| ring.of(named)).collect::<Result<Vec<_>>>()?.concat())
     }
-}
-
-fn search(ring: &[u8], named: &[KeyHandle], found: &mut Vec<Cert>) -> Result<()> {
-    // From where the certificate begins that is being read, and whether it is one.
-    let (mut start, mut is_wanted) = (0, false);
-    let mut end = |start: usize, end: usize, is_wanted: bool| -> Result<()> {
-        if is_wanted {
-            found.push(Cert::from_bytes(&ring[start..end]).context("a certificate makes no sense")?);
-        }
-        Ok(())
-    };
-    for packet in packets::packets(ring) {
-        let packet = packet?;
-        if packet.tag == PUBLIC_KEY {
-            end(start, packet.whole.start, is_wanted)?;
-            (start, is_wanted) = (packet.whole.start, false);
-        }
-        if matches!(packet.tag, PUBLIC_KEY | PUBLIC_SUBKEY) && !is_wanted {
-            let fingerprint = packets::fingerprint(&ring[packet.body]);
-            let is_it =
-                |fingerprint: Vec<u8>| named.iter().any(|name| packets::is_named(&fingerprint, name.as_bytes()));
-            is_wanted = fingerprint.is_some_and(is_it);
-        }
-    }
-    end(start, ring.len(), is_wanted)
 }

@@ -4,8 +4,12 @@
 //! was revoked) the certificate decides, and a list beside the ring. Nothing is fetched.
 
 pub mod armor;
+pub mod keybox;
 mod keyring;
+mod lean;
 pub mod packets;
+mod quick;
+mod ring;
 #[cfg(test)]
 mod tests;
 pub mod trustdb;
@@ -13,9 +17,10 @@ pub mod trustdb;
 pub use keyring::Keyring;
 
 use anyhow::{Context, Result, ensure};
-use sequoia_openpgp::cert::amalgamation::key::ValidErasedKeyAmalgamation;
+use quick::Quick;
+use sequoia_openpgp::cert::amalgamation::key::{ErasedKeyAmalgamation, ValidErasedKeyAmalgamation};
 use sequoia_openpgp::cert::amalgamation::{ValidAmalgamation, ValidateAmalgamation};
-use sequoia_openpgp::crypto::hash;
+use sequoia_openpgp::crypto::hash::{self, Hash};
 use sequoia_openpgp::packet::key::PublicParts;
 use sequoia_openpgp::packet::{Packet, Signature};
 use sequoia_openpgp::parse::Parse;
@@ -120,22 +125,48 @@ pub fn judge(data: &mut dyn Read, signatures: &[u8], ring: &Keyring, now: System
         }
         contexts.iter_mut().flatten().for_each(|context| context.update(&buffer[..count]));
     }
-    let hashed = signatures.into_iter().zip(contexts);
-    hashed.map(|(signature, context)| judge_one(signature, context, ring, now)).collect()
+    judge_all(signatures.into_iter().zip(contexts).collect(), ring, now)
 }
 
 /// The same of a file that is signed in the clear.
 pub fn judge_clear(content: &[u8], ring: &Keyring, now: SystemTime) -> Result<Vec<Judged>> {
     let armor::Clear { text, signatures } = armor::clear(content)?;
-    let signatures = parse(&signatures)?;
-    let judged = signatures.into_iter().map(|signature| {
+    let hashed = parse(&signatures)?.into_iter().map(|signature| {
         let context = Hashing::new(&signature).map(|mut hashing| {
             hashing.context.update(&text);
             hashing
         });
-        judge_one(signature, context, ring, now)
+        (signature, context)
     });
-    judged.collect()
+    judge_all(hashed.collect(), ring, now)
+}
+
+fn judge_all(hashed: Vec<(Signature, Option<Hashing>)>, ring: &Keyring, now: SystemTime) -> Result<Vec<Judged>> {
+    let named: Vec<KeyHandle> = hashed.iter().flat_map(|(signature, _)| signature.get_issuers()).collect();
+    let (mut certificates, mut quick) = (Vec::new(), Quick::default());
+    for bytes in ring.of(&named)? {
+        let packets = PacketPile::from_bytes(&lean::lean(&bytes)?).context("a certificate makes no sense")?;
+        let packets: Vec<Packet> = packets.into_children().collect();
+        quick.certificate(&packets, &named);
+        certificates.push(Cert::from_packets(packets.into_iter()).context("a certificate makes no sense")?);
+    }
+    for (signature, hashing) in &hashed {
+        let Some(digest) = hashing.as_ref().and_then(|hashing| hashing.digest(signature)) else { continue };
+        for certificate in &certificates {
+            keys_of(certificate, &signature.get_issuers())
+                .for_each(|key| quick.signature(signature, key.key(), &digest));
+        }
+    }
+    quick.tell();
+    Ok(hashed.into_iter().map(|(signature, hashing)| judge_one(signature, hashing, &certificates, ring, now)).collect())
+}
+
+/// The keys of a certificate that a signature names.
+fn keys_of<'c>(
+    certificate: &'c Cert,
+    issuers: &[KeyHandle],
+) -> impl Iterator<Item = ErasedKeyAmalgamation<'c, PublicParts>> {
+    certificate.keys().filter(|key| issuers.iter().any(|issuer| issuer.aliases(key.key().key_handle())))
 }
 
 fn parse(bytes: &[u8]) -> Result<Vec<Signature>> {
@@ -161,6 +192,13 @@ struct Hashing {
 }
 
 impl Hashing {
+    /// What the signature is one of.
+    fn digest(&self, signature: &Signature) -> Option<Vec<u8>> {
+        let mut context = self.context.clone();
+        signature.hash(&mut context).ok()?;
+        context.into_digest().ok()
+    }
+
     fn new(signature: &Signature) -> Option<Hashing> {
         let is_text = match signature.typ() {
             SignatureType::Binary => false,
@@ -196,7 +234,13 @@ impl Hashing {
     }
 }
 
-fn judge_one(signature: Signature, hashing: Option<Hashing>, ring: &Keyring, now: SystemTime) -> Result<Judged> {
+fn judge_one(
+    signature: Signature,
+    hashing: Option<Hashing>,
+    certificates: &[Cert],
+    ring: &Keyring,
+    now: SystemTime,
+) -> Judged {
     let issuers = signature.get_issuers();
     let made = signature.signature_creation_time();
     let mut judged = Judged {
@@ -208,18 +252,19 @@ fn judge_one(signature: Signature, hashing: Option<Hashing>, ring: &Keyring, now
         digest: signature.hash_algo().to_string(),
         why: String::new(),
     };
-    let certificates = ring.of(&issuers)?;
-    if certificates.is_empty() {
+    let mut certificates =
+        certificates.iter().filter(|certificate| keys_of(certificate, &issuers).next().is_some()).peekable();
+    if certificates.peek().is_none() {
         (judged.verdict, judged.why) = (Verdict::UnknownKey, "no key of the ring made it".to_owned());
-        return Ok(judged);
+        return judged;
     }
     let Some(Hashing { context, .. }) = hashing else {
         judged.why = "it is of a kind, or by a digest, that is not known here".to_owned();
-        return Ok(judged);
+        return judged;
     };
     let policy = lenient();
     for certificate in certificates {
-        let found = by(&certificate, &signature, &issuers, &context, &policy, now);
+        let found = by(certificate, &signature, &issuers, &context, &policy, now);
         let taken_back = ring.is_taken_back(&certificate.fingerprint().to_hex());
         let (verdict, key, why) = match found {
             (Verdict::Bad | Verdict::Unknown | Verdict::RevokedKey, ..) => found,
@@ -227,7 +272,7 @@ fn judge_one(signature: Signature, hashing: Option<Hashing>, ring: &Keyring, now
                 (Verdict::RevokedKey, key, "the list beside the ring takes it back".to_owned())
             }
             // What is only old is the lesser matter.
-            (_, key, _) if !ring.trusts(&certificate) => {
+            (_, key, _) if !ring.trusts(certificate) => {
                 (Verdict::UntrustedKey, key, "gpg does not trust the key fully".to_owned())
             }
             found => found,
@@ -237,10 +282,10 @@ fn judge_one(signature: Signature, hashing: Option<Hashing>, ring: &Keyring, now
             (judged.verdict, judged.why) = (verdict, why);
             judged.key = key;
             judged.certificate = certificate.fingerprint().to_hex();
-            judged.user = user(&certificate, &policy, now);
+            judged.user = user(certificate, &policy, now);
         }
     }
-    Ok(judged)
+    judged
 }
 
 /// Everything about one certificate. What is wrong with the signature itself comes before what is wrong with its key, and that before
@@ -253,7 +298,7 @@ fn by(
     policy: &StandardPolicy<'_>,
     now: SystemTime,
 ) -> (Verdict, String, String) {
-    let named = || certificate.keys().filter(|key| issuers.iter().any(|issuer| issuer.aliases(key.key().key_handle())));
+    let named = || keys_of(certificate, issuers);
     let Some(key) = named().find(|key| signature.verify_hash(key.key(), context.clone()).is_ok()) else {
         let name = named().next().map_or_else(String::new, |key| key.key().fingerprint().to_hex());
         return (Verdict::Bad, name, "the file or the signature was changed, or it is of another file".to_owned());

@@ -31,31 +31,49 @@ pub fn packets(bytes: &[u8]) -> impl Iterator<Item = Result<Packet>> {
 }
 
 fn packet(bytes: &[u8], start: usize) -> Result<Packet> {
-    let byte = |at: usize| bytes.get(start + at).copied().map(usize::from);
-    let number = |from: usize, len: usize| (from..from + len).try_fold(0, |sum: usize, at| Some(sum << 8 | byte(at)?));
-    let head = bytes[start];
-    let (tag, length) = match head {
-        0x80..0xc0 => {
-            let octets = 1 << (head & 3);
-            (head >> 2 & 15, if octets == 8 { None } else { number(1, octets).map(|length| (1 + octets, length)) })
-        }
-        0xc0.. => {
-            let length = match byte(1) {
-                Some(one @ 0..192) => Some((2, one)),
-                Some(one @ 192..224) => byte(2).map(|two| (3, ((one - 192) << 8) + two + 192)),
-                Some(255) => number(2, 4).map(|length| (6, length)),
-                _ => None,
-            };
-            (head & 63, length)
-        }
-        _ => bail!("no OpenPGP packet begins with byte {start}"),
-    };
-    let Some((head, length)) = length else { bail!("the length of the packet at byte {start} makes no sense") };
-    let body = start + head..(start + head).saturating_add(length);
+    let head = head(&bytes[start..], start)?;
+    let Some(Head { tag, len, body_len }) = head else { bail!("the packet at byte {start} is cut off") };
+    let body = start + len..(start + len).saturating_add(body_len);
     if body.end > bytes.len() {
         bail!("the packet at byte {start} is cut off");
     }
     Ok(Packet { tag, whole: start..body.end, body })
+}
+
+/// What a packet begins with: what it is, and how many bytes its head and its body have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub tag: u8,
+    pub len: usize,
+    pub body_len: usize,
+}
+
+/// The head that `bytes` begin with, which lie at `start` of the whole; `None` where it is longer than they are.
+pub fn head(bytes: &[u8], start: usize) -> Result<Option<Head>> {
+    let byte = |at: usize| bytes.get(at).copied().map(usize::from);
+    let number = |from: usize, len: usize| (from..from + len).try_fold(0, |sum: usize, at| Some(sum << 8 | byte(at)?));
+    let Some(&first) = bytes.first() else { return Ok(None) };
+    let (tag, length) = match first {
+        0x80..0xc0 => {
+            let octets = 1 << (first & 3);
+            if octets == 8 {
+                bail!("the length of the packet at byte {start} makes no sense");
+            }
+            (first >> 2 & 15, number(1, octets).map(|length| (1 + octets, length)))
+        }
+        0xc0.. => {
+            let length = match byte(1) {
+                None => None,
+                Some(one @ 0..192) => Some((2, one)),
+                Some(one @ 192..224) => byte(2).map(|two| (3, ((one - 192) << 8) + two + 192)),
+                Some(255) => number(2, 4).map(|length| (6, length)),
+                Some(_) => bail!("the length of the packet at byte {start} makes no sense"),
+            };
+            (first & 63, length)
+        }
+        _ => bail!("no OpenPGP packet begins with byte {start}"),
+    };
+    Ok(length.map(|(len, body_len)| Head { tag, len, body_len }))
 }
 
 /// The fingerprint of the key that a key packet holds; `None` for versions of the format that nobody should use any more.

@@ -180,3 +180,78 @@ fn a_ring_that_makes_no_sense_is_an_error_and_no_unknown_key() {
         assert!(read.is_err() || bad.is_empty() && is_unknown, "{at}");
     }
 }
+
+/// A keybox as gpg lays it out: a first blob, and one for each certificate.
+fn keybox(certs: &[&Cert]) -> Vec<u8> {
+    let mut all = [&32u32.to_be_bytes()[..], &[1, 1, 0, 2], b"KBXf", &[0; 20]].concat();
+    for cert in certs {
+        let certificate = cert.to_vec().unwrap();
+        let numbers = [52 + certificate.len() as u32, 0x0201_0000, 32, certificate.len() as u32];
+        all.extend(numbers.iter().flat_map(|number| number.to_be_bytes()));
+        all.extend([&[7; 16], &certificate[..], &[9; 20]].concat());
+    }
+    all
+}
+
+#[test]
+fn a_certificate_is_found_wherever_it_lies_in_a_ring_of_many_pieces_of_any_form() {
+    let before = SystemTime::now() - DAY;
+    let certs: Vec<Cert> = (0..150).map(|_| builder(before).generate().unwrap().0).collect();
+    let all: Vec<&Cert> = certs.iter().collect();
+    let plain = all.iter().flat_map(|cert| cert.to_vec().unwrap()).collect::<Vec<_>>();
+    let armoured = all.iter().flat_map(|cert| cert.armored().to_vec().unwrap()).collect::<Vec<_>>();
+    let without_an_end = armoured.trim_ascii_end().to_vec();
+    let stranger = sign(&builder(before).generate().unwrap().0, b"text", HashAlgorithm::SHA256, before, None);
+    for content in [plain, armoured, without_an_end, keybox(&all)] {
+        assert!(content.len() > 100 << 10, "{}", content.len());
+        let mut ring = Keyring::default();
+        ring.add_bytes(content.clone());
+        for cert in [&certs[0], &certs[1], &certs[74], &certs[120], &certs[149]] {
+            let signature = sign(cert, b"text", HashAlgorithm::SHA256, SystemTime::now(), None);
+            assert_eq!(verdict(b"text", &signature, &ring), Verdict::Good);
+            assert_eq!(verdict(b"texT", &signature, &ring), Verdict::Bad);
+        }
+        assert_eq!(verdict(b"text", &stranger, &ring), Verdict::UnknownKey);
+        let mut cut = Keyring::default();
+        cut.add_bytes(content[..content.len() - 300].to_vec());
+        assert!(judge(&mut &b"text"[..], &stranger, &cut, SystemTime::now()).is_err());
+    }
+}
+
+#[test]
+fn a_key_of_which_nothing_in_the_ring_speaks_is_found_by_its_fingerprint() {
+    let (cert, _) = builder(SystemTime::now() - DAY).generate().unwrap();
+    // Nothing binds its parts, so no signature names it.
+    let bare: Vec<u8> = cert.keys().map(|key| key.key().clone().parts_into_public().role_into_primary()).fold(
+        Vec::new(),
+        |mut all, key| {
+            all.extend(Packet::from(key).to_vec().unwrap());
+            all
+        },
+    );
+    let mut ring = Keyring::default();
+    ring.add_bytes(bare);
+    let signature = sign(&cert, b"text", HashAlgorithm::SHA256, SystemTime::now(), None);
+    let judged = judge(&mut &b"text"[..], &signature, &ring, SystemTime::now()).unwrap();
+    assert_eq!((judged[0].verdict, judged[0].certificate.is_empty()), (Verdict::Unknown, false), "{judged:?}");
+}
+
+#[test]
+fn what_others_certify_is_left_out_and_changes_nothing() {
+    let before = SystemTime::now() - DAY;
+    let (cert, _) = builder(before).generate().unwrap();
+    let mut certified = cert.clone();
+    for _ in 0..5 {
+        let (other, _) = CertBuilder::new().set_creation_time(before).add_userid("O").generate().unwrap();
+        let mut pair = other.primary_key().key().clone().parts_into_secret().unwrap().into_keypair().unwrap();
+        let user = certified.userids().next().unwrap().userid().clone();
+        let by_other = user.certify(&mut pair, &certified, SignatureType::GenericCertification, None, None).unwrap();
+        certified = certified.insert_packets(by_other).unwrap().0;
+    }
+    let (whole, own) = (certified.to_vec().unwrap(), cert.to_vec().unwrap());
+    assert!(whole.len() > own.len() + 5 * 100);
+    assert_eq!(lean::lean(&whole).unwrap(), own);
+    assert_eq!(lean::lean(&own).unwrap(), own);
+    let signature = sign(&cert, b"text", HashAlgorithm::SHA512, SystemTime::now(), None);
+    assert_eq!(verdict(b"text", &signature, &ring(&[&certified]).1), Verdict::Good);
+}

@@ -10,6 +10,7 @@ use crate::index::publish;
 use crate::index::status::Input;
 use crate::model::{Advisory, Ecosystem, Severity, VersionOrder};
 use crate::ops::refresh::generation;
+use crate::sys::http::address::without_password;
 use crate::sys::{archive, unpack};
 use anyhow::{Context, Result, anyhow, bail};
 use std::collections::{HashMap, HashSet};
@@ -25,10 +26,10 @@ const MOST_ADVISORIES: usize = 3_000_000;
 /// Whether the compiled file is what these sources' copies make.
 pub fn is_current(folder: &Path, sources: &[Source], release: &str, max_age_days: u32) -> bool {
     let Ok(meta) = Advisories::open(folder).and_then(|advisories| advisories.meta()) else { return false };
-    let addresses = sources.iter().map(|source| &source.address);
+    let addresses = sources.iter().map(|source| without_password(&source.address));
     meta.release == release
         && meta.max_age_days == max_age_days
-        && addresses.eq(meta.publishers.iter().map(|publisher| &publisher.address))
+        && addresses.eq(meta.publishers.iter().map(|publisher| publisher.address.as_str()))
         && inputs(sources) == meta.inputs
 }
 
@@ -45,7 +46,9 @@ pub fn compile(folder: &Path, sources: &[Source], release: &str, max_age_days: u
     let mut meta = Meta { inputs: inputs(sources), release: release.to_owned(), max_age_days, publishers: Vec::new() };
     let mut read = Copies::default();
     for (place, source) in sources.iter().enumerate() {
-        let publisher = Publisher { name: source.name.into(), address: source.address.clone(), ..Publisher::default() };
+        // Everybody may read the index.
+        let address = without_password(&source.address);
+        let publisher = Publisher { name: source.name.into(), address, ..Publisher::default() };
         let mut gathering = Gathering { publisher, place, read: &mut read, damage: None };
         let outcome = match source.path.exists() {
             true => read_source(source, &source.path, release, &mut gathering),

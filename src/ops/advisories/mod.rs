@@ -16,7 +16,7 @@ pub use compile::compile;
 pub use open::{Known, MAX_AGE_DAYS, advised};
 pub use projects::scan as scan_projects;
 pub use report::{Age, Finding, Fix, Hushed, LockFile, Package, Report, Request, Spot, Unknown, Why};
-pub use scan::scan;
+pub use scan::{matched_new, matched_now, scan};
 pub use security::mark as mark_security;
 pub use sources::{Source, sources};
 
@@ -25,6 +25,7 @@ use super::refresh::lock;
 use crate::config::Config;
 use crate::index::advisories::{Advisories, NAME, Publisher};
 use crate::model::{Event, Observer};
+use crate::sys::http::address::without_password;
 use crate::sys::http::{self, Network, Options};
 use anyhow::{Context, Result};
 use std::cmp::Ordering;
@@ -64,7 +65,9 @@ pub fn refresh(
                     true => "the copy from before is kept",
                     false => "there is no copy yet",
                 };
-                failures.push((source.address.clone(), format!("{}; {kept}", reason(&error, &source.address))));
+                let address = without_password(&source.address);
+                let reason = reason(&error, &address);
+                failures.push((address, format!("{reason}; {kept}")));
             }
         }
     }

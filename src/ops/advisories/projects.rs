@@ -71,7 +71,8 @@ fn add<'l>(path: &Path, lock: &'l Lock, named: &mut Named<'l>, report: &mut Repo
     for package in lock.packages.iter().filter(|package| !package.is_own()) {
         let name = package.ecosystem.normal_name(&package.name);
         let is_registered = matches!(package.source, Source::Registry(_));
-        let spot = Spot { file: path.to_owned(), line: package.line, is_dev: package.is_dev };
+        let line = Some(package.line).filter(|line| *line > 0);
+        let spot = Spot { file: path.to_owned(), line, is_dev: package.is_dev };
         let key = (package.ecosystem, name, package.version.as_deref(), is_registered);
         named.entry(key).or_insert((package, Vec::new())).1.push(spot);
     }

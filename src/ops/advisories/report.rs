@@ -4,8 +4,10 @@
 use crate::audit::vex::{Statement, Verdicts};
 use crate::config::IgnoredAdvisory;
 use crate::index::advisories::{Meta, Publisher};
+pub use crate::index::matched::Package;
 use crate::model::{Advisory, Ecosystem, Severity, Source, Standing};
 use jiff::civil::Date;
+use serde::{Serialize, Serializer};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -83,16 +85,6 @@ pub struct Finding {
     pub fix: Fix,
 }
 
-/// An installed package.
-#[derive(Clone, Debug)]
-pub struct Package {
-    pub name: String,
-    /// Empty for the machine's own.
-    pub arch: String,
-    pub version: String,
-    pub candidate: String,
-}
-
 /// What mends a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fix {
@@ -106,17 +98,24 @@ pub enum Fix {
 }
 
 /// A line of a lock file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Spot {
+    #[serde(serialize_with = "shown")]
     pub file: PathBuf,
-    /// From 1; 0 where it is not known.
-    pub line: u32,
+    /// From 1; `None` where it is not known.
+    pub line: Option<u32>,
     /// Whether only development asks for it there; `None` where the file does not say it.
+    #[serde(rename = "dev")]
     pub is_dev: Option<bool>,
 }
 
+/// As much of a path as is text.
+fn shown<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&path.display())
+}
+
 /// A package of which it is not known whether it is good.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Unknown {
     pub source: &'static str,
     pub name: String,
@@ -194,12 +193,15 @@ pub fn checked(path: &str) -> i64 {
     time.map_or(0, |time| time.as_secs() as i64)
 }
 
+/// Whether the last day on which it is ignored is behind us.
+pub fn has_passed(ignored: &IgnoredAdvisory, today: Date) -> bool {
+    ignored.until.as_ref().and_then(|until| until.parse::<Date>().ok()).is_some_and(|until| until < today)
+}
+
 /// What is ignored today; what is no more is told.
 pub fn still_ignored<'r>(request: &Request<'r>, report: &mut Report) -> Vec<&'r IgnoredAdvisory> {
-    let has_passed = |ignored: &&IgnoredAdvisory| {
-        ignored.until.as_ref().and_then(|until| until.parse::<Date>().ok()).is_some_and(|until| until < request.today)
-    };
-    let (passed, still): (Vec<_>, Vec<_>) = request.ignore.iter().partition(has_passed);
+    let (passed, still): (Vec<_>, Vec<_>) =
+        request.ignore.iter().partition(|ignored| has_passed(ignored, request.today));
     report.expired = passed
         .iter()
         .map(|ignored| format!("{} was ignored until {}", ignored.id, ignored.until.as_deref().unwrap_or_default()))

@@ -39,7 +39,7 @@ pub fn scan(
                 depends_on: Vec::new(),
                 line: 0,
             };
-            let spot = Spot { file: one.path.clone(), line: 0, is_dev: None };
+            let spot = Spot { file: one.path.clone(), line: None, is_dev: None };
             look_up(advisories, (&package, name, &[spot]), &said, request, ignored, report)?;
         }
     }

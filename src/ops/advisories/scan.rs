@@ -1,16 +1,19 @@
-//! Holds everything that is installed against the compiled advisories. Reads the index alone.
+//! Holds everything that is installed against the compiled advisories. Reads the index alone: what the advisories say of it stands in its
+//! local half, and is worked out anew where they are others since.
 
 use super::order;
-use super::report::{Age, Finding, Fix, Hushed, Package, Report, Request, hush, left_out, still_ignored, worst_first};
+use super::report::{Age, Finding, Fix, Hushed, Report, Request, hush, left_out, still_ignored, worst_first};
 use super::sources::About;
 use crate::audit::vex::Verdicts;
 use crate::config::IgnoredAdvisory;
 use crate::index::advisories::Advisories;
-use crate::index::local::Advised;
-use crate::index::{self, Index, LocalRow};
+use crate::index::local::{Advised, NewLocal, advised};
+use crate::index::matched::{Family, Group, Matched, Package};
+use crate::index::{self, Catalogue, Index, LocalRow};
 use crate::model::{Advisory, Field, Source};
 use crate::runtimes::installed::Folders;
 use anyhow::Result;
+use std::path::Path;
 
 /// Looks at every installed package, and at the runtimes in these folders.
 pub fn scan(index: &Index, runtimes: Option<&Folders>, request: &Request<'_>) -> Result<Report> {
@@ -22,27 +25,18 @@ pub fn scan(index: &Index, runtimes: Option<&Folders>, request: &Request<'_>) ->
     let Age { publishers, faults } =
         Age::of(&advisories.meta()?, request.now, request.max_age_days, |name| About::Machine.concerns(name));
     (report.publishers, report.faults) = (publishers, faults);
-    let advised = index.local.advised()?;
-    report.packages = advised.iter().filter(|package| (request.shows)(package.source)).count();
-    for source in [Source::Apt, Source::Pacman].into_iter().filter(|source| (request.shows)(*source)) {
-        let is_there = advised.iter().any(|package| package.source == source);
-        if is_there && !advisories.covers(ecosystem(source))? {
-            report.faults.push(format!("nothing is known about the packages of {}", source.name()));
-        }
+    let matched = match index.local.matched(advisories.generation())? {
+        Some(matched) => matched,
+        None => matched_now(index, &advisories)?,
+    };
+    let shown = matched.families.iter().filter(|family| (request.shows)(family.source));
+    report.packages = shown.clone().map(|family| family.packages as usize).sum();
+    for family in shown.filter(|family| !family.is_covered) {
+        report.faults.push(format!("nothing is known about the packages of {}", family.source.name()));
     }
     let ignored = still_ignored(request, &mut report);
-    for family in advised.chunk_by(|a, b| a.source == b.source).filter(|family| (request.shows)(family[0].source)) {
-        let ecosystem = ecosystem(family[0].source);
-        let Some(compare) = order(ecosystem) else { continue };
-        let groups: Vec<&[Advised]> = family.chunk_by(|a, b| (&a.name, &a.version) == (&b.name, &b.version)).collect();
-        let named: Vec<(&str, &str)> = groups.iter().map(|group| (&*group[0].name, &*group[0].version)).collect();
-        let mut found: Vec<Vec<Found>> = groups.iter().map(|_| Vec::new()).collect();
-        advisories.affecting_any(ecosystem, &named, &compare, |place, number, advisory| {
-            found[place].push((number, advisory));
-        })?;
-        for (group, found) in groups.into_iter().zip(found).filter(|(_, found)| !found.is_empty()) {
-            look_up(index, &advisories, group, found, request, &ignored, &mut report)?;
-        }
+    for group in matched.groups.into_iter().filter(|group| (request.shows)(group.source)) {
+        look_up(&advisories, group, request, &ignored, &mut report)?;
     }
     if let Some(folders) = runtimes {
         super::runtimes::scan(folders, &advisories, request, &ignored, &mut report)?;
@@ -59,28 +53,63 @@ pub fn ecosystem(source: Source) -> &'static str {
     if source == Source::Apt { "deb" } else { "alpm" }
 }
 
-/// An advisory with its number.
-type Found = (u32, Advisory);
+/// What the local index would have, had it been built with these advisories.
+pub fn matched_now(index: &Index, advisories: &Advisories) -> Result<Matched> {
+    matched(&index.local.advised()?, &|rank| index.local.row(rank), &index.catalogue, advisories)
+}
+
+/// The same for a local index that is being built; `None` where there are no advisories, or damaged ones, which a scan will tell.
+pub fn matched_new(packages: &[NewLocal], catalogue: &Catalogue, folder: &Path) -> Result<Option<Matched>> {
+    let Ok(advisories) = Advisories::open(folder) else { return Ok(None) };
+    let row = |rank: u32| Ok(packages[rank as usize].row.clone());
+    Ok(matched(&advised(packages), &row, catalogue, &advisories).ok())
+}
+
+fn matched(
+    advised: &[Advised],
+    row: &dyn Fn(u32) -> index::Result<LocalRow>,
+    catalogue: &Catalogue,
+    advisories: &Advisories,
+) -> Result<Matched> {
+    let mut matched = Matched { generation: advisories.generation(), families: Vec::new(), groups: Vec::new() };
+    for family in advised.chunk_by(|a, b| a.source == b.source) {
+        let source = family[0].source;
+        let ecosystem = ecosystem(source);
+        let (packages, is_covered) = (family.len() as u32, advisories.covers(ecosystem)?);
+        matched.families.push(Family { source, packages, is_covered });
+        let Some(compare) = order(ecosystem) else { continue };
+        let groups: Vec<&[Advised]> = family.chunk_by(|a, b| (&a.name, &a.version) == (&b.name, &b.version)).collect();
+        let named: Vec<(&str, &str)> = groups.iter().map(|group| (&*group[0].name, &*group[0].version)).collect();
+        let mut found: Vec<Vec<(u32, Advisory)>> = groups.iter().map(|_| Vec::new()).collect();
+        advisories.affecting_any(ecosystem, &named, &compare, |place, number, advisory| {
+            found[place].push((number, advisory));
+        })?;
+        for (group, found) in groups.into_iter().zip(found).filter(|(_, found)| !found.is_empty()) {
+            let Advised { name, version, .. } = group[0].clone();
+            let rows = group.iter().map(|package| row(package.rank)).collect::<index::Result<Vec<_>>>()?;
+            let upgrade = upgrade(catalogue, &rows)?;
+            let packages = rows.into_iter().map(package).collect();
+            let ecosystem = ecosystem.to_owned();
+            matched.groups.push(Group { source, ecosystem, name, version, packages, upgrade, found });
+        }
+    }
+    Ok(matched)
+}
 
 fn look_up(
-    index: &Index,
     advisories: &Advisories,
-    group: &[Advised],
-    found: Vec<Found>,
+    group: Group,
     request: &Request<'_>,
     ignored: &[&IgnoredAdvisory],
     report: &mut Report,
 ) -> Result<()> {
-    let Advised { source, name, version, .. } = &group[0];
-    let Some(compare) = order(ecosystem(*source)) else { return Ok(()) };
-    let rows = group.iter().map(|package| index.local.row(package.rank)).collect::<index::Result<Vec<_>>>()?;
-    let upgrade = upgrade(index, &rows)?;
-    let packages: Vec<Package> = rows.into_iter().map(package).collect();
+    let Group { source, ecosystem, name, version, packages, upgrade, found } = group;
+    let Some(compare) = order(&ecosystem) else { return Ok(()) };
     let mut names: Vec<&str> = packages.iter().map(|package| package.name.as_str()).collect();
-    names.push(name);
+    names.push(&name);
     let mut versions: Vec<&str> = packages.iter().map(|package| package.version.as_str()).collect();
-    versions.push(version);
-    let verdicts = Verdicts::new(request.vex, ecosystem(*source), &names, &versions);
+    versions.push(&version);
+    let verdicts = Verdicts::new(request.vex, &ecosystem, &names, &versions);
     for (number, mut advisory) in found {
         if left_out(&advisory, request, report) {
             continue;
@@ -88,7 +117,7 @@ fn look_up(
         if request.texts {
             advisories.complete(number, &mut advisory)?;
         }
-        let fix = match (&upgrade, advisory.affected.fixed_for(version, &compare)) {
+        let fix = match (&upgrade, advisory.affected.fixed_for(&version, &compare)) {
             (Some(upgrade), _) if !advisory.affected.includes(upgrade, &compare) => Fix::Offered(upgrade.clone()),
             (_, Some(fixed)) => Fix::Elsewhere(fixed.to_owned()),
             _ => Fix::None,
@@ -110,16 +139,16 @@ fn package(row: LocalRow) -> Package {
 }
 
 /// The version, as advisories know it, that an upgrade of all these packages brings; `None` where one of them stays.
-fn upgrade(index: &Index, rows: &[LocalRow]) -> Result<Option<String>> {
+fn upgrade(catalogue: &Catalogue, rows: &[LocalRow]) -> Result<Option<String>> {
     if !rows.iter().all(|row| row.upgradable) {
         return Ok(None);
     }
     let Some(row) = rows.first() else { return Ok(None) };
-    offered(&index.catalogue, row).map(Some)
+    offered(catalogue, row).map(Some)
 }
 
 /// The candidate's version as advisories know it: that of its source.
-pub fn offered(catalogue: &crate::index::Catalogue, row: &LocalRow) -> Result<String> {
+pub fn offered(catalogue: &Catalogue, row: &LocalRow) -> Result<String> {
     let of_source = match (row.source, row.catalogue) {
         (Source::Apt, Some(id)) => {
             let versions = catalogue.details(&catalogue.row(id)?)?;

@@ -65,7 +65,7 @@ const DEBIAN_RELEASES: [(&str, &str); 8] = [
 ];
 
 const OF_ARCH: &str = "Arch Linux's tracker";
-const OF_DEBIAN: &str = "Debian's tracker";
+pub const OF_DEBIAN: &str = "Debian's tracker";
 const OF_OSV: &str = "OSV";
 
 /// Whether a publisher of this name speaks of the packages of a family; the others rank what these say.

@@ -2,9 +2,8 @@
 
 use super::super::super::full_name;
 use crate::model::{Severity, Standing};
-use crate::ops::advisories::{self, Finding, Fix, Hushed, Report, Why};
+use crate::ops::advisories::{self, Finding, Fix, Hushed, Report, Spot, Unknown, Why};
 use serde::Serialize;
-use std::path::PathBuf;
 
 #[derive(Serialize)]
 pub struct Answer {
@@ -68,27 +67,6 @@ pub struct ShownPackage {
     candidate: Option<String>,
 }
 
-/// A line of a lock file.
-#[derive(Serialize)]
-pub struct Spot {
-    pub file: String,
-    pub line: Option<u32>,
-    pub dev: Option<bool>,
-    /// As it is, where it is no UTF-8.
-    #[serde(skip)]
-    pub path: PathBuf,
-}
-
-#[derive(Serialize)]
-pub struct Unknown {
-    pub source: &'static str,
-    pub name: String,
-    pub version: Option<String>,
-    pub places: Vec<Spot>,
-    pub ids: Vec<String>,
-    pub reason: String,
-}
-
 #[derive(Serialize)]
 pub struct Suppressed {
     /// `ignored` or what a VEX document says.
@@ -113,10 +91,6 @@ impl Answer {
             let path = path.display().to_string();
             LockFile { path, source, packages, own }
         };
-        let unknown = |advisories::Unknown { source, name, version, places, ids, reason }| {
-            let places = spots(places);
-            Unknown { source, name, version, places, ids, reason }
-        };
         Answer {
             packages: report.packages,
             complete: report.is_whole(),
@@ -125,20 +99,10 @@ impl Answer {
             runtimes_unknown: report.runtimes_unknown,
             files: report.files.into_iter().map(file).collect(),
             findings: report.findings.into_iter().map(shown).collect(),
-            unknown: report.unknown.into_iter().map(unknown).collect(),
+            unknown: report.unknown,
             suppressed: report.hushed.into_iter().map(suppressed).collect(),
         }
     }
-}
-
-fn spots(places: Vec<advisories::Spot>) -> Vec<Spot> {
-    let spot = |advisories::Spot { file, line, is_dev }| Spot {
-        file: file.display().to_string(),
-        line: Some(line).filter(|line| *line > 0),
-        dev: is_dev,
-        path: file,
-    };
-    places.into_iter().map(spot).collect()
 }
 
 fn shown(finding: Finding) -> Shown {
@@ -161,7 +125,7 @@ fn shown(finding: Finding) -> Shown {
         name,
         version,
         packages: packages.collect(),
-        places: spots(places),
+        places,
         severity: advisory.severity,
         score: advisory.score.map(|tenths| f64::from(tenths) / 10.0),
         vector: some(advisory.vector),

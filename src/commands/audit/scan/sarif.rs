@@ -10,7 +10,7 @@ pub fn document(answer: &Answer) -> serde_json::Value {
     let found: Vec<Found> = answer.findings.iter().flat_map(results).collect();
     let unknown = answer.unknown.iter().map(|unknown| {
         let version = unknown.version.as_deref().unwrap_or("of no fixed version");
-        let places = unknown.places.iter().map(|spot| spot.file.as_str()).collect::<Vec<_>>().join(", ");
+        let places = unknown.places.iter().map(|spot| spot.file.display().to_string()).collect::<Vec<_>>().join(", ");
         format!(
             "{} {version} of {} is not known to be good: {} ({places})",
             unknown.name, unknown.source, unknown.reason
@@ -38,7 +38,7 @@ fn results(finding: &Shown) -> Vec<Found> {
         true => vec![of(None)],
         false => {
             let places = finding.places.iter();
-            places.map(|spot| of(Some((spot.path.clone(), spot.line.map(u64::from))))).collect()
+            places.map(|spot| of(Some((spot.file.clone(), spot.line.map(u64::from))))).collect()
         }
     }
 }

@@ -1,7 +1,8 @@
 //! A scan's answer for people.
 
-use super::answer::{Answer, Shown, Spot, Suppressed, Unknown};
+use super::answer::{Answer, Shown, Suppressed};
 use crate::model::Severity;
+use crate::ops::advisories::{Spot, Unknown};
 use crate::ui::{Cell, Style, Ui, clean, table};
 
 /// So many lines that name a package are shown.
@@ -72,14 +73,14 @@ fn places(spots: &[Spot]) -> Option<String> {
         return None;
     }
     let place = |spot: &Spot| match spot.line {
-        Some(line) => format!("{}:{line}", spot.file),
-        None => spot.file.clone(),
+        Some(line) => format!("{}:{line}", spot.file.display()),
+        None => spot.file.display().to_string(),
     };
     let mut text = spots.iter().take(SHOWN_PLACES).map(place).collect::<Vec<_>>().join(", ");
     if spots.len() > SHOWN_PLACES {
         text += &format!(" and {} more", spots.len() - SHOWN_PLACES);
     }
-    if spots.iter().all(|spot| spot.dev == Some(true)) {
+    if spots.iter().all(|spot| spot.is_dev == Some(true)) {
         text += ", for development";
     }
     Some(text)
