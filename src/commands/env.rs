@@ -9,10 +9,10 @@ use crate::context::Ctx;
 use crate::error::Exit;
 use crate::index::status;
 use crate::ops::Place;
-use crate::ops::environment::{Environment, of_folder, watched};
+use crate::ops::environment::{Environment, Watched, contents, of_folder, watched};
 use crate::prompt::versions;
 use crate::runtimes::active::Person;
-use crate::shell::script::{Kept, assign, keep};
+use crate::shell::script::{self, Kept, assign};
 use crate::shell::{Shell, word};
 use crate::ui::Ui;
 use anyhow::{Context, Result};
@@ -96,15 +96,21 @@ pub fn run(_: &Ctx, matches: &ArgMatches) -> Result<Reply> {
 
 /// What the hook evaluates, and what is said beside it.
 fn for_shell(person: &Person, folder: &Path, environment: &Environment, shell: Shell) -> (String, Vec<Remark>) {
-    let watched = watched(person, folder, &shop::cache(person));
+    let (mut looked_at, mut contents) = (Watched::default(), (Vec::new(), Vec::new()));
+    match shell {
+        Shell::Nushell => contents = self::contents(person, folder),
+        Shell::Bash | Shell::Zsh | Shell::Fish => looked_at = watched(person, folder, &shop::cache(person)),
+    }
     let of_folder = environment.choices.iter().map(|choice| &choice.pin);
     let runtimes = versions(of_folder.filter(|pin| Some(&pin.file) != person.global.as_ref()));
     let line = line().and_then(|path| path.into_os_string().into_string().ok());
     let kept = Kept {
         path: &environment.changed.path,
-        files: &watched.files,
-        absent: &watched.absent,
-        folder: watched.folder.as_deref(),
+        files: &looked_at.files,
+        absent: &looked_at.absent,
+        folder: looked_at.folder.as_deref(),
+        contents: &contents.0,
+        missing: &contents.1,
         line: line.as_deref(),
         runtimes: &runtimes,
     };
@@ -113,7 +119,7 @@ fn for_shell(person: &Person, folder: &Path, environment: &Environment, shell: S
         Remark::Note(text) => Remark::Note(format!("omg: {text}")),
         other => other,
     });
-    (assign(shell, &assigned(environment)) + &keep(shell, &kept), named.collect())
+    (script::environment(shell, &assigned(environment), &kept), named.collect())
 }
 
 /// The same for the folder one is in; `None` without a home, or where the folder is gone.

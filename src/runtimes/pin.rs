@@ -56,12 +56,13 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     FILES.iter().map(|file| file.name)
 }
 
-/// Every file of such a name in `folder` and above, nearest first, whatever it asks for.
-pub fn files(folder: &Path, home: Option<&Path>) -> Vec<PathBuf> {
+/// `folder` and those above in which version files count, nearest first, and beside each the names that are there, whatever they ask
+/// for.
+pub fn folders(folder: &Path, home: Option<&Path>) -> Vec<(PathBuf, Vec<&'static str>)> {
     let mut found = Vec::new();
     walk(folder, home, &mut |folder, dir| {
         let is_there = |name: &&str| accessat(dir, *name, Access::EXISTS, AtFlags::empty()).is_ok();
-        found.extend(names().filter(is_there).map(|name| folder.join(name)));
+        found.push((folder.to_owned(), names().filter(is_there).collect()));
         true
     });
     found

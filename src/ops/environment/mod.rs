@@ -9,10 +9,12 @@ mod trust;
 
 pub use trust::{Settings, Trust, settings};
 
+use crate::audit::sha256;
 use crate::runtimes::active::{Choice, Person, environment};
 use crate::runtimes::installed::Installed;
 use crate::runtimes::pin;
 use serde::{Deserialize, Serialize};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The variable that says what omg changed.
@@ -149,9 +151,11 @@ fn change(
 
 /// What a shell looks at, as the folder is now. `cache` is where the files of times may be kept.
 pub fn watched(person: &Person, folder: &Path, cache: &Path) -> Watched {
-    let mut files = pin::files(folder, person.home.as_deref());
-    let is_here = |name: &&str| files.iter().any(|file| file.parent() == Some(folder) && file.ends_with(name));
+    let folders = pin::folders(folder, person.home.as_deref());
+    let is_here =
+        |name: &&str| folders.first().is_some_and(|(nearest, there)| nearest == folder && there.contains(name));
     let absent = pin::names().filter(|name| !is_here(name)).collect();
+    let mut files: Vec<PathBuf> = there(&folders).collect();
     files.extend(person.global.clone().filter(|global| global.exists()));
     let stamp = |file: &Path| stamps::of(file, cache)?.into_os_string().into_string().ok();
     let with_stamp = |file: PathBuf| {
@@ -160,6 +164,33 @@ pub fn watched(person: &Person, folder: &Path, cache: &Path) -> Watched {
     };
     let own = stamps::is_settled(folder).then(|| stamp(folder)).flatten();
     Watched { files: files.into_iter().filter_map(with_stamp).collect(), absent, folder: own }
+}
+
+/// What a shell looks at that can compare contents and not times: each version file with the SHA-256 of as much as is read of it, and
+/// those that are not there.
+pub fn contents(person: &Person, folder: &Path) -> (Vec<(String, String)>, Vec<String>) {
+    let folders = pin::folders(folder, person.home.as_deref());
+    let text = |path: PathBuf| path.into_os_string().into_string().ok();
+    let missing = |(folder, there): &(PathBuf, Vec<&'static str>)| {
+        pin::names().filter(|name| !there.contains(name)).map(|name| folder.join(name)).collect::<Vec<_>>()
+    };
+    let mut missing: Vec<PathBuf> = folders.iter().flat_map(missing).collect();
+    let mut files: Vec<PathBuf> = there(&folders).collect();
+    if let Some(global) = &person.global {
+        if global.exists() { &mut files } else { &mut missing }.push(global.clone());
+    }
+    let with_digest = |file: PathBuf| {
+        // What is no file asks for nothing, and reading a pipe would wait for somebody to write into it.
+        let open = std::fs::metadata(&file).ok()?.is_file().then(|| std::fs::File::open(&file))?.ok()?;
+        let mut bytes = Vec::new();
+        open.take(pin::MAX_FILE_BYTES).read_to_end(&mut bytes).ok()?;
+        Some((text(file)?, sha256(&bytes)))
+    };
+    (files.into_iter().filter_map(with_digest).collect(), missing.into_iter().filter_map(text).collect())
+}
+
+fn there(folders: &[(PathBuf, Vec<&'static str>)]) -> impl Iterator<Item = PathBuf> {
+    folders.iter().flat_map(|(folder, names)| names.iter().map(|name| folder.join(name)))
 }
 
 impl Environment {
