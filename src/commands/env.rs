@@ -12,6 +12,7 @@ use crate::ops::Place;
 use crate::ops::environment::{Environment, Watched, contents, of_folder, watched};
 use crate::prompt::versions;
 use crate::runtimes::active::Person;
+use crate::runtimes::tools::Tool;
 use crate::shell::script::{self, Kept, assign};
 use crate::shell::{Shell, word};
 use crate::ui::Ui;
@@ -39,6 +40,8 @@ struct Shown {
     variables: BTreeMap<String, String>,
     /// What is asked for, also of what is not there.
     runtimes: Vec<Asked>,
+    /// Tools that are left to mise.
+    tools: Vec<Tool>,
     /// Files that would set variables if they were trusted.
     untrusted: Vec<String>,
     #[serde(skip)]
@@ -86,6 +89,7 @@ pub fn run(_: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     });
     let shown = Shown {
         runtimes: asked.collect(),
+        tools: environment.tools.clone(),
         path: environment.changed.path.clone(),
         variables: environment.changed.set.iter().map(|(name, value, _)| (name.clone(), value.clone())).collect(),
         untrusted: environment.untrusted.iter().map(|file| file.display().to_string()).collect(),
@@ -155,6 +159,15 @@ pub fn remarks(person: &Person, environment: &Environment) -> Vec<Remark> {
         let by = asks(&pin.file.display().to_string(), pin.line, &format!("{runtime} {}", pin.version));
         remarks.push(Remark::Note(format!("{by}, which is not installed")));
         remarks.push(Remark::Hint(format!("`omg install {}`", word(&format!("{runtime}@{}", pin.version)))));
+    }
+    if let (Some((message, hint)), Some(tool)) = (&environment.found.fault, environment.tools.first()) {
+        remarks.push(Remark::Note(format!("{}: {message}", tool.file.display())));
+        remarks.push(Remark::Hint(hint.clone()));
+    }
+    for tool in &environment.found.missing {
+        let by = asks(&tool.file.display().to_string(), tool.line, &format!("{} {}", tool.name, tool.version));
+        remarks.push(Remark::Note(format!("{by}, which mise has not installed")));
+        remarks.push(Remark::Hint(format!("`omg install {}`", word(&tool.spelt()))));
     }
     for file in &environment.untrusted {
         remarks.push(Remark::Note(format!("{} sets variables, and is not trusted", file.display())));

@@ -15,6 +15,7 @@ pub mod history;
 pub mod licenses;
 mod local;
 pub mod lock_files;
+pub mod mise;
 mod place;
 pub mod refresh;
 mod relate;

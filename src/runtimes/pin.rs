@@ -111,17 +111,19 @@ impl Found {
     /// `None` where `version` is nothing to be shown or acted upon: empty, overlong, or with characters that a terminal
     /// would obey or hide.
     pub(super) fn new(runtime: Runtime, version: &str, line: u32) -> Option<Found> {
+        let version = Found::plain(version)?.to_owned();
+        Some(Found { runtime, version, line })
+    }
+
+    /// The version, under the same conditions.
+    pub(super) fn plain(version: &str) -> Option<&str> {
         let version = version.trim();
         let shown = |c: char| {
             !(c.is_control()
                 || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
                 || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'))
         };
-        (!version.is_empty() && version.len() <= MAX_VERSION_BYTES && version.chars().all(shown)).then(|| Found {
-            runtime,
-            version: version.to_owned(),
-            line,
-        })
+        (!version.is_empty() && version.len() <= MAX_VERSION_BYTES && version.chars().all(shown)).then_some(version)
     }
 }
 
@@ -209,7 +211,7 @@ pub(super) fn walk(folder: &Path, home: Option<&Path>, visit: &mut dyn FnMut(&Pa
 
 /// The first [`MAX_FILE_BYTES`] of a regular file as text, bad UTF-8 replaced, without byte order mark. `None` for
 /// anything else of that name; opening does not wait for the other end of a FIFO.
-fn read(dir: &OwnedFd, name: &str) -> Option<String> {
+pub(super) fn read(dir: &OwnedFd, name: &str) -> Option<String> {
     accessat(dir, name, Access::EXISTS, AtFlags::empty()).ok()?;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = File::from(openat(dir, name, flags, Mode::empty()).ok()?);

@@ -3,6 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "a skipped test says so")]
 
+mod mise;
 mod nushell;
 mod tmux;
 

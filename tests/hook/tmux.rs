@@ -31,9 +31,9 @@ impl<'h> Terminal<'h> {
         command.env("ZDOTDIR", self.home.0.path()).arg("-S").arg(self.home.at("tmux")).args(words).output().unwrap()
     }
 
-    /// Types a line at a prompt, which ends with `>`, and waits until `file` has so many lines.
+    /// Types a line at a prompt, which ends with such an arrow, and waits until `file` has so many lines.
     pub fn type_until(&self, line: &str, file: &Path, lines: usize) {
-        let at_prompt = || self.screen().trim_end().ends_with('>');
+        let at_prompt = || self.screen().trim_end().ends_with(['>', '❯', '\u{e0b0}']);
         self.wait(line, &at_prompt);
         self.tell(&["send-keys", "-l", line]);
         // Some editors take what comes in one piece for pasted.

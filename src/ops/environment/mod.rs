@@ -10,9 +10,11 @@ mod trust;
 pub use trust::{Settings, Trust, settings};
 
 use crate::audit::sha256;
+use crate::ops::mise;
 use crate::runtimes::active::{Choice, Person, environment};
 use crate::runtimes::installed::Installed;
 use crate::runtimes::pin;
+use crate::runtimes::tools::{self, Tool};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -36,6 +38,9 @@ pub struct Changed {
 pub struct Environment {
     /// The requests in force, of the distribution's own as well.
     pub choices: Vec<Choice>,
+    /// Tools that are left to mise, and what it says of them.
+    pub tools: Vec<Tool>,
+    pub found: mise::Found,
     /// What is changed against an environment without omg.
     pub changed: Changed,
     /// Variables to set, and without a value to take away, in this environment.
@@ -71,7 +76,9 @@ pub fn of_folder(person: &Person, folder: &Path, variable: &dyn Fn(&str) -> Opti
             None
         })
     };
-    let path: Vec<String> = folders.into_iter().filter_map(&mut text).collect();
+    let tools = tools::in_force(person, folder);
+    let found = if tools.is_empty() { mise::Found::default() } else { mise::find(person, folder, &tools) };
+    let path: Vec<String> = folders.into_iter().chain(found.path.iter().cloned()).filter_map(&mut text).collect();
     let mut set: Vec<(String, String)> =
         variables.into_iter().filter_map(|(name, value)| Some((name.to_owned(), text(value)?))).collect();
     let mut untrusted = Vec::new();
@@ -96,7 +103,7 @@ pub fn of_folder(person: &Person, folder: &Path, variable: &dyn Fn(&str) -> Opti
     }
     let before = variable(VARIABLE).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     let (changed, assign) = change(&before, path, set, variable);
-    Environment { choices, changed, assign, untrusted, problems }
+    Environment { choices, tools, found, changed, assign, untrusted, problems }
 }
 
 /// What is to be assigned to come from the environment that is to the one that is meant.
