@@ -56,6 +56,11 @@ impl Tool {
     }
 }
 
+/// What each reader finds in a text.
+pub(crate) fn of_text(text: &str) -> Vec<Tool> {
+    FILES.iter().flat_map(|(_, parse)| parse(text)).collect()
+}
+
 /// The tools that a folder asks for, one of each name: the nearest file's, in the end the person's own for everywhere.
 pub fn in_force(person: &Person, folder: &Path) -> Vec<Tool> {
     let mut all: Vec<Tool> = Vec::new();
