@@ -156,7 +156,7 @@ pub fn hand_over(ctx: &Ctx, person: &Person, verb: &str, tools: &[Tool]) -> Resu
     let names: Vec<String> = tools.iter().map(Tool::spelt).collect();
     ctx.ui.note(&format!("left to mise: {verb} {}", names.join(" ")));
     let arguments: Vec<String> = [verb, "--"].into_iter().map(str::to_owned).chain(names.iter().cloned()).collect();
-    if !mise::run(&mise, &arguments)?.success() {
+    if !mise::run(&mise, &arguments, ctx.ui.for_program()?)?.success() {
         let hint = "what mise says is above";
         return Err(Hinted::new(Exit::Failed, format!("mise could not {verb} {}", names.join(" ")), hint).into());
     }

@@ -8,6 +8,7 @@ use crate::runtimes::installed::is_program;
 use crate::runtimes::tools::Tool;
 use anyhow::{Context, Result};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
@@ -84,9 +85,8 @@ pub fn which(person: &Person, folder: &Path, tools: &[Tool], name: &str) -> Opti
     })
 }
 
-/// Runs mise with the person's terminal. What it prints goes to standard error, which is where words to a person go.
-pub fn run(mise: &Path, arguments: &[String]) -> Result<ExitStatus> {
-    let to = rustix::io::fcntl_dupfd_cloexec(io::stderr(), 3).context("standard error is closed")?;
+/// Runs mise with the person's terminal. What it prints goes where words to a person go.
+pub fn run(mise: &Path, arguments: &[String], to: OwnedFd) -> Result<ExitStatus> {
     let status = Command::new(mise).args(arguments).stdout(to).status();
     status.with_context(|| format!("cannot run {}", mise.display()))
 }
