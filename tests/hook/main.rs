@@ -5,6 +5,7 @@
 
 mod mise;
 mod nushell;
+mod peers;
 mod tmux;
 
 use omg::shell::Shell;

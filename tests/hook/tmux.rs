@@ -3,11 +3,14 @@
 use super::Home;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 pub struct Terminal<'h> {
     home: &'h Home,
     tmux: PathBuf,
+    /// Of its own: a server that was told to end may still hold the one before.
+    socket: PathBuf,
 }
 
 impl<'h> Terminal<'h> {
@@ -18,7 +21,9 @@ impl<'h> Terminal<'h> {
             println!("skipped {test}: no tmux here");
             return None;
         };
-        let terminal = Terminal { home, tmux };
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let socket = home.at(&format!("tmux-{}", STARTED.fetch_add(1, Ordering::Relaxed)));
+        let terminal = Terminal { home, tmux, socket };
         // Behind a pipe of its own a shell would be no person's.
         let output = terminal.tell(&["-f", "/dev/null", "new-session", "-d", "-x", "160", "-y", "50", shell]);
         assert!(output.status.success(), "{output:?}");
@@ -28,7 +33,7 @@ impl<'h> Terminal<'h> {
     fn tell(&self, words: &[&str]) -> std::process::Output {
         let mut command = Command::new(&self.tmux);
         self.home.settle(&mut command);
-        command.env("ZDOTDIR", self.home.0.path()).arg("-S").arg(self.home.at("tmux")).args(words).output().unwrap()
+        command.env("ZDOTDIR", self.home.0.path()).arg("-S").arg(&self.socket).args(words).output().unwrap()
     }
 
     /// Types a line at a prompt, which ends with such an arrow, and waits until `file` has so many lines.
