@@ -59,6 +59,7 @@ targets! {
     provenance "provenance",
     purl "purl",
     relations "relations",
+    runtime_lock "runtime-lock",
     search "search",
     secrets "secrets",
     secrets_baseline "secrets-baseline",

@@ -77,7 +77,7 @@ impl Stage {
         fs::write(stage.path("work/some file.txt"), "").unwrap();
         fs::write(stage.path("names"), NAMES.join("\n") + "\n").unwrap();
         fs::write(stage.path("installed"), INSTALLED.join("\n") + "\n").unwrap();
-        fs::write(stage.path("script"), script(shell, &mut sample())).unwrap();
+        fs::write(stage.path("script"), script(shell, &mut sample()).unwrap()).unwrap();
         let here = stage.dir.path().display();
         let omg = format!(
             "#!/bin/sh\n\

@@ -5,7 +5,8 @@ use crate::error::Exit;
 use crate::shell::Shell;
 use crate::shell::completions::script;
 use anyhow::Result;
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgMatches, Command};
 
 const WHERE: &str = "\
 Put the script where the shell looks for it:
@@ -17,12 +18,18 @@ Package names are completed from the index, from the first letter on; tasks from
 pub fn command() -> Command {
     Command::new("completions")
         .about("Print the completion script of a shell")
-        .arg(Arg::new("SHELL").required(true).value_parser(value_parser!(Shell)).help("Which shell"))
+        .arg(
+            Arg::new("SHELL")
+                .required(true)
+                .value_parser(PossibleValuesParser::new(Shell::COMPLETING.map(Shell::name)))
+                .help("Which shell"),
+        )
         .after_help(WHERE)
 }
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
-    let shell = *matches.get_one::<Shell>("SHELL").expect("required");
-    ctx.ui.print(&script(shell, &mut crate::cli::whole()))?;
+    let name = matches.get_one::<String>("SHELL").expect("required");
+    let script = Shell::named(name).and_then(|shell| script(shell, &mut crate::cli::whole()));
+    ctx.ui.print(&script.expect("the parser knows only those that have one"))?;
     Ok(Exit::Found)
 }

@@ -9,10 +9,11 @@ use crate::context::Ctx;
 use crate::error::Exit;
 use crate::index::status;
 use crate::ops::Place;
-use crate::ops::environment::{Environment, of_folder, watched};
+use crate::ops::environment::{Environment, Watched, contents, of_folder, watched};
 use crate::prompt::versions;
 use crate::runtimes::active::Person;
-use crate::shell::script::{Kept, assign, keep};
+use crate::runtimes::tools::Tool;
+use crate::shell::script::{self, Kept, assign};
 use crate::shell::{Shell, word};
 use crate::ui::Ui;
 use anyhow::{Context, Result};
@@ -39,6 +40,8 @@ struct Shown {
     variables: BTreeMap<String, String>,
     /// What is asked for, also of what is not there.
     runtimes: Vec<Asked>,
+    /// Tools that are left to mise.
+    tools: Vec<Tool>,
     /// Files that would set variables if they were trusted.
     untrusted: Vec<String>,
     #[serde(skip)]
@@ -86,6 +89,7 @@ pub fn run(_: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     });
     let shown = Shown {
         runtimes: asked.collect(),
+        tools: environment.tools.clone(),
         path: environment.changed.path.clone(),
         variables: environment.changed.set.iter().map(|(name, value, _)| (name.clone(), value.clone())).collect(),
         untrusted: environment.untrusted.iter().map(|file| file.display().to_string()).collect(),
@@ -96,15 +100,21 @@ pub fn run(_: &Ctx, matches: &ArgMatches) -> Result<Reply> {
 
 /// What the hook evaluates, and what is said beside it.
 fn for_shell(person: &Person, folder: &Path, environment: &Environment, shell: Shell) -> (String, Vec<Remark>) {
-    let watched = watched(person, folder, &shop::cache(person));
+    let (mut looked_at, mut contents) = (Watched::default(), (Vec::new(), Vec::new()));
+    match shell {
+        Shell::Nushell => contents = self::contents(person, folder),
+        Shell::Bash | Shell::Zsh | Shell::Fish => looked_at = watched(person, folder, &shop::cache(person)),
+    }
     let of_folder = environment.choices.iter().map(|choice| &choice.pin);
     let runtimes = versions(of_folder.filter(|pin| Some(&pin.file) != person.global.as_ref()));
     let line = line().and_then(|path| path.into_os_string().into_string().ok());
     let kept = Kept {
         path: &environment.changed.path,
-        files: &watched.files,
-        absent: &watched.absent,
-        folder: watched.folder.as_deref(),
+        files: &looked_at.files,
+        absent: &looked_at.absent,
+        folder: looked_at.folder.as_deref(),
+        contents: &contents.0,
+        missing: &contents.1,
         line: line.as_deref(),
         runtimes: &runtimes,
     };
@@ -113,7 +123,7 @@ fn for_shell(person: &Person, folder: &Path, environment: &Environment, shell: S
         Remark::Note(text) => Remark::Note(format!("omg: {text}")),
         other => other,
     });
-    (assign(shell, &assigned(environment)) + &keep(shell, &kept), named.collect())
+    (script::environment(shell, &assigned(environment), &kept), named.collect())
 }
 
 /// The same for the folder one is in; `None` without a home, or where the folder is gone.
@@ -149,6 +159,15 @@ pub fn remarks(person: &Person, environment: &Environment) -> Vec<Remark> {
         let by = asks(&pin.file.display().to_string(), pin.line, &format!("{runtime} {}", pin.version));
         remarks.push(Remark::Note(format!("{by}, which is not installed")));
         remarks.push(Remark::Hint(format!("`omg install {}`", word(&format!("{runtime}@{}", pin.version)))));
+    }
+    if let (Some((message, hint)), Some(tool)) = (&environment.found.fault, environment.tools.first()) {
+        remarks.push(Remark::Note(format!("{}: {message}", tool.file.display())));
+        remarks.push(Remark::Hint(hint.clone()));
+    }
+    for tool in &environment.found.missing {
+        let by = asks(&tool.file.display().to_string(), tool.line, &format!("{} {}", tool.name, tool.version));
+        remarks.push(Remark::Note(format!("{by}, which mise has not installed")));
+        remarks.push(Remark::Hint(format!("`omg install {}`", word(&tool.spelt()))));
     }
     for file in &environment.untrusted {
         remarks.push(Remark::Note(format!("{} sets variables, and is not trusted", file.display())));

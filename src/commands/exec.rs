@@ -3,8 +3,10 @@
 use super::shop::{Wanted, person, wanted};
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
+use crate::ops::mise;
 use crate::runtimes::active::{Person, environment};
 use crate::runtimes::installed::{Installed, is_program};
+use crate::runtimes::tools::{Tool, in_force};
 use crate::shell::word;
 use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -33,7 +35,12 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
     let person = person()?;
     let folder = std::env::current_dir().context("the current folder is gone")?;
     let mut named = Vec::new();
+    let mut tools: Vec<Tool> = Vec::new();
     for text in matches.get_many::<String>("NAME@VERSION").unwrap_or_default() {
+        if let Some(tool) = Tool::typed(text) {
+            tools.push(tool);
+            continue;
+        }
         let wanted = wanted(text)?;
         if wanted.is_bare {
             // Of a bare name the folder says which.
@@ -52,26 +59,33 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
             chosen.extend(person.choice(pin).installed);
         }
     }
+    let is_named = |tool: &Tool| tools.iter().any(|named| named.name == tool.name);
+    let of_folder: Vec<Tool> = in_force(&person, &folder).into_iter().filter(|tool| !is_named(tool)).collect();
+    let mut mises = tools_there(ctx, &person, &folder, &tools, matches.get_flag("install"))?;
+    if !of_folder.is_empty() {
+        mises.extend(mise::find(&person, &folder, &of_folder).path);
+    }
     let words: Vec<OsString> = matches.get_many::<OsString>("COMMAND").unwrap_or_default().cloned().collect();
     let (folders, _) = environment(&chosen);
-    let search: Vec<PathBuf> = folders.into_iter().chain(person.search.iter().cloned()).collect();
+    let search: Vec<PathBuf> = folders.into_iter().chain(mises.iter().chain(&person.search).cloned()).collect();
     let program = program(&words[0], &search)?;
-    match becomes(&program, &words[0], &words[1..], &chosen, person)? {}
+    match becomes(&program, &words[0], &words[1..], &chosen, &mises, person)? {}
 }
 
-/// Runs a program in this process's place, in the world of these versions. It comes back only where that failed.
+/// Runs a program in this process's place, in the world of these versions and these folders of tools. It comes back only where that failed.
 pub fn becomes(
     program: &Path,
     name: &OsStr,
     arguments: &[OsString],
     chosen: &[Installed],
+    tools: &[PathBuf],
     person: Person,
 ) -> Result<Infallible> {
     let mut command = std::process::Command::new(program);
     command.arg0(name).args(arguments);
-    if !chosen.is_empty() {
+    if !chosen.is_empty() || !tools.is_empty() {
         let (folders, variables) = environment(chosen);
-        let search = std::env::join_paths(folders.into_iter().chain(person.search));
+        let search = std::env::join_paths(folders.into_iter().chain(tools.iter().cloned()).chain(person.search));
         command.envs(variables).env("PATH", search.context("a folder of the search path has a colon in its name")?);
     }
     Err(command.exec()).with_context(|| format!("cannot run {}", program.display()))
@@ -99,6 +113,26 @@ fn there(ctx: &Ctx, person: &Person, wanted: &Wanted, installs: bool) -> Result<
     let message = format!("{name} {} is not installed", wanted.request);
     let hint = format!("`omg install {}`, or --install", word(&format!("{name}@{}", wanted.request)));
     Err(Hinted::new(Exit::NothingFound, message, hint).into())
+}
+
+/// The folders of the tools that were named, of which mise has to have each.
+fn tools_there(ctx: &Ctx, person: &Person, folder: &Path, tools: &[Tool], installs: bool) -> Result<Vec<PathBuf>> {
+    if tools.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut found = mise::find(person, folder, tools);
+    if installs && !found.missing.is_empty() {
+        super::tools::hand_over(ctx, person, "install", &found.missing)?;
+        found = mise::find(person, folder, tools);
+    }
+    let missing = found.missing.first().map(|tool| {
+        let hint = format!("`omg install {}`, or --install", word(&tool.spelt()));
+        (format!("mise has not installed {} {}", tool.name, tool.version), hint)
+    });
+    match found.fault.or(missing) {
+        Some((message, hint)) => Err(Hinted::new(Exit::NothingFound, message, hint).into()),
+        None => Ok(found.path),
+    }
 }
 
 fn program(word: &OsString, search: &[PathBuf]) -> Result<PathBuf> {

@@ -16,7 +16,9 @@ Into the shell's own file, last:
   bash  eval \"$(omg hook bash)\"        in ~/.bashrc
   zsh   eval \"$(omg hook zsh)\"         in ~/.zshrc
   fish  omg hook fish | source         in ~/.config/fish/config.fish
-What is printed is to be evaluated, not kept: it begins with the environment of the folder that the shell starts in.
+Nushell reads it from a file of its own:
+  omg hook nushell | save --force ($nu.user-autoload-dirs.0 | path join omg.nu)
+What is printed for the others is to be evaluated, not kept: it begins with the environment of the folder that the shell starts in.
 With --keep it is one that may be kept, and a file of it is written. Shells start faster so:
   bash  . ~/.cache/omg/hook.bash 2>/dev/null || eval \"$(omg hook bash --keep)\"
   zsh   . ~/.cache/omg/hook.zsh 2>/dev/null || eval \"$(omg hook zsh --keep)\"";
@@ -44,11 +46,12 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
     let mut text = hook::script(shell, program);
     // The first prompt's question is answered beforehand: a process less at every start of a shell.
     let mut remarks = Vec::new();
-    if let Some((environment, said)) = here(shell) {
+    // Nushell reads its hook from a file, which knows no folder.
+    if let Some((environment, said)) = Some(shell).filter(|shell| *shell != Shell::Nushell).and_then(here) {
         text += &environment;
         text += match shell {
             Shell::Fish => "set -g __omg_folder $PWD\n",
-            Shell::Bash | Shell::Zsh => "__omg_folder=$PWD\n",
+            _ => "__omg_folder=$PWD\n",
         };
         remarks = said;
     }
@@ -61,7 +64,10 @@ fn keep(ctx: &Ctx, shell: Shell) -> Result<Exit> {
     let person = person()?;
     let file = file(&person, shell);
     let Some(text) = kept(&person, shell) else {
-        let hint = "`omg hook fish | source` is for fish";
+        let hint = match shell {
+            Shell::Nushell => "what `omg hook nushell` prints is kept already",
+            _ => "`omg hook fish | source` is for fish",
+        };
         return Err(Hinted::new(Exit::Usage, format!("there is no hook of {} to be kept", shell.name()), hint).into());
     };
     write(&file, &text).with_context(|| format!("cannot write {}", file.display()))?;
@@ -84,9 +90,9 @@ fn file(person: &Person, shell: Shell) -> PathBuf {
     cache(person).join(format!("hook.{}", shell.name()))
 }
 
-/// What the file is to hold; `None` for fish, and where a path is no text.
+/// What the file is to hold; `None` for fish and Nushell, and where a path is no text.
 fn kept(person: &Person, shell: Shell) -> Option<String> {
-    if shell == Shell::Fish {
+    if !matches!(shell, Shell::Bash | Shell::Zsh) {
         return None;
     }
     let program = std::env::current_exe().ok()?;

@@ -1,10 +1,12 @@
 //! `omg install`, `omg reinstall` and `omg downgrade`: packages by name, version, repository or file. `NAME@VERSION` is a runtime,
-//! if the name is one; a bare name is a package, unless there is none of it.
+//! if the name is one, and otherwise a tool for mise, unless a package is called just so; a bare name is a package, unless there is
+//! none of it.
 
 use super::change::{names_argument, run as change, targets, with_options, with_why};
 use super::reply::Reply;
 use super::runtime;
 use super::shop::names_runtime;
+use super::tools;
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::model::{Reason, Task};
@@ -34,6 +36,12 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     if runtimes > 0 {
         let hint = "install the runtimes with a command of their own; they need no root and ask nothing";
         return Err(Hinted::new(Exit::Usage, "runtimes and packages are not installed by one command", hint).into());
+    }
+    // A package may be called so.
+    let is_package = |name: &&String| ctx.index().and_then(|index| Ok(!index.catalogue.find(name)?.is_empty()));
+    let tools = tools::all_of(names.iter().copied());
+    if let Some(tools) = tools.filter(|_| !names.iter().any(|name| is_package(name).unwrap_or(false))) {
+        return tools::install(ctx, tools, matches.get_flag("dry-run"));
     }
     let mut targets = targets(matches)?;
     if matches.get_flag("as-dependency") {

@@ -38,6 +38,7 @@ mod size;
 mod snapshot;
 mod status;
 mod sync;
+mod tools;
 mod trust;
 mod units;
 mod upgrade;

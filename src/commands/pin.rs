@@ -48,7 +48,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     for choice in choices {
         let runtime = choice.pin.runtime;
         let Some(installed) = &choice.installed else {
-            let answer = Answer { runtime: Some(runtime), program: None, choice: Some(choice) };
+            let answer = Answer { runtime: Some(runtime), program: None, choice: Some(choice), tool: None };
             let (message, hint) = fault(runtime.program(), &answer);
             return Err(Hinted::new(Exit::NothingFound, message, hint).into());
         };
@@ -65,8 +65,8 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let mut used = Vec::new();
     for Installed { runtime, version, .. } in written {
         let version = version.to_string();
-        ask_for(&file, runtime, &version)?;
-        used.push(Used::of(runtime, version.clone(), Some(version), file.display().to_string(), false));
+        ask_for(&file, runtime.name(), &version)?;
+        used.push(Used::of(runtime.name(), version.clone(), Some(version), file.display().to_string(), false));
     }
     Ok(Reply::new(used, |_: &Ui, used| text(used), Exit::Found))
 }

@@ -3,12 +3,14 @@
 use super::change::with_consent;
 use super::reply::{Remark, Reply};
 use super::shop::{self, Shown, Wanted, person, wanted};
+use super::tools;
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::ops::runtimes::{Shop, line, remove, superseded};
 use crate::runtimes::active::Person;
 use crate::runtimes::installed::{Installed, Keeper};
 use crate::runtimes::sources::{Release, source};
+use crate::runtimes::tools::Tool;
 use crate::runtimes::{Request, Runtime, makers};
 use crate::ui::{Cell, Stages, Style, Ui, table};
 use anyhow::{Context, Result};
@@ -52,6 +54,9 @@ pub fn uninstall_command() -> Command {
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     match matches.subcommand() {
+        Some(("list", matches)) if tool(matches).is_some() => {
+            tools::list(tool(matches).map_or("", |name| name), matches.get_flag("available"))
+        }
         Some(("list", matches)) if matches.get_flag("available") => list_available(ctx, &runtimes(matches)?),
         Some(("list", matches)) => list(&runtimes(matches)?),
         Some(("upgrade", matches)) => upgrade(ctx, &runtimes(matches)?, matches.get_flag("dry-run")),
@@ -59,6 +64,13 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
         Some(("uninstall", matches)) => uninstall(ctx, matches),
         _ => unreachable!("the parser knows only these"),
     }
+}
+
+/// The one name, where it is none of a runtime.
+fn tool(matches: &ArgMatches) -> Option<&String> {
+    let mut names = matches.get_many::<String>("NAME")?;
+    let name = names.next().filter(|name| Tool::new(name, "1", 0).is_some())?;
+    names.next().is_none().then_some(name)
 }
 
 /// Those that were named, or all.
@@ -300,6 +312,9 @@ fn prune(ctx: &Ctx, runtimes: &[Runtime], matches: &ArgMatches) -> Result<Reply>
 }
 
 pub fn uninstall(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
+    if let Some(tools) = tools::all_of(matches.get_many::<String>("NAME@VERSION").unwrap_or_default()) {
+        return tools::uninstall(ctx, tools, matches);
+    }
     let person = person()?;
     let mut going: Vec<Installed> = Vec::new();
     for text in matches.get_many::<String>("NAME@VERSION").unwrap_or_default() {
@@ -349,16 +364,8 @@ fn take_away(ctx: &Ctx, person: &Person, going: Vec<Installed>, matches: &ArgMat
     };
     let dry_run = matches.get_flag("dry-run");
     let gone: Vec<Gone> = going.iter().map(shown).collect();
-    if !dry_run && !going.is_empty() && !matches.get_flag("yes") {
-        if ctx.json || !ctx.ui.can_ask() {
-            let message = "nobody is there to agree to this, and nothing was removed";
-            let hint = "--yes does it without asking, --dry-run only shows it";
-            return Err(Hinted::new(Exit::Usage, message, hint).into());
-        }
-        ctx.ui.print(&told(&gone, true))?;
-        if !ctx.ui.agrees("Go on?")? {
-            return Err(Hinted::new(Exit::Failed, "nothing was removed", "").into());
-        }
+    if !dry_run && !going.is_empty() {
+        agree(ctx, matches, &told(&gone, true))?;
     }
     if !dry_run {
         let stages = Stages::new(&ctx.ui);
@@ -367,6 +374,23 @@ fn take_away(ctx: &Ctx, person: &Person, going: Vec<Installed>, matches: &ArgMat
     }
     let note = going.is_empty().then(|| Remark::Note("there is nothing to remove".to_owned()));
     Ok(Reply::new(gone, move |_, gone| told(gone, dry_run), Exit::Found).with(note))
+}
+
+/// Asks whether a removal is to be done, unless that was said beforehand.
+pub fn agree(ctx: &Ctx, matches: &ArgMatches, plan: &str) -> Result<()> {
+    if matches.get_flag("yes") {
+        return Ok(());
+    }
+    if ctx.json || !ctx.ui.can_ask() {
+        let message = "nobody is there to agree to this, and nothing was removed";
+        let hint = "--yes does it without asking, --dry-run only shows it";
+        return Err(Hinted::new(Exit::Usage, message, hint).into());
+    }
+    ctx.ui.print(plan)?;
+    if !ctx.ui.agrees("Go on?")? {
+        return Err(Hinted::new(Exit::Failed, "nothing was removed", "").into());
+    }
+    Ok(())
 }
 
 fn told(gone: &[Gone], is_plan: bool) -> String {

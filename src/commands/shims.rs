@@ -3,12 +3,11 @@
 use super::exec::becomes;
 use super::reply::{Remark, Reply};
 use super::shop;
-use super::which::fault;
+use super::which::{answer, fault};
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::ops::runtimes::shims;
 use crate::runtimes::Runtime;
-use crate::runtimes::active::which;
 use crate::runtimes::installed::{Folders, Installed};
 use crate::ui::{Ui, clean};
 use anyhow::{Context, Result};
@@ -70,12 +69,12 @@ fn is_shim(name: &str) -> bool {
 fn run_shim(name: &str, arguments: &[OsString]) -> Result<Infallible> {
     let person = shop::person()?;
     let folder = std::env::current_dir().context("the current folder is gone")?;
-    let answer = which(&person, &folder, name);
+    let answer = answer(&person, &folder, name);
     let Some(program) = &answer.program else {
         let (message, hint) = fault(name, &answer);
         return Err(Hinted::new(Exit::NothingFound, message, hint).into());
     };
     // What it starts finds its own version's programs without another shim.
     let chosen: Vec<Installed> = answer.choice.and_then(|choice| choice.installed).into_iter().collect();
-    becomes(program, name.as_ref(), arguments, &chosen, person)
+    becomes(program, name.as_ref(), arguments, &chosen, &[], person)
 }

@@ -2,11 +2,13 @@
 
 use super::reply::Reply;
 use super::shop::{Wanted, install_all, keep_locked, lock_file, person, shop, wanted};
+use super::tools;
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
+use crate::runtimes::active::Person;
+use crate::runtimes::edit;
 use crate::runtimes::pin::variable;
 use crate::runtimes::request::Kind;
-use crate::runtimes::{Runtime, edit};
 use crate::shell::Shell;
 use crate::shell::script::assign;
 use crate::ui::{Stages, Ui, clean};
@@ -33,7 +35,7 @@ pub fn command() -> Command {
 
 #[derive(Serialize)]
 pub struct Used {
-    runtime: &'static str,
+    runtime: String,
     requested: String,
     /// `None` for the distribution's own.
     version: Option<String>,
@@ -43,22 +45,25 @@ pub struct Used {
 }
 
 impl Used {
-    pub fn of(runtime: Runtime, requested: String, version: Option<String>, file: String, new: bool) -> Used {
-        Used { runtime: runtime.name(), requested, version, file, new }
+    pub fn of(runtime: &str, requested: String, version: Option<String>, file: String, new: bool) -> Used {
+        Used { runtime: runtime.to_owned(), requested, version, file, new }
     }
 }
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let person = person()?;
     let names = matches.get_many::<String>("NAME").unwrap_or_default();
-    let all: Vec<Wanted> = names.map(|name| wanted(name)).collect::<Result<_>>()?;
     let in_shell = matches.get_flag("shell");
+    if let Some(found) = tools::all_of(names.clone()) {
+        if in_shell {
+            let hint = "`mise shell` does, where mise's own hook is; `omg use` without --shell writes a file";
+            return Err(Hinted::new(Exit::Usage, "tools of mise are not asked for in one shell alone", hint).into());
+        }
+        return tools::ask(ctx, &found, &file(&person, matches)?);
+    }
+    let all: Vec<Wanted> = names.map(|name| wanted(name)).collect::<Result<_>>()?;
     let is_locked = !in_shell && !matches.get_flag("global") && lock_file(&person)?.is_some();
-    let file = if matches.get_flag("global") {
-        person.global.clone().context("there is no home folder for a file of your own")?
-    } else {
-        std::env::current_dir().context("the current folder is gone")?.join("omg.toml")
-    };
+    let file = file(&person, matches)?;
     let find = |wanted: &Wanted| person.folders.find(wanted.runtime, &wanted.request);
     let is_missing = |wanted: &&Wanted| wanted.request.kind != Kind::System && find(wanted).is_none();
     let missing: Vec<&Wanted> = all.iter().filter(is_missing).collect();
@@ -77,9 +82,9 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
         let version = installed.map(|one| one.version.to_string());
         let asker = if in_shell { variable(wanted.runtime) } else { file.display().to_string() };
         if !in_shell {
-            ask_for(&file, wanted.runtime, &wanted.request.to_string())?;
+            ask_for(&file, wanted.runtime.name(), &wanted.request.to_string())?;
         }
-        used.push(Used::of(wanted.runtime, wanted.request.to_string(), version, asker, is_new));
+        used.push(Used::of(wanted.runtime.name(), wanted.request.to_string(), version, asker, is_new));
     }
     if in_shell {
         // The hook says which shell it is.
@@ -91,14 +96,22 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     Ok(Reply::new(used, |_: &Ui, used| text(used), Exit::Found))
 }
 
+/// The file that a request is written into.
+fn file(person: &Person, matches: &ArgMatches) -> Result<PathBuf> {
+    if matches.get_flag("global") {
+        return person.global.clone().context("there is no home folder for a file of your own");
+    }
+    Ok(std::env::current_dir().context("the current folder is gone")?.join("omg.toml"))
+}
+
 /// Writes the request into the file, whose other lines stay as they are.
-pub fn ask_for(file: &Path, runtime: Runtime, version: &str) -> Result<()> {
+pub fn ask_for(file: &Path, name: &str, version: &str) -> Result<()> {
     let text = match std::fs::read_to_string(file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         text => text.with_context(|| format!("cannot read {}", file.display()))?,
     };
-    let new = edit::with_version(&text, runtime, version).map_err(|why| {
-        let hint = format!("write {} = \"{version}\" there yourself", runtime.name());
+    let new = edit::with_version(&text, name, version).map_err(|why| {
+        let hint = format!("write {name} = \"{version}\" there yourself");
         Hinted::new(Exit::Failed, format!("{}: {why}", file.display()), hint)
     })?;
     if new == text {

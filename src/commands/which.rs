@@ -6,13 +6,16 @@ use super::reply::{Remark, Reply};
 use super::shop;
 use crate::context::Ctx;
 use crate::error::Exit;
+use crate::ops::mise;
 use crate::runtimes::active::{Answer, Person, which};
+use crate::runtimes::tools;
 use crate::shell::word;
 use crate::ui::{Ui, clean};
 use anyhow::{Context, Result};
 use clap::{Arg, ArgMatches, Command};
 use serde::Serialize;
 use std::ffi::OsString;
+use std::path::Path;
 
 pub fn command() -> Command {
     Command::new("which")
@@ -25,7 +28,8 @@ struct Shown {
     name: String,
     /// `None` where there is none.
     program: Option<String>,
-    runtime: Option<&'static str>,
+    /// Or a tool of mise.
+    runtime: Option<String>,
     version: Option<String>,
     /// Who installed it.
     keeper: Option<&'static str>,
@@ -41,7 +45,7 @@ pub fn main(arguments: &[OsString]) -> Option<Exit> {
     let [name] = arguments else { return None };
     let name = name.to_str().filter(|name| !name.starts_with('-') && !name.is_empty())?;
     let ui = Ui::new(false);
-    let answer = which(&Person::of_environment()?, &std::env::current_dir().ok()?, name);
+    let answer = answer(&Person::of_environment()?, &std::env::current_dir().ok()?, name);
     // What is to be explained at length may take its time.
     answer.program.as_ref()?;
     let shown = shown(name, &answer);
@@ -53,7 +57,7 @@ pub fn main(arguments: &[OsString]) -> Option<Exit> {
 pub fn run(_: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let name = matches.get_one::<String>("NAME").map(String::as_str).unwrap_or_default();
     let folder = std::env::current_dir().context("the current folder is gone")?;
-    let answer = which(&shop::person()?, &folder, name);
+    let answer = answer(&shop::person()?, &folder, name);
     let shown = shown(name, &answer);
     let (remark, exit) = match (&answer.program, fault(name, &answer)) {
         (Some(_), _) => (Remark::Note(why(&shown)), Exit::Found),
@@ -62,13 +66,39 @@ pub fn run(_: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     Ok(Reply::new(shown, text, exit).with([remark]))
 }
 
+/// As [`which`] has it; mise is asked about a program that no version of ours has, where the folder asks for tools of mise.
+pub fn answer(person: &Person, folder: &Path, name: &str) -> Answer {
+    let answer = which(person, folder, name);
+    if answer.runtime.is_some() {
+        return answer;
+    }
+    let tools = tools::in_force(person, folder);
+    let found = if tools.is_empty() { None } else { mise::which(person, folder, &tools, name) };
+    match found {
+        Some((tool, program)) => Answer { program: Some(program), tool: Some(tool), ..answer },
+        None => answer,
+    }
+}
+
 fn shown(name: &str, answer: &Answer) -> Shown {
+    if let Some(tool) = &answer.tool {
+        return Shown {
+            name: name.to_owned(),
+            program: answer.program.as_ref().map(|program| program.display().to_string()),
+            runtime: Some(tool.name.clone()),
+            version: Some(tool.version.clone()),
+            keeper: Some("mise"),
+            requested: Some(tool.version.clone()),
+            file: Some(tool.file.display().to_string()),
+            line: Some(tool.line),
+        };
+    }
     let choice = answer.choice.as_ref();
     let installed = choice.and_then(|choice| choice.installed.as_ref());
     Shown {
         name: name.to_owned(),
         program: answer.program.as_ref().map(|program| program.display().to_string()),
-        runtime: answer.runtime.map(|runtime| runtime.name()),
+        runtime: answer.runtime.map(|runtime| runtime.name().to_owned()),
         version: installed.map(|installed| installed.version.to_string()),
         keeper: installed.map(|installed| installed.keeper.name()),
         requested: choice.map(|choice| choice.pin.version.clone()),

@@ -55,6 +55,7 @@ pub const TARGETS: &[Target] = &[
     ("provenance", audit::provenance),
     ("purl", audit::purl),
     ("relations", pacman::relations),
+    ("runtime-lock", runtimes::lock),
     ("search", index::search),
     ("secrets", secrets::scan),
     ("secrets-baseline", secrets::baseline),

@@ -15,6 +15,7 @@ pub mod history;
 pub mod licenses;
 mod local;
 pub mod lock_files;
+pub mod mise;
 pub mod origin;
 mod place;
 pub mod refresh;

@@ -7,6 +7,7 @@ use super::Runtime;
 use super::installed::{Folders, Installed, is_program};
 use super::pin::{self, Pin};
 use super::request::{Kind, Request};
+use super::tools::Tool;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -98,6 +99,8 @@ pub struct Answer {
     pub program: Option<PathBuf>,
     /// The request that decided; `None` where nothing is asked for.
     pub choice: Option<Choice>,
+    /// The tool of mise that has it; only `ops` asks mise.
+    pub tool: Option<Tool>,
 }
 
 /// The program that a name means in a folder. The name of a runtime stands for its main program.
@@ -119,19 +122,20 @@ pub fn which(person: &Person, folder: &Path, name: &str) -> Answer {
         let runtime = Some(choice.pin.runtime);
         let found = choice.installed.as_ref().and_then(|installed| installed.program(program));
         match found {
-            Some(found) => return Answer { runtime, program: Some(found), choice: Some(choice) },
+            Some(found) => return Answer { runtime, program: Some(found), choice: Some(choice), tool: None },
             // Of what came with a runtime only that version's will do.
             None if known.is_some() && !choice.is_system() => {
-                missing = Some(Answer { runtime, program: None, choice: Some(choice) });
+                missing = Some(Answer { runtime, program: None, choice: Some(choice), tool: None });
             }
             None if known.is_some() => {
                 let program = person.system_program(program);
-                missing = Some(Answer { runtime, program, choice: Some(choice) });
+                missing = Some(Answer { runtime, program, choice: Some(choice), tool: None });
             }
             None => {}
         }
     }
-    missing.unwrap_or_else(|| Answer { runtime: known, program: person.system_program(program), choice: None })
+    let program = || person.system_program(program);
+    missing.unwrap_or_else(|| Answer { runtime: known, program: program(), choice: None, tool: None })
 }
 
 /// What a process needs to be in the world of these versions: the folders before its search path, and variables.

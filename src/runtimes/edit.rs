@@ -4,25 +4,29 @@ use super::{Runtime, tables};
 use toml::de::{DeTable, DeValue};
 
 /// The text with `NAME = "VERSION"` in its `[runtimes]`; an error says why that cannot be done without understanding more.
-pub fn with_version(text: &str, runtime: Runtime, version: &str) -> Result<String, String> {
+/// `NAME` is a runtime's or a tool's.
+pub fn with_version(text: &str, name: &str, version: &str) -> Result<String, String> {
     if version.contains(['"', '\\']) || version.chars().any(char::is_control) {
         return Err(format!("{version:?} is no version"));
     }
-    let new = edited(text, runtime, version)?;
+    let new = edited(text, name, version)?;
     // Whatever was done, it is believed only if it says what was meant.
-    let says = tables::omg(&new).into_iter().filter(|found| found.runtime == runtime).map(|found| found.version);
+    let runtimes = tables::omg(&new).into_iter().map(|found| (found.runtime.name().to_owned(), found.version));
+    let tools = tables::other_tools(&new, "runtimes").into_iter().map(|tool| (tool.name, tool.version));
+    let says = runtimes.chain(tools).filter(|(found, _)| found == name).map(|(_, version)| version);
     let is_so = says.eq([version.to_owned()]) && toml::from_str::<toml::Table>(&new).is_ok();
     is_so.then_some(new).ok_or_else(|| "its [runtimes] is written in a way that is not understood".to_owned())
 }
 
-fn edited(text: &str, runtime: Runtime, version: &str) -> Result<String, String> {
+fn edited(text: &str, name: &str, version: &str) -> Result<String, String> {
     let value = format!("\"{version}\"");
     let table =
         DeTable::parse(text).map_err(|error| format!("it is no TOML: {}", error.message().replace('\n', " ")))?;
     let mut has_table = false;
     if let Some(runtimes) = table.get_ref().get("runtimes") {
         let DeValue::Table(known) = runtimes.get_ref() else { return Err("`runtimes` is no table".to_owned()) };
-        let there = known.iter().find(|(name, _)| Runtime::named(name.get_ref()) == Some(runtime));
+        let means = |spelt: &str| Runtime::named(spelt).map_or(spelt == name, |runtime| runtime.name() == name);
+        let there = known.iter().find(|(spelt, _)| means(spelt.get_ref()));
         if let Some((_, there)) = there {
             // Of a list or a table of options the whole is replaced, since one version is asked for.
             let span = there.span();
@@ -30,7 +34,8 @@ fn edited(text: &str, runtime: Runtime, version: &str) -> Result<String, String>
         }
         has_table = true;
     }
-    let line = format!("{} = {value}\n", runtime.name());
+    let is_bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    let line = if is_bare { format!("{name} = {value}\n") } else { format!("\"{name}\" = {value}\n") };
     if !has_table {
         let gap = match text {
             "" => "",
@@ -71,15 +76,23 @@ mod tests {
             ("runtimes = { node = \"20\" }\n", "runtimes = { node = \"22\" }\n"),
             ("[runtimes]\nnode = [\"20\", \"18\"]\n", "[runtimes]\nnode = \"22\"\n"),
         ] {
-            assert_eq!(with_version(before, Runtime::Node, "22").as_deref(), Ok(after), "{before:?}");
+            assert_eq!(with_version(before, "node", "22").as_deref(), Ok(after), "{before:?}");
         }
+    }
+
+    #[test]
+    fn a_tool_is_written_as_a_runtime_is() {
+        let before = "[runtimes]\nnode = \"22\"\njq = \"1.6\"\n";
+        assert_eq!(with_version(before, "jq", "1.7").as_deref(), Ok("[runtimes]\nnode = \"22\"\njq = \"1.7\"\n"));
+        let quoted = with_version("", "npm:@scope/name", "3");
+        assert_eq!(quoted.as_deref(), Ok("[runtimes]\n\"npm:@scope/name\" = \"3\"\n"));
     }
 
     #[test]
     fn what_is_not_understood_is_left_alone() {
         for bad in ["[runtimes\n", "runtimes = 1\n", "runtimes = { go = \"1\" }\n", "runtimes.go = \"1\"\n"] {
-            assert!(with_version(bad, Runtime::Node, "22").is_err(), "{bad:?}");
+            assert!(with_version(bad, "node", "22").is_err(), "{bad:?}");
         }
-        assert!(with_version("", Runtime::Node, "2\"\n[x]").is_err());
+        assert!(with_version("", "node", "2\"\n[x]").is_err());
     }
 }

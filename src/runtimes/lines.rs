@@ -4,6 +4,7 @@
 
 use super::Runtime;
 use super::pin::Found;
+use super::tools::Tool;
 
 /// A file that holds a version and perhaps comments. Of several (pyenv allows them) the first is the one in use.
 pub(super) fn only(runtime: Runtime, text: &str) -> Vec<Found> {
@@ -19,6 +20,16 @@ pub(super) fn tool_versions(text: &str) -> Vec<Found> {
         .filter_map(|(number, line)| {
             let mut words = line.split_whitespace();
             Found::new(Runtime::named(words.next()?)?, unquoted(words.next()?), number)
+        })
+        .collect()
+}
+
+/// The same, of the tools that are no runtimes of ours.
+pub(super) fn other_tools(text: &str) -> Vec<Tool> {
+    uncommented(text)
+        .filter_map(|(line, text)| {
+            let mut words = text.split_whitespace();
+            Tool::new(words.next()?, unquoted(words.next()?), line)
         })
         .collect()
 }

@@ -118,13 +118,17 @@ impl Lock {
     }
 
     fn text(&self) -> Result<String> {
-        let mut text = HEAD.to_owned();
-        for (archive, _) in &self.archives {
-            text += "\n[[archive]]\n";
-            text += &toml::to_string(archive).context("what is to be written is no TOML")?;
-        }
-        Ok(text)
+        text_of(&self.archives)
     }
+}
+
+pub(crate) fn text_of(archives: &[(Archive, u32)]) -> Result<String> {
+    let mut text = HEAD.to_owned();
+    for (archive, _) in archives {
+        text += "\n[[archive]]\n";
+        text += &toml::to_string(archive).context("what is to be written is no TOML")?;
+    }
+    Ok(text)
 }
 
 pub(crate) fn parse(text: &str) -> Result<Vec<(Archive, u32)>> {

@@ -1,5 +1,6 @@
 //! Language runtimes: which versions a folder asks for ([`pin`]), what a request means ([`request`]), what is installed
 //! ([`installed`]), what there is ([`sources`]) and what a project holds it to ([`lock`]).
+//! What else such files name is [`tools`], and left to mise.
 //!
 //! Nothing here fetches or changes anything; `ops::runtimes` does.
 
@@ -17,6 +18,7 @@ pub mod request;
 pub mod sources;
 mod tables;
 pub mod toolchain;
+pub mod tools;
 mod version;
 
 pub use request::Request;

@@ -56,12 +56,13 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     FILES.iter().map(|file| file.name)
 }
 
-/// Every file of such a name in `folder` and above, nearest first, whatever it asks for.
-pub fn files(folder: &Path, home: Option<&Path>) -> Vec<PathBuf> {
+/// `folder` and those above in which version files count, nearest first, and beside each the names that are there, whatever they ask
+/// for.
+pub fn folders(folder: &Path, home: Option<&Path>) -> Vec<(PathBuf, Vec<&'static str>)> {
     let mut found = Vec::new();
     walk(folder, home, &mut |folder, dir| {
         let is_there = |name: &&str| accessat(dir, *name, Access::EXISTS, AtFlags::empty()).is_ok();
-        found.extend(names().filter(is_there).map(|name| folder.join(name)));
+        found.push((folder.to_owned(), names().filter(is_there).collect()));
         true
     });
     found
@@ -110,17 +111,19 @@ impl Found {
     /// `None` where `version` is nothing to be shown or acted upon: empty, overlong, or with characters that a terminal
     /// would obey or hide.
     pub(super) fn new(runtime: Runtime, version: &str, line: u32) -> Option<Found> {
+        let version = Found::plain(version)?.to_owned();
+        Some(Found { runtime, version, line })
+    }
+
+    /// The version, under the same conditions.
+    pub(super) fn plain(version: &str) -> Option<&str> {
         let version = version.trim();
         let shown = |c: char| {
             !(c.is_control()
                 || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
                 || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'))
         };
-        (!version.is_empty() && version.len() <= MAX_VERSION_BYTES && version.chars().all(shown)).then(|| Found {
-            runtime,
-            version: version.to_owned(),
-            line,
-        })
+        (!version.is_empty() && version.len() <= MAX_VERSION_BYTES && version.chars().all(shown)).then_some(version)
     }
 }
 
@@ -208,7 +211,7 @@ pub(super) fn walk(folder: &Path, home: Option<&Path>, visit: &mut dyn FnMut(&Pa
 
 /// The first [`MAX_FILE_BYTES`] of a regular file as text, bad UTF-8 replaced, without byte order mark. `None` for
 /// anything else of that name; opening does not wait for the other end of a FIFO.
-fn read(dir: &OwnedFd, name: &str) -> Option<String> {
+pub(super) fn read(dir: &OwnedFd, name: &str) -> Option<String> {
     accessat(dir, name, Access::EXISTS, AtFlags::empty()).ok()?;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = File::from(openat(dir, name, flags, Mode::empty()).ok()?);

@@ -3,6 +3,7 @@
 //! A file with an error, or cut at the size limit, still gives what can be read of it.
 
 use super::pin::Found;
+use super::tools::Tool;
 use super::{Runtime, lines};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -48,6 +49,19 @@ fn by_name(text: &str, section: &str) -> Vec<Found> {
     pins
 }
 
+/// Of a section the tools that are no runtimes of ours.
+pub(super) fn other_tools(text: &str, section: &str) -> Vec<Tool> {
+    let table = parse(text);
+    let Some(DeValue::Table(tools)) = table.get_ref().get(section).map(Spanned::get_ref) else { return Vec::new() };
+    let tool = |name: &str, value| {
+        let (version, line) = version(text, value)?;
+        Tool::new(name, version, line).filter(|tool| !tool.version.contains("{{"))
+    };
+    let mut found: Vec<Tool> = tools.iter().filter_map(|(name, value)| tool(name.get_ref(), value)).collect();
+    found.sort_by_key(|found| found.line);
+    found
+}
+
 fn parse(text: &str) -> Spanned<DeTable<'_>> {
     DeTable::parse_recoverable(text).0
 }
@@ -62,13 +76,19 @@ fn at<'t, 'i>(table: &'t Spanned<DeTable<'i>>, keys: &[&str]) -> Option<&'t Span
 }
 
 fn found(text: &str, runtime: Runtime, value: &Spanned<DeValue<'_>>) -> Option<Found> {
+    let (version, line) = version(text, value)?;
+    Found::new(runtime, version, line)
+}
+
+/// What is written there, and in which line.
+fn version<'t>(text: &'t str, value: &'t Spanned<DeValue<'_>>) -> Option<(&'t str, u32)> {
     let line = || 1 + text.as_bytes().iter().take(value.span().start).filter(|&&byte| byte == b'\n').count() as u32;
     match value.get_ref() {
-        DeValue::String(version) => Found::new(runtime, version, line()),
+        DeValue::String(version) => Some((version, line())),
         // `python = 3.12`: not what mise asks for, but what was meant is plain, and kept as it was written.
-        DeValue::Integer(_) | DeValue::Float(_) => Found::new(runtime, text.get(value.span())?, line()),
-        DeValue::Array(versions) => found(text, runtime, versions.first()?),
-        DeValue::Table(options) => found(text, runtime, options.get("version")?),
+        DeValue::Integer(_) | DeValue::Float(_) => Some((text.get(value.span())?, line())),
+        DeValue::Array(versions) => version(text, versions.first()?),
+        DeValue::Table(options) => version(text, options.get("version")?),
         DeValue::Boolean(_) | DeValue::Datetime(_) => None,
     }
 }

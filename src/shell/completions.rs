@@ -19,15 +19,16 @@ use clap::{Arg, Command, ValueHint};
 
 /// The script for `shell`. What an argument takes is read off its value name, or else its id: `NAME` and `TERM` any
 /// package, `INSTALLED` (as the id, whatever the value's name) an installed one, `TASK` a task of the project, `PATH` and `FILE` files, `DIR` folders; clap's own hints and lists of values
-/// count as well. Hidden commands and options are left out.
-pub fn script(shell: Shell, command: &mut Command) -> String {
+/// count as well. Hidden commands and options are left out. There is none for Nushell.
+pub fn script(shell: Shell, command: &mut Command) -> Option<String> {
     command.build();
     let mut levels = Vec::new();
     level("", command, &mut levels);
     match shell {
-        Shell::Bash => bash::script(&levels),
-        Shell::Zsh => zsh::script(&levels),
-        Shell::Fish => fish::script(&levels),
+        Shell::Bash => Some(bash::script(&levels)),
+        Shell::Zsh => Some(zsh::script(&levels)),
+        Shell::Fish => Some(fish::script(&levels)),
+        Shell::Nushell => None,
     }
 }
 

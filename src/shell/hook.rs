@@ -6,7 +6,7 @@
 //! It leaves alone what is the shell's: the last command's code, options such as `set -eu`, and other programs' hooks, behind which it
 //! is put, since some of them set the search path anew.
 
-use super::Shell;
+use super::{Shell, nushell};
 
 /// The hook for a shell; `program` is the path of omg.
 pub fn script(shell: Shell, program: &str) -> String {
@@ -15,6 +15,7 @@ pub fn script(shell: Shell, program: &str) -> String {
         // Its options are the person's own.
         Shell::Zsh => ZSH.replace("@BOURNE@\n", &BOURNE.replace("@EMULATE@", "    emulate -L zsh")),
         Shell::Fish => FISH.to_owned(),
+        Shell::Nushell => nushell::HOOK.to_owned(),
     };
     text.replace("@SHELL@", shell.name()).replace("@OMG@", &shell.quoted(program))
 }

@@ -4,6 +4,7 @@
 pub mod completions;
 pub mod hook;
 pub mod kept_hook;
+mod nushell;
 pub mod script;
 
 /// The shells that are known.
@@ -12,16 +13,21 @@ pub enum Shell {
     Bash,
     Zsh,
     Fish,
+    Nushell,
 }
 
 impl Shell {
-    pub const ALL: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
+    pub const ALL: [Shell; 4] = [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Nushell];
+
+    /// Those that completions are made for.
+    pub const COMPLETING: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
 
     pub fn name(self) -> &'static str {
         match self {
             Shell::Bash => "bash",
             Shell::Zsh => "zsh",
             Shell::Fish => "fish",
+            Shell::Nushell => "nushell",
         }
     }
 
@@ -29,11 +35,12 @@ impl Shell {
         Shell::ALL.into_iter().find(|shell| shell.name() == name)
     }
 
-    /// In single quotes, as this shell reads them: one word, whatever the text holds.
+    /// In quotes, as this shell reads them: one word, whatever the text holds.
     pub fn quoted(self, text: &str) -> String {
         match self {
             Shell::Bash | Shell::Zsh => quoted(text),
             Shell::Fish => format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'")),
+            Shell::Nushell => format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\"")),
         }
     }
 }

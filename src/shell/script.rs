@@ -1,7 +1,7 @@
 //! What a shell evaluates to come into the environment of a folder, and the function by which it notices, without a process, that
 //! this is no longer the one.
 
-use super::Shell;
+use super::{Shell, nushell};
 
 /// What the hook keeps, beside the variables.
 #[derive(Clone, Debug, Default)]
@@ -18,10 +18,25 @@ pub struct Kept<'k> {
     pub line: Option<&'k str>,
     /// The versions, for the prompt; empty or with a space behind it.
     pub runtimes: &'k str,
+    /// For a shell that compares contents: files, and the SHA-256 of each.
+    pub contents: &'k [(String, String)],
+    /// For the same: files that are not there.
+    pub missing: &'k [String],
+}
+
+/// All that a hook has to evaluate or, in Nushell, to load.
+pub fn environment(shell: Shell, variables: &[(String, Option<String>)], kept: &Kept<'_>) -> String {
+    match shell {
+        Shell::Nushell => nushell::environment(variables, kept),
+        Shell::Bash | Shell::Zsh | Shell::Fish => assign(shell, variables) + &keep(shell, kept),
+    }
 }
 
 /// Sets variables, or takes them away.
 pub fn assign(shell: Shell, variables: &[(String, Option<String>)]) -> String {
+    if shell == Shell::Nushell {
+        return nushell::assign(variables);
+    }
     let line = |(name, value): &(String, Option<String>)| match (shell, value) {
         (Shell::Fish, Some(value)) => format!("set -gx {name} {}\n", shell.quoted(value)),
         (Shell::Fish, None) => format!("set -e {name}\n"),
@@ -32,7 +47,7 @@ pub fn assign(shell: Shell, variables: &[(String, Option<String>)]) -> String {
 }
 
 /// What the hook compares before each prompt. Its parts are the shell's own `test`; nothing is expanded.
-pub fn keep(shell: Shell, kept: &Kept<'_>) -> String {
+fn keep(shell: Shell, kept: &Kept<'_>) -> String {
     let quoted = |text: &str| shell.quoted(text);
     let (or, and) = if shell == Shell::Fish { (" -o ", "; and ") } else { (" || ", " && ") };
     let times = kept.files.iter().flat_map(|(file, stamp)| {
@@ -57,7 +72,7 @@ pub fn keep(shell: Shell, kept: &Kept<'_>) -> String {
     let changed = changed.join(or);
     let mut same = vec![match shell {
         Shell::Fish => "test \"$__omg_folder\" = \"$PWD\"".to_owned(),
-        Shell::Bash | Shell::Zsh => "$PWD == \"$__omg_folder\"".to_owned(),
+        _ => "$PWD == \"$__omg_folder\"".to_owned(),
     }];
     match shell {
         // Another program may have put the search path back as it was.

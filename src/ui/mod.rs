@@ -152,6 +152,11 @@ impl Ui {
         }
     }
 
+    /// Where words to a person go, for a program that speaks in omg's place.
+    pub fn for_program(&self) -> std::io::Result<std::os::fd::OwnedFd> {
+        Ok(rustix::io::fcntl_dupfd_cloexec(std::io::stderr(), 3)?)
+    }
+
     /// A remark for the person at the terminal.
     pub fn note(&self, text: &str) {
         if !self.quiet {

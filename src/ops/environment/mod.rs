@@ -9,10 +9,14 @@ mod trust;
 
 pub use trust::{Settings, Trust, settings};
 
+use crate::audit::sha256;
+use crate::ops::mise;
 use crate::runtimes::active::{Choice, Person, environment};
 use crate::runtimes::installed::Installed;
 use crate::runtimes::pin;
+use crate::runtimes::tools::{self, Tool};
 use serde::{Deserialize, Serialize};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The variable that says what omg changed.
@@ -34,6 +38,9 @@ pub struct Changed {
 pub struct Environment {
     /// The requests in force, of the distribution's own as well.
     pub choices: Vec<Choice>,
+    /// Tools that are left to mise, and what it says of them.
+    pub tools: Vec<Tool>,
+    pub found: mise::Found,
     /// What is changed against an environment without omg.
     pub changed: Changed,
     /// Variables to set, and without a value to take away, in this environment.
@@ -69,7 +76,9 @@ pub fn of_folder(person: &Person, folder: &Path, variable: &dyn Fn(&str) -> Opti
             None
         })
     };
-    let path: Vec<String> = folders.into_iter().filter_map(&mut text).collect();
+    let tools = tools::in_force(person, folder);
+    let found = if tools.is_empty() { mise::Found::default() } else { mise::find(person, folder, &tools) };
+    let path: Vec<String> = folders.into_iter().chain(found.path.iter().cloned()).filter_map(&mut text).collect();
     let mut set: Vec<(String, String)> =
         variables.into_iter().filter_map(|(name, value)| Some((name.to_owned(), text(value)?))).collect();
     let mut untrusted = Vec::new();
@@ -94,7 +103,7 @@ pub fn of_folder(person: &Person, folder: &Path, variable: &dyn Fn(&str) -> Opti
     }
     let before = variable(VARIABLE).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     let (changed, assign) = change(&before, path, set, variable);
-    Environment { choices, changed, assign, untrusted, problems }
+    Environment { choices, tools, found, changed, assign, untrusted, problems }
 }
 
 /// What is to be assigned to come from the environment that is to the one that is meant.
@@ -149,9 +158,11 @@ fn change(
 
 /// What a shell looks at, as the folder is now. `cache` is where the files of times may be kept.
 pub fn watched(person: &Person, folder: &Path, cache: &Path) -> Watched {
-    let mut files = pin::files(folder, person.home.as_deref());
-    let is_here = |name: &&str| files.iter().any(|file| file.parent() == Some(folder) && file.ends_with(name));
+    let folders = pin::folders(folder, person.home.as_deref());
+    let is_here =
+        |name: &&str| folders.first().is_some_and(|(nearest, there)| nearest == folder && there.contains(name));
     let absent = pin::names().filter(|name| !is_here(name)).collect();
+    let mut files: Vec<PathBuf> = there(&folders).collect();
     files.extend(person.global.clone().filter(|global| global.exists()));
     let stamp = |file: &Path| stamps::of(file, cache)?.into_os_string().into_string().ok();
     let with_stamp = |file: PathBuf| {
@@ -160,6 +171,33 @@ pub fn watched(person: &Person, folder: &Path, cache: &Path) -> Watched {
     };
     let own = stamps::is_settled(folder).then(|| stamp(folder)).flatten();
     Watched { files: files.into_iter().filter_map(with_stamp).collect(), absent, folder: own }
+}
+
+/// What a shell looks at that can compare contents and not times: each version file with the SHA-256 of as much as is read of it, and
+/// those that are not there.
+pub fn contents(person: &Person, folder: &Path) -> (Vec<(String, String)>, Vec<String>) {
+    let folders = pin::folders(folder, person.home.as_deref());
+    let text = |path: PathBuf| path.into_os_string().into_string().ok();
+    let missing = |(folder, there): &(PathBuf, Vec<&'static str>)| {
+        pin::names().filter(|name| !there.contains(name)).map(|name| folder.join(name)).collect::<Vec<_>>()
+    };
+    let mut missing: Vec<PathBuf> = folders.iter().flat_map(missing).collect();
+    let mut files: Vec<PathBuf> = there(&folders).collect();
+    if let Some(global) = &person.global {
+        if global.exists() { &mut files } else { &mut missing }.push(global.clone());
+    }
+    let with_digest = |file: PathBuf| {
+        // What is no file asks for nothing, and reading a pipe would wait for somebody to write into it.
+        let open = std::fs::metadata(&file).ok()?.is_file().then(|| std::fs::File::open(&file))?.ok()?;
+        let mut bytes = Vec::new();
+        open.take(pin::MAX_FILE_BYTES).read_to_end(&mut bytes).ok()?;
+        Some((text(file)?, sha256(&bytes)))
+    };
+    (files.into_iter().filter_map(with_digest).collect(), missing.into_iter().filter_map(text).collect())
+}
+
+fn there(folders: &[(PathBuf, Vec<&'static str>)]) -> impl Iterator<Item = PathBuf> {
+    folders.iter().flat_map(|(folder, names)| names.iter().map(|name| folder.join(name)))
 }
 
 impl Environment {
