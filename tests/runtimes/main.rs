@@ -197,7 +197,7 @@ fn what_makes_no_sense_is_told_in_a_sentence() {
         (&["install", "java@liberica-21"], 2, "not those of \"liberica\""),
         (&["install", "ruby@3.3"], 3, "ruby is built by ruby-build, which is not here"),
         (&["install", "node@22", "nano"], 2, "are not installed by one command"),
-        (&["use", "perl@5"], 2, "\"perl\" is no runtime that omg knows"),
+        (&["use", "perl@5"], 1, "perl@5 is left to mise, and there is no mise here"),
         (&["uninstall", "node"], 2, "which version of node?"),
     ] {
         let output = world.omg(words);
