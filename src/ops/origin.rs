@@ -5,6 +5,7 @@ use crate::history::Journal;
 use crate::model::{Action, Plan};
 use anyhow::Result;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// So many are named.
 const MOST: usize = 10;
@@ -15,10 +16,11 @@ pub fn moved(journal: &Journal, plan: &Plan) -> Result<Option<String>> {
     let mut moved = Vec::new();
     for step in plan.steps.iter().filter(|step| step.action == Action::Upgrade) {
         let Some(id) = journal.brought(plan.source, &step.name, &step.old)? else { continue };
-        if !plans.contains_key(&id) {
-            plans.insert(id, journal.plan(id)?);
-        }
-        let before = plans[&id].iter().flat_map(|plan| &plan.steps).find(|before| before.name == step.name);
+        let then = match plans.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(journal.plan(id)?),
+        };
+        let before = then.iter().flat_map(|plan| &plan.steps).find(|before| before.name == step.name);
         // An archive that somebody named came from no repository.
         let before = before.map_or("", |before| before.repository.as_str());
         if !before.is_empty() && !step.repository.is_empty() && before != step.repository {

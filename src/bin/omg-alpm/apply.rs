@@ -308,7 +308,7 @@ pub fn sync(request: &Request, force: bool, report: Report) -> Result<()> {
 /// Whose signature each database was believed for, where signatures of databases count.
 fn tell_accepted(handle: &Alpm, report: &Report) {
     for database in handle.syncdbs().iter().filter(|database| database.siglevel().contains(SigLevel::DATABASE)) {
-        let Ok((true, signatures)) = database.check_signature() else { continue };
+        let Some(signatures) = library::signatures(&database) else { continue };
         for signature in signatures.results().iter().filter(|signature| signature.status() == SigStatus::Valid) {
             let (what, key) = (database.name().to_owned(), signature.key().fingerprint().to_owned());
             let _ = report.send(Progress::Accepted { what, key });

@@ -215,6 +215,21 @@ pub fn set_reason(handle: &Alpm, name: &str, reason: alpm::PackageReason) -> Res
     handle.localdb().pkg(name)?.set_reason(reason)
 }
 
+/// The signatures that a database was believed for; `None` where it is not to be believed.
+#[cfg(feature = "alpm13")]
+pub fn signatures(database: &Db<'_>) -> Option<alpm::SigList> {
+    match database.check_signature() {
+        Ok((true, signatures)) => Some(signatures),
+        _ => None,
+    }
+}
+
+#[cfg(feature = "alpm16")]
+pub fn signatures(database: &Db<'_>) -> Option<alpm::SigList> {
+    let mut signatures = alpm::SigList::new();
+    database.check_signature(&mut signatures).ok().map(|()| signatures)
+}
+
 /// Settings that only the newer library has.
 #[cfg(feature = "alpm13")]
 pub fn newer_options(_: &mut Alpm, _: &omg::backends::engine::Request) -> Result<(), Error> {
