@@ -102,8 +102,10 @@ pub fn run(_: &Ctx, matches: &ArgMatches) -> Result<Reply> {
 fn for_shell(person: &Person, folder: &Path, environment: &Environment, shell: Shell) -> (String, Vec<Remark>) {
     let (mut looked_at, mut contents) = (Watched::default(), (Vec::new(), Vec::new()));
     match shell {
-        Shell::Nushell => contents = self::contents(person, folder),
-        Shell::Bash | Shell::Zsh | Shell::Fish => looked_at = watched(person, folder, &shop::cache(person)),
+        Shell::Nushell => contents = self::contents(person, &environment.folders),
+        Shell::Bash | Shell::Zsh | Shell::Fish => {
+            looked_at = watched(person, folder, &environment.folders, &shop::cache(person))
+        }
     }
     let of_folder = environment.choices.iter().map(|choice| &choice.pin);
     let runtimes = versions(of_folder.filter(|pin| Some(&pin.file) != person.global.as_ref()));

@@ -6,6 +6,7 @@ use crate::error::{Exit, Hinted};
 use crate::ops::mise;
 use crate::runtimes::active::{Person, environment};
 use crate::runtimes::installed::{Installed, is_program};
+use crate::runtimes::pin::folders;
 use crate::runtimes::tools::{Tool, in_force};
 use crate::shell::word;
 use anyhow::{Context, Result};
@@ -60,7 +61,8 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
         }
     }
     let is_named = |tool: &Tool| tools.iter().any(|named| named.name == tool.name);
-    let of_folder: Vec<Tool> = in_force(&person, &folder).into_iter().filter(|tool| !is_named(tool)).collect();
+    let of_folder = in_force(&person, &folders(&folder, person.home.as_deref()));
+    let of_folder: Vec<Tool> = of_folder.into_iter().filter(|tool| !is_named(tool)).collect();
     let mut mises = tools_there(ctx, &person, &folder, &tools, matches.get_flag("install"))?;
     if !of_folder.is_empty() {
         mises.extend(mise::find(&person, &folder, &of_folder).path);

@@ -8,6 +8,7 @@ use crate::context::Ctx;
 use crate::error::Exit;
 use crate::ops::mise;
 use crate::runtimes::active::{Answer, Person, which};
+use crate::runtimes::pin::folders;
 use crate::runtimes::tools;
 use crate::shell::word;
 use crate::ui::{Ui, clean};
@@ -72,7 +73,7 @@ pub fn answer(person: &Person, folder: &Path, name: &str) -> Answer {
     if answer.runtime.is_some() {
         return answer;
     }
-    let tools = tools::in_force(person, folder);
+    let tools = tools::in_force(person, &folders(folder, person.home.as_deref()));
     let found = if tools.is_empty() { None } else { mise::which(person, folder, &tools, name) };
     match found {
         Some((tool, program)) => Answer { program: Some(program), tool: Some(tool), ..answer },

@@ -56,9 +56,12 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     FILES.iter().map(|file| file.name)
 }
 
+/// Folders, nearest first, and the version files that are in each.
+pub type Folders = Vec<(PathBuf, Vec<&'static str>)>;
+
 /// `folder` and those above in which version files count, nearest first, and beside each the names that are there, whatever they ask
 /// for.
-pub fn folders(folder: &Path, home: Option<&Path>) -> Vec<(PathBuf, Vec<&'static str>)> {
+pub fn folders(folder: &Path, home: Option<&Path>) -> Folders {
     let mut found = Vec::new();
     walk(folder, home, &mut |folder, dir| {
         let is_there = |name: &&str| accessat(dir, *name, Access::EXISTS, AtFlags::empty()).is_ok();

@@ -1,9 +1,9 @@
 //! Tools that version files name and that are no runtimes of ours: which of them a folder asks for. What they are, only mise knows.
 
 use super::active::Person;
-use super::pin::{Found, read, text, walk};
+use super::pin::{Folders, Found, text};
 use super::{Runtime, lines, tables};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// A tool and a version of it, as mise takes them.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -61,8 +61,8 @@ pub(crate) fn of_text(text: &str) -> Vec<Tool> {
     FILES.iter().flat_map(|(_, parse)| parse(text)).collect()
 }
 
-/// The tools that a folder asks for, one of each name: the nearest file's, in the end the person's own for everywhere.
-pub fn in_force(person: &Person, folder: &Path) -> Vec<Tool> {
+/// The tools that the files of these folders ask for, one of each name: the nearest file's, in the end the person's own for everywhere.
+pub fn in_force(person: &Person, folders: &Folders) -> Vec<Tool> {
     let mut all: Vec<Tool> = Vec::new();
     let mut add = |file: PathBuf, found: Vec<Tool>| {
         for tool in found {
@@ -71,14 +71,13 @@ pub fn in_force(person: &Person, folder: &Path) -> Vec<Tool> {
             }
         }
     };
-    walk(folder, person.home.as_deref(), &mut |folder, dir| {
-        for (name, parse) in FILES {
-            if let Some(text) = read(dir, name) {
-                add(folder.join(name), parse(&text));
-            }
+    for (folder, there) in folders {
+        for (name, parse) in FILES.iter().filter(|(name, _)| there.contains(name)) {
+            let file = folder.join(name);
+            let found = parse(&text(&file));
+            add(file, found);
         }
-        true
-    });
+    }
     if let Some(global) = &person.global {
         add(global.clone(), of_omg(&text(global)));
     }
@@ -87,6 +86,7 @@ pub fn in_force(person: &Person, folder: &Path) -> Vec<Tool> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::pin::folders;
     use super::*;
 
     #[test]
@@ -133,7 +133,7 @@ mod tests {
             global: Some(home.path().join("everywhere.toml")),
             ..Person::default()
         };
-        let all = in_force(&person, &home.path().join("a"));
+        let all = in_force(&person, &folders(&home.path().join("a"), person.home.as_deref()));
         let shown: Vec<_> = all.iter().map(|tool| (tool.spelt(), tool.line)).collect();
         let expected = [("jq@1.7", 2), ("terraform@1.9", 3), ("npm:x@3", 4), ("yq@4", 5), ("shfmt@3", 3)];
         assert_eq!(shown, expected.map(|(spelt, line)| (spelt.to_owned(), line)));

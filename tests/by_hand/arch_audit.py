@@ -9,6 +9,7 @@ name, in newer and older ones, and rebuilt, one local database after another; bo
 packages.
 """
 import collections, glob, json, os, re, subprocess, sys, tempfile, urllib.parse
+import beside
 
 
 def of_purls(archive, folder):
@@ -60,13 +61,11 @@ def main(data, omg, arch_audit):
         # One group by each name; omg takes the parts of one together.
         groups = list({group["name"]: group for group in groups if group["name"].startswith("AVG-")}.values()) + [
             dict(group, name=f"AVG-{100000 + number}") for number, group in enumerate(groups) if not group["name"].startswith("AVG-")]
-        tracker, root, conf = (os.path.join(folder, name) for name in ("all.json", "root", "pacman.conf"))
+        tracker, conf = (os.path.join(folder, name) for name in ("all.json", "pacman.conf"))
         json.dump(groups, open(tracker, "w"))
-        os.makedirs(os.path.join(root, "etc/omg"))
+        root = beside.machine(folder, f'arch = "file://{tracker}"')
         open(conf, "w").write("[options]\nArchitecture = x86_64\n")
         open(os.path.join(root, "etc/os-release"), "w").write("ID=arch\n")
-        with open(os.path.join(root, "etc/omg/config.toml"), "w") as out:
-            out.write(f'[advisories]\narch = "file://{tracker}"\nkev = "off"\nepss = "off"\n')
         for number, column in enumerate(columns(versions)):
             db = os.path.join(folder, f"db-{number}")
             for name, version in column.items():

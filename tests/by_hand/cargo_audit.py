@@ -7,6 +7,7 @@ DATABASE is the repository's content (a folder with `crates/`). One lock file na
 advisories name, and in some beside these; both programs have to find the same advisories for the same versions. Needs Python 3.11.
 """
 import glob, json, os, re, subprocess, sys, tempfile, tomllib
+import beside
 
 END = (1 << 62, 0, 0, "~")
 
@@ -80,22 +81,14 @@ def main(database, omg, cargo_audit):
                     near = [at[:3], (*at[:2], at[2] + 1), (at[0], at[1], max(at[2] - 1, 0))]
                     wanted |= {(advisory["package"], ".".join(map(str, one))) for one in near}
     with tempfile.TemporaryDirectory() as folder:
-        lock, osv, root = (os.path.join(folder, name) for name in ("Cargo.lock", "osv.json", "root"))
+        lock, osv = (os.path.join(folder, name) for name in ("Cargo.lock", "osv.json"))
         source = 'source = "registry+https://github.com/rust-lang/crates.io-index"\n'
         with open(lock, "w") as out:
             out.write("version = 3\n")
             for name, at in sorted(wanted):
                 out.write(f'\n[[package]]\nname = "{name}"\nversion = "{at}"\n{source}')
         json.dump(records, open(osv, "w"))
-        os.makedirs(os.path.join(root, "etc/omg"))
-        os.makedirs(os.path.join(root, "var/lib/dpkg"))
-        open(os.path.join(root, "var/lib/dpkg/status"), "w").close()
-        with open(os.path.join(root, "etc/omg/config.toml"), "w") as out:
-            out.write(f'[advisories]\nosv = ["file://{osv}"]\nkev = "off"\nepss = "off"\n')
-        own = dict(os.environ, OMG_INDEX_DIR=os.path.join(folder, "index"))
-        subprocess.run([omg, "--root", root, "refresh", "--advisories", "--quiet"], env=own)
-        ours = subprocess.run([omg, "--root", root, "audit", "scan", "--json", lock], env=own, stdout=subprocess.PIPE)
-        ours = json.loads(ours.stdout)
+        ours = beside.scan(omg, beside.machine(folder, f'osv = ["file://{osv}"]'), lock)
         # Whether a version was yanked is another question, and one for the network.
         os.mkdir(os.path.join(folder, ".cargo"))
         open(os.path.join(folder, ".cargo/audit.toml"), "w").write("[yanked]\nenabled = false\n")

@@ -11,7 +11,8 @@ undetermined faults are left out there, and omg does not show them without `--al
 debsecan's data name the good versions of a release one by one, so it calls bad what lies between the release's fix and that of
 unstable and is no version of the release. Such differences are counted and have to be just those. Needs python3-apt.
 """
-import apt_pkg, http.server, json, os, re, subprocess, sys, tempfile, threading, zlib
+import apt_pkg, json, os, re, subprocess, sys, tempfile, zlib
+import beside
 from collections import defaultdict
 
 RELEASE, CODE, OSV_RELEASE, OSV_UNSTABLE = "bookworm", "12", "Debian:12", ("Debian:14", "Debian:13")
@@ -107,9 +108,9 @@ def main(omg, debsecan, osv=None):
             faults[source][f"CVE-2026-{number * 100 + at}"] = {RELEASE: own, "sid": unstable}
     real = of_osv(osv, faults) if osv else 0
     with tempfile.TemporaryDirectory() as folder:
-        root = os.path.join(folder, "root")
-        for below in ("var/lib/dpkg", "etc/apt", "etc/omg"):
-            os.makedirs(os.path.join(root, below))
+        tracker = os.path.join(folder, "tracker.json")
+        root = beside.machine(folder, f'debian = "file://{tracker}"')
+        os.makedirs(os.path.join(root, "etc/apt"))
         write = lambda below, text: open(os.path.join(root, below), "w").write(text)
         status = []
         for number, (name, (version, source, source_version, architecture)) in enumerate(packages.items()):
@@ -122,26 +123,11 @@ def main(omg, debsecan, osv=None):
         write("var/lib/dpkg/arch", "amd64\n")
         write("etc/apt/apt.conf", 'APT::Architecture "amd64";\n')
         write("etc/os-release", f'ID=debian\nVERSION_ID="{CODE}"\nVERSION_CODENAME={RELEASE}\n')
-        tracker = os.path.join(folder, "tracker.json")
         json.dump({name: {id: {"description": "x", "releases": releases} for id, releases in of_one.items()} for name, of_one in faults.items()}, open(tracker, "w"))
-        write("etc/omg/config.toml", f'[advisories]\ndebian = "file://{tracker}"\nkev = "off"\nepss = "off"\n')
-        own = dict(os.environ, OMG_INDEX_DIR=os.path.join(folder, "index"))
-        subprocess.run([omg, "--root", root, "refresh", "--advisories", "--quiet"], env=own)
-        said = json.loads(subprocess.run([omg, "--root", root, "audit", "scan", "--json"], env=own, stdout=subprocess.PIPE).stdout)
+        said = beside.scan(omg, root)
         body = feed(faults, good_versions)
-
-        class Server(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        line = [debsecan, "--suite", RELEASE, "--source", f"http://127.0.0.1:{server.server_port}/", "--status", os.path.join(root, "var/lib/dpkg/status"), "--format", "simple", "--history", os.path.join(folder, "history"), "--config", "/dev/null", "--whitelist", os.path.join(folder, "whitelist")]
+        address = beside.serve(lambda _: body)
+        line = [debsecan, "--suite", RELEASE, "--source", address, "--status", os.path.join(root, "var/lib/dpkg/status"), "--format", "simple", "--history", os.path.join(folder, "history"), "--config", "/dev/null", "--whitelist", os.path.join(folder, "whitelist")]
         theirs = subprocess.run(line, stdout=subprocess.PIPE, check=True, env=dict(os.environ, LC_ALL="C")).stdout.decode()
     theirs = {tuple(reversed(line.split()[:2])) for line in theirs.splitlines()}
     ours = {(package["name"], one["id"]) for one in said["findings"] for package in one["packages"]}

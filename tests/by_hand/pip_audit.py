@@ -8,8 +8,8 @@ records name, in those on both sides of these, and in others; both programs have
 each version that omg calls the fix has to be one of those that pip-audit names. pip-audit leaves the comparison to its server, which
 here is one on loopback that goes by OSV's rules, with the versions' order of Python's own `packaging`. Needs that and PyYAML.
 """
-import glob, http.server, json, os, subprocess, sys, tempfile, threading
-import yaml
+import glob, json, os, subprocess, sys, tempfile
+import beside, yaml
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -66,24 +66,14 @@ def asked(affected):
 
 
 def serve(records):
-    class Server(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            name, version = query["package"]["name"], Version(query["version"])
-            found = [record for record in records.get(name, []) if any(
-                canonicalize_name(one["package"]["name"]) == name and affects(one, version) for one in record["affected"])]
-            body = json.dumps({"vulns": found} if found else {}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(question):
+        query = json.loads(question)
+        name, version = query["package"]["name"], Version(query["version"])
+        found = [record for record in records.get(name, []) if any(
+            canonicalize_name(one["package"]["name"]) == name and affects(one, version) for one in record["affected"])]
+        return json.dumps({"vulns": found} if found else {}).encode()
 
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return f"http://127.0.0.1:{server.server_port}/v1/query"
+    return beside.serve(answer) + "v1/query"
 
 
 def main(database, omg, pip_audit):
@@ -117,17 +107,9 @@ def main(database, omg, pip_audit):
                     key = (one["name"], one["version"], fault["id"])
                     theirs.add(key)
                     fixes[key] = set(fault["fix_versions"])
-        osv, root = os.path.join(folder, "osv.json"), os.path.join(folder, "root")
+        osv = os.path.join(folder, "osv.json")
         json.dump(list(all_records.values()), open(osv, "w"))
-        os.makedirs(os.path.join(root, "etc/omg"))
-        os.makedirs(os.path.join(root, "var/lib/dpkg"))
-        open(os.path.join(root, "var/lib/dpkg/status"), "w").close()
-        with open(os.path.join(root, "etc/omg/config.toml"), "w") as out:
-            out.write(f'[advisories]\nosv = ["file://{osv}"]\nkev = "off"\nepss = "off"\n')
-        own = dict(os.environ, OMG_INDEX_DIR=os.path.join(folder, "index"))
-        subprocess.run([omg, "--root", root, "refresh", "--advisories", "--quiet"], env=own)
-        line = [omg, "--root", root, "audit", "scan", "--json", "--all", *files]
-        said = json.loads(subprocess.run(line, env=own, stdout=subprocess.PIPE).stdout)
+        said = beside.scan(omg, beside.machine(folder, f'osv = ["file://{osv}"]'), "--all", *files)
     ours, odd = set(), []
     for one in said["findings"]:
         name = canonicalize_name(one["name"])

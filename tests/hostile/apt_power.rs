@@ -5,14 +5,11 @@
 //! kernel has not written to it yet; the copy is mounted, which replays the file system's own journal as after any cut.
 
 use crate::apt::{Root, ok, talk};
-use crate::apt_killed::{CHANGE, Point, TRACE, assert_finished, before, chosen, command, points, run, wrap};
-use crate::disk::{Mounted, UNSYNCED, copy};
+use crate::apt_killed::{CHANGE, TRACE, assert_finished, before, chosen, command, points, run, wrap};
+use crate::disk::{Mounted, UNSYNCED, copy, cut};
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 /// Cuts for each process that may be at work.
 const CUTS: usize = 4;
@@ -50,42 +47,19 @@ fn power_cut_at_steps_of_a_change_on_apt_the_same_command_finishes_it() {
             let running = disk("running", &base).unwrap();
             root.path = running.path().to_owned();
             let copied = folder.path().join("cut");
-            if cut(&root, victim, point, running.image(), &copied) {
+            let at = format!("{victim} at {point:?}");
+            let mut machine = command(&root, victim, "SIGSTOP", Some(point));
+            let machine = machine.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            if cut(machine, &root.path.join(TRACE), &running, &copied, &at) {
                 cuts += 1;
                 let after = Mounted::new(copied, folder.path().join("cut.at")).unwrap();
                 root.path = after.path().to_owned();
-                finish(&root, &whole, &format!("{victim} at {point:?}"));
+                finish(&root, &whole, &at);
             }
         }
         println!("{victim}: cut at {points:?}");
     }
     assert!(cuts > 8, "only {cuts} cuts");
-}
-
-/// Runs the change up to that point and copies the disk as it is then. False where the point is not come to.
-fn cut(root: &Root, victim: &str, point: &Point, image: &Path, to: &Path) -> bool {
-    let mut machine = command(root, victim, "SIGSTOP", Some(point));
-    let mut machine = machine.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let begun = Instant::now();
-    let stands = loop {
-        let trace = fs::read_to_string(root.path.join(TRACE)).unwrap_or_default();
-        if trace.contains("stopped by SIGSTOP") {
-            break true;
-        }
-        if machine.try_wait().unwrap().is_some() {
-            break false;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(120), "{victim} at {point:?}: neither stands nor ends");
-        thread::sleep(Duration::from_millis(5));
-    };
-    if stands {
-        fs::write(root.path.join(UNSYNCED), "gone").unwrap();
-        copy(image, to.to_owned());
-        // With it go all that it has started.
-        machine.kill().unwrap();
-        machine.wait().unwrap();
-    }
-    stands
 }
 
 /// What is there is consistent, or says how it gets so; and the same command finishes it.

@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// A small disk of its own at a folder.
 pub struct Disk(PathBuf);
@@ -49,7 +51,7 @@ impl Mounted {
         }
     }
 
-    pub fn image(&self) -> &Path {
+    fn image(&self) -> &Path {
         &self.image
     }
 
@@ -64,6 +66,24 @@ impl Drop for Mounted {
         let _ = Command::new("umount").arg("--lazy").arg(&self.at).status();
         let _ = fs::remove_file(&self.image);
     }
+}
+
+/// Waits until something of a machine stands still by a SIGSTOP that its trace tells of; then the power is cut: the disk is copied, and
+/// all that the machine has started is killed with it. False where it came to its end first.
+pub fn cut(mut machine: Child, trace: &Path, disk: &Mounted, to: &Path, at: &str) -> bool {
+    let begun = Instant::now();
+    while !fs::read_to_string(trace).unwrap_or_default().contains("stopped by SIGSTOP") {
+        if machine.try_wait().unwrap().is_some() {
+            return false;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(120), "{at}: neither stands nor ends");
+        thread::sleep(Duration::from_millis(5));
+    }
+    fs::write(disk.path().join(UNSYNCED), "gone").unwrap();
+    copy(disk.image(), to.to_owned());
+    machine.kill().unwrap();
+    machine.wait().unwrap();
+    true
 }
 
 pub fn copy(from: &Path, to: PathBuf) -> PathBuf {

@@ -4,15 +4,13 @@
 //! libalpm waits for no disk: what a cut leaves of its database is up to the file system, and pacman's own rules say what helps. So it
 //! is held that omg says so, that following it and the same command finish the job, and that what omg itself keeps is whole.
 
-use crate::disk::{Mounted, UNSYNCED, copy};
+use crate::disk::{Mounted, UNSYNCED, copy, cut};
 use crate::pacman::{Root, World, output};
 use crate::pacman_killed::{ONE, TWO};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Stdio};
 
 const CHANGE: &str = "install --yes one";
 /// Which call of each kind the machine stands at; of all processes the first that comes to it.
@@ -53,53 +51,35 @@ fn power_cut_at_steps_of_a_change_on_pacman_is_told_and_finished() {
             }
             let copied = world.at("cut");
             let running = disk(copy(&base, world.at("running"))).unwrap();
-            let stood = cut(&root, calls, when, running.image(), &copied);
+            let (trace, at) = (world.at("trace"), format!("{calls} {when}"));
+            let stood = cut(machine(&root, calls, when, &trace), &trace, &running, &copied, &at);
             drop(running);
             if !stood {
                 break;
             }
             cuts += 1;
             let _after = disk(copied).unwrap();
-            finish(&root, &whole, &format!("{calls} {when}"));
+            finish(&root, &whole, &at);
         }
     }
     println!("{cuts} cuts");
     assert!(cuts > 12, "only {cuts} cuts");
 }
 
-/// Runs the change until some process comes to that call, and copies the disk as it is then. False where none does.
-fn cut(root: &Root<'_>, calls: &str, when: usize, image: &Path, to: &Path) -> bool {
-    let trace = root.world.at("trace");
-    let _ = fs::remove_file(&trace);
+/// The change, in which a process is stopped when it comes to that call.
+fn machine(root: &Root<'_>, calls: &str, when: usize, trace: &Path) -> Child {
+    let _ = fs::remove_file(trace);
     let omg = root.command(CHANGE);
     let mut machine = Command::new("unshare");
     machine
         .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "strace", "-f", "-qq", "-o"])
-        .arg(&trace);
+        .arg(trace);
     machine.args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:signal=SIGSTOP:when={when}")]);
     machine.arg(omg.get_program()).args(omg.get_args()).env_clear();
     for (name, value) in omg.get_envs() {
         machine.env(name, value.unwrap());
     }
-    let mut machine = machine.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let begun = Instant::now();
-    let stands = loop {
-        if fs::read_to_string(&trace).unwrap_or_default().contains("stopped by SIGSTOP") {
-            break true;
-        }
-        if machine.try_wait().unwrap().is_some() {
-            break false;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(120), "{calls} {when}: neither stands nor ends");
-        thread::sleep(Duration::from_millis(5));
-    };
-    if stands {
-        fs::write(root.world.at("disk").join(UNSYNCED), "gone").unwrap();
-        copy(image, to.to_owned());
-        machine.kill().unwrap();
-        machine.wait().unwrap();
-    }
-    stands
+    machine.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 /// What is there is consistent, or omg says how it gets so; and the same command finishes it.

@@ -48,7 +48,7 @@ fn summary(text: &str) -> String {
 }
 
 /// One of which nothing else is known.
-fn plain(ecosystem: &str, package: &str, id: &str) -> Advisory {
+pub(crate) fn plain(ecosystem: &str, package: &str, id: &str) -> Advisory {
     Advisory {
         ecosystem: ecosystem.to_owned(),
         package: package.to_owned(),

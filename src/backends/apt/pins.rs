@@ -162,8 +162,8 @@ impl Name {
 
     /// Whether the pin is for the package (or the source package) `name` of `architecture`. `allowed`: its versions say
     /// `Multi-Arch: allowed`. For these apt knows a package `NAME:any` besides; a pattern means that one too, and apt then reads
-    /// the name it found as one for every architecture. (It knows `NAME:any`, too, where only a relation asks for that; such relations
-    /// are not looked for here.)
+    /// the name it found as one for every architecture. (It knows `NAME:any`, too, where only a relation asks for that, or where a package that
+    /// says so provides the name; these are not looked for here.)
     pub fn is_for(&self, name: &str, architecture: &str, native: &str, allowed: bool) -> bool {
         let wanted = match self.architecture.as_str() {
             "" if architecture != native => {

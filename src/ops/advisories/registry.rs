@@ -172,21 +172,12 @@ pub fn look_up(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Ranking, Standing};
+    use crate::audit::advisory::plain;
 
     fn said(names: &[&[&str]]) -> Said {
         let advisory = |names: &&[&str]| Advisory {
-            ecosystem: "npm".into(),
-            package: "p".into(),
-            id: names[0].into(),
             aliases: names[1..].iter().map(|name| (*name).to_owned()).collect(),
-            severity: None,
-            vector: String::new(),
-            score: None,
-            standing: Standing::Open,
-            affected: Affected::default(),
-            summary: String::new(),
-            ranking: Ranking::default(),
+            ..plain("npm", "p", names[0])
         };
         let advisories = names.iter().map(advisory).enumerate().map(|(at, one)| (at as u32, one)).collect();
         Said { advisories, affected: Vec::new() }

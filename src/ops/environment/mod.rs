@@ -13,7 +13,7 @@ use crate::audit::sha256;
 use crate::ops::mise;
 use crate::runtimes::active::{Choice, Person, environment};
 use crate::runtimes::installed::Installed;
-use crate::runtimes::pin;
+use crate::runtimes::pin::{self, Folders};
 use crate::runtimes::tools::{self, Tool};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
@@ -38,6 +38,8 @@ pub struct Changed {
 pub struct Environment {
     /// The requests in force, of the distribution's own as well.
     pub choices: Vec<Choice>,
+    /// The version files on the way up.
+    pub folders: Folders,
     /// Tools that are left to mise, and what it says of them.
     pub tools: Vec<Tool>,
     pub found: mise::Found,
@@ -67,7 +69,7 @@ pub fn of_folder(person: &Person, folder: &Path, variable: &dyn Fn(&str) -> Opti
     let choices: Vec<Choice> = person.pins(folder).into_iter().map(|pin| person.choice(pin)).collect();
     let chosen: Vec<Installed> = choices.iter().filter_map(|choice| choice.installed.clone()).collect();
     let mut problems = Vec::new();
-    let (folders, variables) = environment(&chosen);
+    let (programs, variables) = environment(&chosen);
     let mut text = |path: PathBuf| {
         // The separator of the search path cannot stand in one of its folders.
         let text = path.into_os_string().into_string().ok().filter(|text| !text.contains(':'));
@@ -76,9 +78,10 @@ pub fn of_folder(person: &Person, folder: &Path, variable: &dyn Fn(&str) -> Opti
             None
         })
     };
-    let tools = tools::in_force(person, folder);
+    let folders = pin::folders(folder, person.home.as_deref());
+    let tools = tools::in_force(person, &folders);
     let found = if tools.is_empty() { mise::Found::default() } else { mise::find(person, folder, &tools) };
-    let path: Vec<String> = folders.into_iter().chain(found.path.iter().cloned()).filter_map(&mut text).collect();
+    let path: Vec<String> = programs.into_iter().chain(found.path.iter().cloned()).filter_map(&mut text).collect();
     let mut set: Vec<(String, String)> =
         variables.into_iter().filter_map(|(name, value)| Some((name.to_owned(), text(value)?))).collect();
     let mut untrusted = Vec::new();
@@ -103,7 +106,7 @@ pub fn of_folder(person: &Person, folder: &Path, variable: &dyn Fn(&str) -> Opti
     }
     let before = variable(VARIABLE).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     let (changed, assign) = change(&before, path, set, variable);
-    Environment { choices, tools, found, changed, assign, untrusted, problems }
+    Environment { choices, folders, tools, found, changed, assign, untrusted, problems }
 }
 
 /// What is to be assigned to come from the environment that is to the one that is meant.
@@ -157,12 +160,11 @@ fn change(
 }
 
 /// What a shell looks at, as the folder is now. `cache` is where the files of times may be kept.
-pub fn watched(person: &Person, folder: &Path, cache: &Path) -> Watched {
-    let folders = pin::folders(folder, person.home.as_deref());
+pub fn watched(person: &Person, folder: &Path, folders: &Folders, cache: &Path) -> Watched {
     let is_here =
         |name: &&str| folders.first().is_some_and(|(nearest, there)| nearest == folder && there.contains(name));
     let absent = pin::names().filter(|name| !is_here(name)).collect();
-    let mut files: Vec<PathBuf> = there(&folders).collect();
+    let mut files: Vec<PathBuf> = there(folders).collect();
     files.extend(person.global.clone().filter(|global| global.exists()));
     let stamp = |file: &Path| stamps::of(file, cache)?.into_os_string().into_string().ok();
     let with_stamp = |file: PathBuf| {
@@ -175,14 +177,13 @@ pub fn watched(person: &Person, folder: &Path, cache: &Path) -> Watched {
 
 /// What a shell looks at that can compare contents and not times: each version file with the SHA-256 of as much as is read of it, and
 /// those that are not there.
-pub fn contents(person: &Person, folder: &Path) -> (Vec<(String, String)>, Vec<String>) {
-    let folders = pin::folders(folder, person.home.as_deref());
+pub fn contents(person: &Person, folders: &Folders) -> (Vec<(String, String)>, Vec<String>) {
     let text = |path: PathBuf| path.into_os_string().into_string().ok();
     let missing = |(folder, there): &(PathBuf, Vec<&'static str>)| {
         pin::names().filter(|name| !there.contains(name)).map(|name| folder.join(name)).collect::<Vec<_>>()
     };
     let mut missing: Vec<PathBuf> = folders.iter().flat_map(missing).collect();
-    let mut files: Vec<PathBuf> = there(&folders).collect();
+    let mut files: Vec<PathBuf> = there(folders).collect();
     if let Some(global) = &person.global {
         if global.exists() { &mut files } else { &mut missing }.push(global.clone());
     }
@@ -196,7 +197,7 @@ pub fn contents(person: &Person, folder: &Path) -> (Vec<(String, String)>, Vec<S
     (files.into_iter().filter_map(with_digest).collect(), missing.into_iter().filter_map(text).collect())
 }
 
-fn there(folders: &[(PathBuf, Vec<&'static str>)]) -> impl Iterator<Item = PathBuf> {
+fn there(folders: &Folders) -> impl Iterator<Item = PathBuf> {
     folders.iter().flat_map(|(folder, names)| names.iter().map(|name| folder.join(name)))
 }
 
