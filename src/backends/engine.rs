@@ -2,20 +2,24 @@
 //! the process. Which questions are asked and what they mean is each family's own business; nothing here knows a package
 //! family, and no user interface passes through.
 //!
-//! One question a process. Lines of UTF-8, ended by `\n`:
+//! One question a process, and behind [`Ask::Hold`] one order to go on. Lines of UTF-8, ended by `\n`:
 //!
 //! | from | line | meaning |
 //! |---|---|---|
-//! | engine | `omg-engine 4 libalpm 13.0.2` | written before anything else: protocol, library. Not seen: the engine cannot start |
-//! | omg | a [`Request`] as JSON | then end of file |
+//! | engine | `omg-engine 5 libalpm 13.0.2` | written before anything else: protocol, library. Not seen: the engine cannot start |
+//! | omg | a [`Request`] as JSON | then end of file, unless a plan is to be held |
 //! | engine | `choice` TAB name TAB arch TAB candidate TAB repository TAB replaced by | any number; empty for none |
 //! | engine | `event` TAB a [`Progress`] as JSON | any number, while a plan is carried out |
 //! | engine | `resolution` TAB a [`Resolution`] as JSON | one, where a plan was asked for |
+//! | omg | a [`Request`] with [`Ask::Apply`] as JSON | where a plan is held: it is to be carried out. End of file: it is not |
 //! | engine | `end` TAB number of choices | or else `error` TAB message; nothing follows |
 //!
 //! Choices are not JSON because there are 63,000 of them on an ordinary Debian. What the library or a maintainer's script prints goes
 //! to the engine's standard error, and never between these lines.
 
+mod running;
+
+use self::running::{Hearing, Running, capture, pipes, send, word};
 use crate::backends::embedded;
 use crate::model::{Choice, Order, Plan, Resolution, Scope};
 use crate::sys::signals;
@@ -25,12 +29,12 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const PROTOCOL: u32 = 4;
+const PROTOCOL: u32 = 5;
 const GREETING: &str = "omg-engine";
 /// A library that waits for a lock or a dead network disk must not hang `omg refresh`.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -57,6 +61,8 @@ pub struct Request {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Ask {
     Resolve(Order),
+    /// The same under the package manager's lock, which is kept until it is said whether the plan is carried out.
+    Hold(Order),
     /// Only if the library still comes to exactly this plan.
     Apply(Box<Plan>),
     /// Fetches the plan's archives and does no more.
@@ -114,6 +120,14 @@ pub enum Progress {
     Locked,
     /// From here on packages are being changed.
     Changing,
+}
+
+impl Progress {
+    /// Whether it is to be known at once. The rest is for the eye.
+    pub fn is_urgent(&self) -> bool {
+        use Progress::{Fetched, Fetching, NotFetched, Working};
+        !matches!(self, Working { .. } | Fetching { .. } | Fetched { .. } | NotFetched { .. })
+    }
 }
 
 impl Request {
@@ -180,8 +194,16 @@ pub struct EngineCommand {
     /// None for the one inside omg, which is put into a file when it is started.
     program: Option<PathBuf>,
     timeout: Duration,
-    /// One that runs already and waits for its question; for the first that asks.
-    ready: Arc<Mutex<Option<Child>>>,
+    /// One that runs already; for the first that asks.
+    ready: Arc<Mutex<Option<Ready>>>,
+}
+
+#[derive(Debug)]
+enum Ready {
+    /// It waits for its question.
+    Started(Child),
+    /// It has the package manager's lock and a plan, and waits for the order to carry that out.
+    Holding(Running),
 }
 
 impl EngineCommand {
@@ -225,26 +247,59 @@ impl EngineCommand {
     /// Starts the engine while its question is not known yet: to load the libraries takes as long as most answers. One that is never
     /// asked ends with this process, and whatever fails here fails again where somebody asks.
     pub fn get_ready(&self) {
-        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ready = self.ready();
         if ready.is_none() {
-            *ready = self.start().ok();
+            *ready = self.start().ok().map(Ready::Started);
         }
     }
 
-    /// Ends one that was to be ready: the library it has loaded may not be the machine's any more.
-    pub fn stand_down(&self) {
-        if let Some(mut child) = self.ready.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            let _ = child.kill();
-            let _ = child.wait();
+    /// Asks for a plan under the package manager's lock. Where there is one, engine and lock wait for [`EngineCommand::apply`].
+    pub fn hold(&self, request: &Request) -> Result<Resolution, EngineError> {
+        let mut running = Running::new(self.spawn()?);
+        match running.hold(request) {
+            Ok(resolution) => {
+                if let Resolution::Plan(_) = resolution {
+                    *self.ready() = Some(Ready::Holding(running));
+                } else {
+                    running.end();
+                }
+                Ok(resolution)
+            }
+            Err(silence) => {
+                running.end();
+                let (Silence::NoGreeting(what) | Silence::Refused(what) | Silence::Broken(what)) = silence;
+                Err(EngineError::Failed(what))
+            }
         }
+    }
+
+    /// Whether a plan waits for being carried out, under the lock.
+    pub fn holds(&self) -> bool {
+        matches!(*self.ready(), Some(Ready::Holding(_)))
+    }
+
+    /// Ends one that is ready: nobody has a use for it, or the library it has loaded may not be the machine's any more.
+    pub fn stand_down(&self) {
+        match self.ready().take() {
+            Some(Ready::Started(mut child)) => {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+            // By itself, with its lock.
+            Some(Ready::Holding(running)) => running.end(),
+            None => {}
+        }
+    }
+
+    fn ready(&self) -> MutexGuard<'_, Option<Ready>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts the engine, asks, waits for the whole answer.
     pub fn ask(&self, request: &Request) -> Result<Reply, EngineError> {
         let deadline = Instant::now() + self.timeout;
-        let mut line = serde_json::to_vec(request)
+        let line = word(request)
             .map_err(|e| EngineError::Failed(format!("cannot put the question to {}: {e}", self.name())))?;
-        line.push(b'\n');
         let mut child = self.spawn()?;
         let (stdin, stdout, stderr) = pipes(&mut child);
 
@@ -288,22 +343,27 @@ impl EngineCommand {
         event: &mut dyn FnMut(Progress),
         said: impl Fn(&str) + Send + 'static,
     ) -> Result<Reply, EngineError> {
-        let mut line = serde_json::to_vec(request)
-            .map_err(|e| EngineError::Failed(format!("cannot put the plan to {}: {e}", self.name())))?;
-        line.push(b'\n');
-        let mut child = self.spawn()?;
-        signals::pass_on_to(Some(child.id()));
-        let (stdin, stdout, stderr) = pipes(&mut child);
-        thread::spawn(move || send(stdin, &line));
+        let line =
+            word(request).map_err(|e| EngineError::Failed(format!("cannot put the plan to {}: {e}", self.name())))?;
+        let held = self.ready().take_if(|ready| matches!(ready, Ready::Holding(_)));
+        let mut running = match held {
+            Some(Ready::Holding(running)) => running,
+            _ => Running::new(self.spawn()?),
+        };
+        signals::pass_on_to(Some(running.child.id()));
+        if let Some(stdin) = running.stdin.take() {
+            thread::spawn(move || send(stdin, &line));
+        }
+        let talk = running.talk;
         let listener = thread::spawn(move || {
             let mut last = String::new();
-            for line in BufReader::new(stderr).split(b'\n').map_while(io::Result::ok) {
-                last = String::from_utf8_lossy(&line).trim_end().to_owned();
-                said(&last);
+            for line in talk {
+                said(&line);
+                last = line;
             }
             last
         });
-        let heard = hear(stdout, &mut |progress| {
+        let heard = running.hearing.to_the_end(&mut |progress| {
             // Who began to change packages ends by itself: dpkg's children must not be left alone.
             if progress == Progress::Changing {
                 signals::pass_on_to(None);
@@ -311,7 +371,7 @@ impl EngineCommand {
             event(progress);
         });
         signals::pass_on_to(None);
-        let status = child.wait();
+        let status = running.child.wait();
         let signal = status.as_ref().ok().and_then(ExitStatusExt::signal);
         let status = status.map_or_else(|e| e.to_string(), |status| status.to_string());
         let talk = listener.join().unwrap_or_default();
@@ -335,8 +395,10 @@ impl EngineCommand {
     }
 
     fn spawn(&self) -> Result<Child, EngineError> {
-        let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner).take();
-        ready.map_or_else(|| self.start(), Ok)
+        match self.ready().take_if(|ready| matches!(ready, Ready::Started(_))) {
+            Some(Ready::Started(child)) => Ok(child),
+            _ => self.start(),
+        }
     }
 
     fn start(&self) -> Result<Child, EngineError> {
@@ -361,28 +423,6 @@ impl EngineCommand {
     }
 }
 
-fn pipes(child: &mut Child) -> (ChildStdin, ChildStdout, ChildStderr) {
-    (
-        child.stdin.take().expect("asked for a pipe"),
-        child.stdout.take().expect("asked for a pipe"),
-        child.stderr.take().expect("asked for a pipe"),
-    )
-}
-
-/// An engine that does not want the question will say so, or die: either is heard on the other pipes.
-fn send(mut stdin: ChildStdin, line: &[u8]) {
-    let _ = stdin.write_all(line);
-}
-
-fn capture(stderr: ChildStderr) -> String {
-    let mut bytes = Vec::new();
-    let mut stderr = stderr;
-    let _ = (&mut stderr).take(MAX_STDERR_BYTES).read_to_end(&mut bytes);
-    // The rest is thrown away, so that a talkative engine is not stopped by a full pipe.
-    let _ = io::copy(&mut stderr, &mut io::sink());
-    String::from_utf8_lossy(&bytes).trim().replace('\n', "; ")
-}
-
 /// Why the pipe gave no reply.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Silence {
@@ -391,73 +431,9 @@ pub(crate) enum Silence {
     Broken(String),
 }
 
+/// The whole answer of an engine that is asked once.
 pub(crate) fn hear(stdout: impl Read, event: &mut dyn FnMut(Progress)) -> Result<Reply, Silence> {
-    let mut lines = BufReader::with_capacity(1 << 16, stdout.take(MAX_REPLY_BYTES));
-    let mut line = String::new();
-    let decider = match lines.read_line(&mut line) {
-        Ok(_) => greeting(&line)?,
-        Err(e) => return Err(Silence::NoGreeting(e.to_string())),
-    };
-    let (mut choices, mut resolution) = (Vec::new(), None);
-    loop {
-        line.clear();
-        match lines.read_line(&mut line) {
-            Ok(0) => return Err(Silence::Broken(format!("the answer ends after {} choices", choices.len()))),
-            Ok(_) => {}
-            Err(e) => return Err(Silence::Broken(e.to_string())),
-        }
-        let Some(whole) = line.strip_suffix('\n') else {
-            return Err(Silence::Broken("the answer ends within a line".to_owned()));
-        };
-        match whole.split_once('\t') {
-            Some(("choice", rest)) => match choice(rest) {
-                Some(choice) => choices.push(choice),
-                None => return Err(Silence::Broken(format!("not a choice: {rest:?}"))),
-            },
-            Some(("event", json)) => match serde_json::from_str(json) {
-                Ok(progress) => event(progress),
-                Err(e) => return Err(Silence::Broken(format!("not an event: {e}"))),
-            },
-            Some(("resolution", json)) => match serde_json::from_str(json) {
-                Ok(found) => resolution = Some(found),
-                Err(e) => return Err(Silence::Broken(format!("not a resolution: {e}"))),
-            },
-            Some(("end", count)) if count.parse() == Ok(choices.len()) => {
-                return Ok(Reply { decider, choices, resolution });
-            }
-            Some(("error", message)) => return Err(Silence::Refused(message.to_owned())),
-            _ => return Err(Silence::Broken(format!("not an answer: {whole:?}"))),
-        }
-    }
-}
-
-fn greeting(line: &str) -> Result<String, Silence> {
-    let mut words = line.strip_suffix('\n').unwrap_or_default().splitn(3, ' ');
-    match (words.next(), words.next().map(str::parse), words.next()) {
-        (Some(GREETING), Some(Ok(PROTOCOL)), Some(library)) => Ok(library.to_owned()),
-        (Some(GREETING), Some(Ok(other)), _) => {
-            Err(Silence::NoGreeting(format!("it speaks protocol {other}, this omg speaks {PROTOCOL}")))
-        }
-        _ if line.is_empty() => Err(Silence::NoGreeting("it ended without a word".to_owned())),
-        _ => Err(Silence::NoGreeting(format!("it is not an engine of omg: it said {line:?}"))),
-    }
-}
-
-fn choice(text: &str) -> Option<Choice> {
-    let mut columns = text.split('\t');
-    let mut column = || columns.next();
-    let (name, arch, candidate, repository, replaced_by) = (column()?, column()?, column()?, column()?, column()?);
-    if columns.next().is_some() || name.is_empty() {
-        return None;
-    }
-    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    Some(Choice {
-        name: name.to_owned(),
-        arch: arch.to_owned(),
-        candidate: some(candidate),
-        repository: repository.to_owned(),
-        replaced_by: some(replaced_by),
-    })
+    Hearing::new(stdout).to_the_end(event)
 }
 
 /// The engine's own words if it had any, else ours.
@@ -470,6 +446,7 @@ fn or(talk: &str, what: &str, status: &str) -> String {
 
 /// The engine's end of the pipe.
 pub struct Answer<W: Write> {
+    from: Box<dyn BufRead + Send>,
     to: BufWriter<W>,
     choices: usize,
 }
@@ -518,6 +495,22 @@ impl<W: Write> Answer<W> {
     pub fn resolution(&mut self, resolution: &Resolution) -> io::Result<()> {
         writeln!(self.to, "resolution\t{}", serde_json::to_string(resolution)?)
     }
+
+    /// Tells what is held, and waits for the plan that is to be carried out; `None` where none is.
+    pub fn hold(&mut self, resolution: &Resolution) -> io::Result<Option<Box<Plan>>> {
+        self.resolution(resolution)?;
+        self.to.flush()?;
+        let mut line = String::new();
+        // An order that was cut short is none.
+        match self.from.read_line(&mut line) {
+            Ok(_) if line.ends_with('\n') => {}
+            _ => return Ok(None),
+        }
+        match serde_json::from_str::<Request>(&line)?.change {
+            Some(Ask::Apply(plan)) => Ok(Some(plan)),
+            _ => Err(io::Error::new(io::ErrorKind::InvalidData, "no plan where one is to be carried out")),
+        }
+    }
 }
 
 /// The whole life of an engine: greets, hears the question, answers it. `library` is a name and a version.
@@ -525,7 +518,7 @@ pub fn serve<E: fmt::Display>(
     library: &str,
     answer: impl FnOnce(&Request, &mut Answer<File>) -> Result<(), E>,
 ) -> ExitCode {
-    match private_stdout().and_then(|out| converse(library, io::stdin().lock(), out, answer)) {
+    match private_stdout().and_then(|out| converse(library, BufReader::new(io::stdin()), out, answer)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
@@ -549,15 +542,15 @@ fn private_stdout() -> io::Result<File> {
 
 fn converse<W: Write, E: fmt::Display>(
     library: &str,
-    mut from: impl BufRead,
+    from: impl BufRead + Send + 'static,
     to: W,
     answer: impl FnOnce(&Request, &mut Answer<W>) -> Result<(), E>,
 ) -> io::Result<()> {
-    let mut reply = Answer { to: BufWriter::with_capacity(1 << 16, to), choices: 0 };
+    let mut reply = Answer { from: Box::new(from), to: BufWriter::with_capacity(1 << 16, to), choices: 0 };
     writeln!(reply.to, "{GREETING} {PROTOCOL} {library}")?;
     reply.to.flush()?;
     let mut line = String::new();
-    from.read_line(&mut line)?;
+    reply.from.read_line(&mut line)?;
     let outcome = match serde_json::from_str(&line) {
         Ok(request) => answer(&request, &mut reply).map_err(|e| format!("{e:#}")),
         Err(e) => Err(format!("cannot read the question: {e}")),

@@ -33,8 +33,8 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     }
     let is_whole = targets.is_empty();
     let order = Order { force: matches.get_flag("force"), ..Order::new(Task::Upgrade { full }, targets) };
-    let started = Privileged::early(ctx, matches, source);
-    let mut plan = planned(ctx, &world, source, order, &mut |_, _| Ok(false))?;
+    let mut started = Privileged::early(ctx, matches, source);
+    let mut plan = planned(ctx, &world, source, order, &mut started, &mut |_, _| Ok(false))?;
     if is_whole && source == Source::Pacman && !plan.steps.is_empty() {
         let told = to_be_known(ctx, &world, &plan);
         plan.warnings.extend(told.unwrap_or_else(|error| vec![format!("the news cannot be told: {error:#}")]));

@@ -8,9 +8,9 @@ use super::{Place, Request, World, by_tool, clean, fs_snapshot, history, refresh
 use crate::audit::log::Event;
 use crate::audit::sha256;
 use crate::audit::signature::Verdict;
-use crate::backends::engine::{Ask, EngineError, Progress, nobody_listens};
+use crate::backends::engine::{Ask, EngineCommand, EngineError, Progress, nobody_listens};
 use crate::backends::{Backend, Lock};
-use crate::config::Maker;
+use crate::config::{Config, Maker};
 use crate::history::FsSnapshot;
 use crate::index::Index;
 use crate::model::{Mark, Marked, Order, Plan, Resolution, Silent, Source, Task};
@@ -36,6 +36,8 @@ const ABANDONED: Duration = Duration::from_secs(3);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Report {
+    /// What an order comes to; nothing where that has to be found out without the lock that this would hold.
+    Planned(Option<Box<Resolution>>),
     /// Somebody else changes packages; this waits.
     Waiting {
         holder: Option<Holder>,
@@ -61,6 +63,17 @@ pub enum Report {
     },
 }
 
+impl Report {
+    /// Whether it is to be known at once. The rest is for the eye.
+    pub fn is_urgent(&self) -> bool {
+        match self {
+            Report::Progress(progress) => progress.is_urgent(),
+            Report::Said(_) => false,
+            _ => true,
+        }
+    }
+}
+
 /// What the order comes to.
 /// `scratch` is a folder for what the library may keep for the next plan.
 pub fn resolve(
@@ -77,6 +90,26 @@ pub fn resolve(
         Err(EngineError::CannotStart(reason)) => by_tool::resolve(backend, order, &reason),
         Err(error) => Err(error.into()),
     }
+}
+
+/// What an order that is agreed to beforehand comes to, found by the engine that will carry it out: it has the package manager's lock
+/// from here on. None where it has to be found out without, and whatever fails is then told.
+pub fn hold(world: &World, source: Source, order: &Order, command: &str) -> Option<Resolution> {
+    let is_for_engine = matches!(
+        order.task,
+        Task::Install
+            | Task::Reinstall
+            | Task::Downgrade
+            | Task::Remove { .. }
+            | Task::Upgrade { .. }
+            | Task::Autoremove { .. }
+    );
+    // A snapshot would have the lock in it.
+    if !is_for_engine || order.fetch_only || Config::of_machine().ok()?.snapshot.with.is_some() {
+        return None;
+    }
+    let (engine, request) = world.backend(source)?.change(Ask::Hold(order.clone()), command, None).ok()?;
+    engine.hold(&request).ok()
 }
 
 /// The SHA-256 of a plan's text, in hex: what was shown is what is carried out.
@@ -201,9 +234,12 @@ fn ask_for(plan: &Plan) -> Option<Ask> {
 
 fn perform(backend: &dyn Backend, plan: &Plan, command: &str, report: &mut dyn FnMut(Report)) -> Result<()> {
     let locks = backend.locks();
-    if wait_for(&locks, report)? {
-        // Whoever had the lock may have replaced the library.
-        backend.engine().inspect(|engine| engine.stand_down());
+    let ask = ask_for(plan);
+    let engine = backend.engine();
+    // What has the lock already needs not wait for it, and whoever had it may have replaced the library.
+    let is_ready = ask.is_some() && engine.is_some_and(EngineCommand::holds) || !wait_for(&locks, report)?;
+    if !is_ready {
+        engine.inspect(|engine| engine.stand_down());
     }
     match plan.order.task {
         Task::Configure => {
@@ -213,7 +249,7 @@ fn perform(backend: &dyn Backend, plan: &Plan, command: &str, report: &mut dyn F
         _ => {}
     }
     let taken = fs_snapshot::before(plan, command, report)?;
-    let done = match ask_for(plan).map(|ask| by_engine(backend, ask, command, &locks, report)) {
+    let done = match ask.map(|ask| by_engine(backend, ask, command, &locks, report)) {
         Some(Err(error)) if matches!(error.downcast_ref(), Some(EngineError::CannotStart(_))) => {
             by_tool::carry_out(backend, plan, report)
         }

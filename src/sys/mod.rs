@@ -8,6 +8,7 @@ pub mod holder;
 pub mod http;
 pub mod jsonc;
 pub mod os_release;
+pub mod paced;
 pub mod read_ahead;
 pub mod resolve;
 pub mod signals;

@@ -6,7 +6,7 @@
 
 use omg::backends::Backend;
 use omg::backends::alpm::Alpm;
-use omg::backends::engine::{Ask, EngineCommand, EngineError, Progress, Reply};
+use omg::backends::engine::{Ask, EngineCommand, EngineError, Progress, Reply, Request};
 use omg::model::{Order, Plan, Resolution};
 use std::collections::BTreeMap;
 use std::fs;
@@ -326,10 +326,18 @@ impl Root<'_> {
 
     pub fn carry_out(&self, ask: Ask) -> (Result<Reply, EngineError>, Vec<Progress>, String) {
         let (engine, request) = self.alpm().change(ask, "omg test 100%s", None).unwrap();
+        self.carry_out_by(&engine, &request)
+    }
+
+    fn carry_out_by(
+        &self,
+        engine: &EngineCommand,
+        request: &Request,
+    ) -> (Result<Reply, EngineError>, Vec<Progress>, String) {
         let mut events = Vec::new();
         let said = Arc::new(Mutex::new(String::new()));
         let heard = said.clone();
-        let reply = engine.apply(&request, &mut |progress| events.push(progress), move |line| {
+        let reply = engine.apply(request, &mut |progress| events.push(progress), move |line| {
             heard.lock().unwrap().push_str(&format!("{line}\n"));
         });
         let said = said.lock().unwrap().clone();
@@ -355,11 +363,18 @@ impl Root<'_> {
         }
     }
 
-    /// Resolves and applies.
+    /// Has one engine put a plan together and carry it out, under one lock.
     pub fn omg(&self, order: &Order) -> Plan {
-        let plan = self.plan(order);
-        self.apply(&plan);
-        plan
+        let command = "omg test 100%s";
+        let alpm = self.alpm();
+        let (engine, request) = alpm.change(Ask::Hold(order.clone()), command, None).unwrap();
+        let Resolution::Plan(plan) = engine.hold(&request).unwrap() else { panic!("{order:?}: no plan") };
+        assert!(engine.holds() && self.lock().exists());
+        let (same, request) = alpm.change(Ask::Apply(plan.clone()), command, None).unwrap();
+        assert!(same.holds());
+        let (reply, _, said) = self.carry_out_by(&same, &request);
+        reply.unwrap_or_else(|error| panic!("{error}\n{said}\n{plan:#?}"));
+        *plan
     }
 
     /// omg itself, all of it, in this root and with a home of its own.

@@ -13,7 +13,7 @@ fn conversation(answer: impl FnOnce(&Request, &mut Answer<&mut Vec<u8>>) -> io::
     let mut out = Vec::new();
     let mut question = serde_json::to_vec(&request()).unwrap();
     question.push(b'\n');
-    converse("libtest 1.2", &question[..], &mut out, answer).unwrap();
+    converse("libtest 1.2", io::Cursor::new(question), &mut out, answer).unwrap();
     out
 }
 
@@ -78,7 +78,7 @@ fn script(body: &str) -> (tempfile::TempDir, EngineCommand) {
 #[test]
 fn a_process_answers() {
     let (_folder, engine) =
-        script("echo omg-engine 4 libtest 3; read q; printf 'choice\\tzlib\\t\\t1\\tcore\\t\\nend\\t1\\n'");
+        script("echo omg-engine 5 libtest 3; read q; printf 'choice\\tzlib\\t\\t1\\tcore\\t\\nend\\t1\\n'");
     let reply = engine.ask(&request()).unwrap();
     assert_eq!((reply.decider.as_str(), reply.choices.len()), ("libtest 3", 1));
 }
@@ -97,9 +97,9 @@ fn a_missing_file_or_library_or_another_protocol_cannot_start() {
 
 #[test]
 fn a_refusal_and_a_death_are_failures_with_a_reason() {
-    let (_folder, engine) = script("echo omg-engine 4 libtest 3; printf 'error\\tno database\\n'");
+    let (_folder, engine) = script("echo omg-engine 5 libtest 3; printf 'error\\tno database\\n'");
     assert_eq!(engine.ask(&request()), Err(EngineError::Failed("omg-test: no database".to_owned())));
-    let (_folder, engine) = script("echo omg-engine 4 libtest 3; exit 3");
+    let (_folder, engine) = script("echo omg-engine 5 libtest 3; exit 3");
     let Err(EngineError::Failed(reason)) = engine.ask(&request()) else { panic!("answered") };
     assert!(reason.contains("exit status: 3"), "{reason}");
 }
@@ -107,14 +107,14 @@ fn a_refusal_and_a_death_are_failures_with_a_reason() {
 /// Its last word was given as the reason.
 #[test]
 fn an_engine_that_was_killed_is_told_as_killed() {
-    let (_folder, engine) = script("echo omg-engine 4 libtest 3; echo Setting up beta >&2; kill -9 $$");
+    let (_folder, engine) = script("echo omg-engine 5 libtest 3; echo Setting up beta >&2; kill -9 $$");
     let Err(EngineError::Failed(reason)) = engine.apply(&request(), &mut |_| {}, |_| {}) else { panic!("done") };
     assert_eq!(reason, "omg-test was killed (signal: 9 (SIGKILL))");
 }
 
 #[test]
 fn a_hung_engine_is_killed() {
-    let (_folder, engine) = script("echo omg-engine 4 libtest 3; exec sleep 600");
+    let (_folder, engine) = script("echo omg-engine 5 libtest 3; exec sleep 600");
     let outcome = engine.timeout(Duration::from_millis(100)).ask(&request());
     let Err(EngineError::Failed(reason)) = outcome else { panic!("{outcome:?}") };
     assert!(reason.contains("was killed"), "{reason}");
@@ -122,10 +122,63 @@ fn a_hung_engine_is_killed() {
 
 #[test]
 fn a_large_question_to_an_engine_that_does_not_read_it() {
-    let (_folder, engine) = script("echo omg-engine 4 libtest 3; printf 'end\\t0\\n'");
+    let (_folder, engine) = script("echo omg-engine 5 libtest 3; printf 'end\\t0\\n'");
     let mut request = request();
     request.set("filler", "x".repeat(4 << 20));
     assert_eq!(engine.ask(&request).unwrap().choices, []);
+}
+
+#[test]
+fn a_plan_is_held_until_it_is_carried_out_or_nobody_wants_it() {
+    let order = Order::new(crate::model::Task::Install, Vec::new());
+    let plan = Plan {
+        source: crate::model::Source::Apt,
+        root: PathBuf::from("/"),
+        order,
+        decider: String::new(),
+        steps: Vec::new(),
+        marks: Vec::new(),
+        archives: Vec::new(),
+        files: Vec::new(),
+        kept: Vec::new(),
+        orphaned: Vec::new(),
+        download_bytes: 0,
+        disk_bytes: 0,
+        warnings: Vec::new(),
+    };
+    let held = Resolution::Plan(Box::new(plan.clone()));
+    let json = serde_json::to_string(&held).unwrap();
+    let lock = tempfile::NamedTempFile::new().unwrap();
+    let has_lock = || !std::fs::read_to_string(lock.path()).unwrap().is_empty();
+    // It talks meanwhile, more than a pipe holds.
+    let (_folder, engine) = script(&format!(
+        "echo omg-engine {PROTOCOL} libtest 3; read q; echo locked >{0}; head -c 100000 /dev/zero | tr '\\0' '\\n' >&2
+        printf 'resolution\\t%s\\n' '{json}'; read q && echo done >&2; : >{0}; printf 'end\\t0\\n'",
+        lock.path().display()
+    ));
+    assert_eq!(engine.hold(&request()).unwrap(), held);
+    assert!(engine.holds() && has_lock());
+    // It is asked for nothing else, and nothing else is started in its place.
+    engine.get_ready();
+    assert!(engine.holds());
+    engine.stand_down();
+    assert!(!engine.holds() && !has_lock());
+    engine.hold(&request()).unwrap();
+    let said = Arc::new(Mutex::new(String::new()));
+    let heard = said.clone();
+    let go_on = Request::about_change(Path::new("/"), Ask::Apply(Box::new(plan)));
+    engine.apply(&go_on, &mut |_| {}, move |line| *heard.lock().unwrap() = line.to_owned()).unwrap();
+    assert_eq!(*said.lock().unwrap(), "done");
+    assert!(!engine.holds() && !has_lock());
+    // What is no plan is not held.
+    let (_folder, engine) = script(&format!(
+        "echo omg-engine {PROTOCOL} libtest 3; read q; printf 'resolution\\t{{\"unknown\":[]}}\\n'; read q"
+    ));
+    assert_eq!(engine.hold(&request()).unwrap(), Resolution::Unknown(Vec::new()));
+    assert!(!engine.holds());
+    let (_folder, engine) = script(&format!("echo omg-engine {PROTOCOL} libtest 3; printf 'error\\tno database\\n'"));
+    assert_eq!(engine.hold(&request()), Err(EngineError::Failed("no database".to_owned())));
+    assert!(!engine.holds());
 }
 
 #[test]

@@ -13,41 +13,51 @@ use alpm::{
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use omg::backends::alpm::key;
 use omg::backends::engine::{Answer, Progress, Request};
-use omg::model::{Action, Mark, Plan, Reason, Resolution, Step, Task};
+use omg::model::{Action, Mark, Order, Plan, Reason, Resolution, Step, Task};
+use omg::sys::paced::{Paced, pace};
 use std::collections::HashMap;
 use std::io::Write;
-use std::iter;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::mpsc::{self, Sender};
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// Between two words about one download.
 const PACE: Duration = Duration::from_millis(50);
 
 /// Tells omg how far the work is.
-pub type Report = Sender<Progress>;
+pub type Report = Paced<Progress>;
 
-/// Runs `work`, while what it reports goes to omg. The library's callbacks cannot borrow the answer, hence the thread.
-pub fn reporting<W: Write + Send>(answer: &mut Answer<W>, work: impl FnOnce(Report) -> Result<()>) -> Result<()> {
-    let (report, heard) = mpsc::channel();
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            stop::not_here();
-            while let Ok(first) = heard.recv() {
-                answer.events(iter::once(first).chain(heard.try_iter()));
-            }
-        });
-        work(report)
-    })
+/// Runs `work`, while what it reports goes to omg. The library's callbacks cannot borrow the answer.
+pub fn reporting<W: Write + Send>(answer: &mut Answer<W>, work: impl FnOnce(&Report) -> Result<()>) -> Result<()> {
+    pace(Progress::is_urgent, stop::not_here, |all| answer.events(all), work)
 }
 
-pub fn apply(request: &Request, plan: &Plan, report: Report) -> Result<()> {
+/// Puts the order together under the lock, and carries it out if that is what comes back.
+pub fn hold<W: Write + Send>(request: &Request, order: &Order, answer: &mut Answer<W>) -> Result<()> {
+    let mut handle = handle::open(request)?;
+    let ear = handle::listen(&handle);
+    let watch = Watch::over(&handle);
+    let mut work = |handle: &mut Alpm| -> Result<()> {
+        let prepared = resolve::prepare(handle, request, order, TransFlag::NONE, &ear)?;
+        let Some(plan) = answer.hold(&prepared)? else { return Ok(()) };
+        // From here on a panic in a callback is only something unsaid.
+        drop(std::panic::take_hook());
+        reporting(answer, |report| {
+            attend(handle, request, &ear, report);
+            carry_out(handle, request, &plan, prepared, false, &ear, report)
+        })
+    };
+    let outcome = work(&mut handle);
+    let _ = handle.trans_release();
+    drop(watch);
+    outcome
+}
+
+pub fn apply(request: &Request, plan: &Plan, report: &Report) -> Result<()> {
     transact(request, plan, TransFlag::NONE, report)
 }
 
-pub fn download(request: &Request, plan: &Plan, report: Report) -> Result<()> {
+pub fn download(request: &Request, plan: &Plan, report: &Report) -> Result<()> {
     // Without anything to fetch the library would go on to remove packages.
     if plan.steps.iter().all(|step| step.new.is_empty()) {
         return Ok(());
@@ -55,32 +65,34 @@ pub fn download(request: &Request, plan: &Plan, report: Report) -> Result<()> {
     transact(request, plan, TransFlag::DOWNLOAD_ONLY, report)
 }
 
-fn transact(request: &Request, plan: &Plan, flags: TransFlag, report: Report) -> Result<()> {
+fn transact(request: &Request, plan: &Plan, flags: TransFlag, report: &Report) -> Result<()> {
     let mut handle = handle::open(request)?;
-    let ear = attend(&handle, request, &report);
+    let ear = handle::listen(&handle);
+    attend(&handle, request, &ear, report);
     let watch = Watch::over(&handle);
-    let outcome = locked(&mut handle, request, plan, flags, &ear, &watch, &report);
+    let prepared = resolve::prepare(&mut handle, request, &plan.order, flags, &ear);
+    if prepared.as_ref().is_err_and(|error| error.is::<resolve::Locked>()) {
+        report.say(Progress::Locked);
+    }
+    let only_download = flags.contains(TransFlag::DOWNLOAD_ONLY);
+    let outcome = prepared.and_then(|now| carry_out(&mut handle, request, plan, now, only_download, &ear, report));
     // Without a lock of ours there is nothing to release, which is no news.
     let _ = handle.trans_release();
     drop(watch);
     outcome
 }
 
-fn locked(
+/// What was prepared, if it is still the plan.
+fn carry_out(
     handle: &mut Alpm,
     request: &Request,
     plan: &Plan,
-    flags: TransFlag,
+    prepared: Resolution,
+    only_download: bool,
     ear: &Ear,
-    watch: &Watch,
     report: &Report,
 ) -> Result<()> {
-    let only_download = flags.contains(TransFlag::DOWNLOAD_ONLY);
-    let prepared = resolve::prepare(handle, request, &plan.order, flags, ear);
-    if prepared.as_ref().is_err_and(|error| error.is::<resolve::Locked>()) {
-        let _ = report.send(Progress::Locked);
-    }
-    let now = match prepared? {
+    let now = match prepared {
         Resolution::Plan(now) => now,
         Resolution::Impossible(why) => bail!("the plan no longer holds: {}", why.join("; ")),
         Resolution::Unknown(missing) => bail!("the plan no longer holds: there is no {}", missing[0].target),
@@ -125,7 +137,7 @@ fn locked(
     if let Some(why) = ear.borrow_mut().refusal.take() {
         bail!("{why}");
     }
-    if watch.was_stopped() {
+    if Watch::was_stopped() {
         bail!("stopped by a signal between two packages: what was begun is whole, the rest was not done");
     }
     if !only_download {
@@ -211,7 +223,7 @@ fn is_of_signature(error: Error) -> bool {
 
 fn reject(report: &Report, what: &str, key: &str, why: &str) {
     let (what, key, why) = (what.to_owned(), key.to_owned(), why.to_owned());
-    let _ = report.send(Progress::Rejected { what, key, why });
+    report.say(Progress::Rejected { what, key, why });
 }
 
 /// The files whose signatures the library asked for in vain; it has no other sign of that than its words.
@@ -252,15 +264,15 @@ fn reasons(handle: &Alpm, plan: &Plan, report: &Report) {
         let wanted = if explicit { PackageReason::Explicit } else { PackageReason::Depend };
         let differs = handle.localdb().pkg(name.as_str()).is_ok_and(|package| package.reason() != wanted);
         if differs && let Err(error) = library::set_reason(handle, name, wanted) {
-            let _ =
-                report.send(Progress::Warning { text: format!("{name} could not be marked as it should be: {error}") });
+            report.say(Progress::Warning { text: format!("{name} could not be marked as it should be: {error}") });
         }
     }
 }
 
-pub fn sync(request: &Request, force: bool, report: Report) -> Result<()> {
+pub fn sync(request: &Request, force: bool, report: &Report) -> Result<()> {
     let mut handle = handle::open(request)?;
-    let ear = attend(&handle, request, &report);
+    let ear = handle::listen(&handle);
+    attend(&handle, request, &ear, report);
     let lock = handle.lockfile().to_owned();
     let watch = Watch::over(&handle);
     if let Some(command) = request.values(key::COMMAND).next() {
@@ -283,7 +295,7 @@ pub fn sync(request: &Request, force: bool, report: Report) -> Result<()> {
             && is_of_signature(error)
         {
             let key = ear.borrow().unknown_keys.join(" ");
-            reject(&report, database.name(), &key, &error.to_string());
+            reject(report, database.name(), &key, &error.to_string());
         }
     }
     bad.extend(ear.borrow().unknown_keys.iter().map(|key| format!("the key {key} is not trusted here")));
@@ -292,14 +304,14 @@ pub fn sync(request: &Request, force: bool, report: Report) -> Result<()> {
         Err(Error::HandleLock) => {
             let error = resolve::locked(&lock);
             if error.is::<resolve::Locked>() {
-                let _ = report.send(Progress::Locked);
+                report.say(Progress::Locked);
             }
             Err(error)
         }
         Err(error) => Err(failure(format!("cannot fetch the databases: {error}"), bad, &ear)),
         Ok(_) if !bad.is_empty() => Err(failure("databases were refused".to_owned(), bad, &ear)),
         Ok(_) => {
-            tell_accepted(&handle, &report);
+            tell_accepted(&handle, report);
             Ok(())
         }
     }
@@ -311,14 +323,13 @@ fn tell_accepted(handle: &Alpm, report: &Report) {
         let Some(signatures) = library::signatures(&database) else { continue };
         for signature in signatures.results().iter().filter(|signature| signature.status() == SigStatus::Valid) {
             let (what, key) = (database.name().to_owned(), signature.key().fingerprint().to_owned());
-            let _ = report.send(Progress::Accepted { what, key });
+            report.say(Progress::Accepted { what, key });
         }
     }
 }
 
 /// Listens to everything that the library tells, and lets it fetch with the user's own command where there is one.
-fn attend(handle: &Alpm, request: &Request, report: &Report) -> Ear {
-    let ear = handle::listen(handle);
+fn attend(handle: &Alpm, request: &Request, ear: &Ear, report: &Report) {
     handle.set_log_cb((ear.clone(), report.clone()), |level, text, (ear, report)| {
         let text = text.trim_end().to_owned();
         match level {
@@ -326,7 +337,7 @@ fn attend(handle: &Alpm, request: &Request, report: &Report) -> Ear {
                 say(&text);
                 ear.borrow_mut().errors.push(text);
             }
-            LogLevel::WARNING => _ = report.send(Progress::Warning { text }),
+            LogLevel::WARNING => report.say(Progress::Warning { text }),
             _ => {}
         }
     });
@@ -336,7 +347,7 @@ fn attend(handle: &Alpm, request: &Request, report: &Report) -> Ear {
         let at = format!("{what} {done}");
         if *last != at {
             *last = at;
-            let _ = report.send(Progress::Working { what, done: done as u64, total: total as u64 });
+            report.say(Progress::Working { what, done: done as u64, total: total as u64 });
         }
     });
     handle.set_dl_cb((report.clone(), HashMap::new()), |name, event, (report, last)| {
@@ -351,7 +362,7 @@ fn attend(handle: &Alpm, request: &Request, report: &Report) -> Ear {
                     if !what.ends_with(".sig")
                         && let Ok(stat) = file.metadata()
                     {
-                        let _ = report.send(Progress::Fetched { what, bytes: stat.len() });
+                        report.say(Progress::Fetched { what, bytes: stat.len() });
                     }
                     alpm::FetchResult::Ok
                 }
@@ -364,7 +375,6 @@ fn attend(handle: &Alpm, request: &Request, report: &Report) -> Ear {
             },
         );
     }
-    ear
 }
 
 /// To the person, beside the protocol. That nobody reads must not stop the work.
@@ -382,23 +392,23 @@ fn told(event: Event<'_>, ear: &Ear, report: &Report) {
                 return;
             }
             Watch::changing();
-            let _ = report.send(Progress::Changing);
+            report.say(Progress::Changing);
         }
         Event::ScriptletInfo(event) => say(event.line().trim_end()),
         #[cfg(feature = "alpm16")]
         Event::HookRunStart(event) => {
             let what = event.desc().filter(|text| !text.is_empty()).unwrap_or(event.name()).to_owned();
             let (done, total) = (event.position() as u64, event.total() as u64);
-            let _ = report.send(Progress::Working { what, done, total });
+            report.say(Progress::Working { what, done, total });
         }
         // The older crate does not say which hook it is.
         #[cfg(feature = "alpm13")]
         Event::HookRunStart => {
-            let _ = report.send(Progress::Working { what: "running hooks".to_owned(), done: 0, total: 0 });
+            report.say(Progress::Working { what: "running hooks".to_owned(), done: 0, total: 0 });
         }
         Event::DatabaseMissing(event) => {
             let text = format!("the database of {} is not there yet", event.dbname());
-            let _ = report.send(Progress::Warning { text });
+            report.say(Progress::Warning { text });
         }
         _ => {}
     }
@@ -426,7 +436,7 @@ fn fetching(name: &str, event: &AnyDownloadEvent<'_>, report: &Report, last: &mu
     }
     let bytes = |count: i64| u64::try_from(count).unwrap_or(0);
     let what = name.to_owned();
-    let _ = report.send(match event.event() {
+    report.say(match event.event() {
         DownloadEvent::Progress(now) => {
             let is_soon = last.get(name).is_some_and(|last| last.elapsed() < PACE);
             if is_soon {

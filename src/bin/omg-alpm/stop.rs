@@ -45,7 +45,7 @@ impl Watch {
     }
 
     /// Whether the library was told to stop after the package it was at.
-    pub fn was_stopped(&self) -> bool {
+    pub fn was_stopped() -> bool {
         STOPPED.load(Ordering::SeqCst)
     }
 }

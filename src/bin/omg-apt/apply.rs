@@ -4,7 +4,7 @@ use crate::{resolve, told};
 use anyhow::{Context, Result, bail, ensure};
 use omg::backends::apt::key;
 use omg::backends::engine::{Answer, Progress, Request, nobody_listens};
-use omg::model::{Plan, Resolution, Step};
+use omg::model::{Order, Plan, Resolution, Step};
 use rust_apt::cache::Cache;
 use rust_apt::config::Config;
 use rust_apt::progress::{AcquireProgress, DynAcquireProgress, DynInstallProgress, InstallProgress};
@@ -26,14 +26,34 @@ pub fn download<W: Write>(request: &Request, config: &Config, plan: &Plan, answe
     done
 }
 
+/// Puts the order together under apt's lock, and carries it out if that is what comes back.
+pub fn hold<W: Write>(request: &Request, config: &Config, order: &Order, answer: &mut Answer<W>) -> Result<()> {
+    take_over(request, config, answer)?;
+    let (cache, resolution) = resolve::mark(request, config, order)?;
+    match answer.hold(&resolution)? {
+        Some(plan) => carry_out(agreed(cache, resolution, &plan)?, config, &plan, answer),
+        None => {
+            apt_unlock();
+            Ok(())
+        }
+    }
+}
+
 pub fn apply<W: Write>(request: &Request, config: &Config, plan: &Plan, answer: &mut Answer<W>) -> Result<()> {
+    take_over(request, config, answer)?;
+    carry_out(marked(request, config, plan)?, config, plan, answer)
+}
+
+/// From here on nobody else changes what a plan rests on.
+fn take_over<W: Write>(request: &Request, config: &Config, answer: &mut Answer<W>) -> Result<()> {
     if let Some(command) = request.values(key::COMMAND).last() {
         config.set("CommandLine::AsString", command);
     }
     prefer_settled_questions(config);
-    lock(answer)?;
-    // From here on nobody else changes what the plan rests on.
-    let cache = marked(request, config, plan)?;
+    lock(answer)
+}
+
+fn carry_out<W: Write>(cache: Cache, config: &Config, plan: &Plan, answer: &mut Answer<W>) -> Result<()> {
     refuse_unsigned(config, plan, answer)?;
     fetch(&cache, answer)?;
     // Who started this was killed, and nobody knows that it goes on.
@@ -73,6 +93,11 @@ fn is_of_lock(error: &anyhow::Error) -> bool {
 /// The cache, marked anew, where that still gives the plan.
 fn marked(request: &Request, config: &Config, plan: &Plan) -> Result<Cache> {
     let (cache, resolution) = resolve::mark(request, config, &plan.order)?;
+    agreed(cache, resolution, plan)
+}
+
+/// The cache, where what is marked in it is the plan.
+fn agreed(cache: Cache, resolution: Resolution, plan: &Plan) -> Result<Cache> {
     let Resolution::Plan(now) = resolution else { bail!("the plan no longer holds: it cannot be done any more") };
     if let Some(what) = difference(&plan.steps, &now.steps) {
         bail!("the plan no longer holds: {what}");

@@ -7,13 +7,14 @@ use crate::commands::reply::Reply;
 use crate::config::Config;
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
-use crate::model::{Plan, Source};
+use crate::model::{Order, Plan, Resolution, Source};
 use crate::ops::gate::Refused;
 use crate::ops::transact::{self, Report};
 use crate::ops::{Place, World};
 use crate::sys::elevate::{Elevation, PROGRAMS};
+use crate::sys::paced::pace;
 use crate::sys::signals;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Arg, ArgMatches, Command};
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -24,7 +25,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 const MAX_PLAN_BYTES: u64 = 64 << 20;
-/// In place of a digest that is the first line of what is handed over.
+/// In place of a digest: the first line is an order, and the digest comes before the plan.
 const COMES: &str = "-";
 
 /// `omg apply`: what the privileged process is. It is not for people, and without a plan it does nothing.
@@ -37,7 +38,7 @@ pub fn apply_command() -> Command {
                 .long("digest")
                 .value_name("SHA256")
                 .required(true)
-                .help("The SHA-256 of the plan, or `-` where it is in a line before it"),
+                .help("The SHA-256 of the plan, or `-` where it comes behind the order that is to be planned"),
         )
         .arg(Arg::new("command").long("command").value_name("TEXT").default_value("omg").help("What the person typed"))
 }
@@ -48,6 +49,8 @@ pub struct Privileged {
     elevation: Elevation,
     /// Whether it was told the plan's digest when it was started.
     knows: bool,
+    /// What it says.
+    lines: Receiver<io::Result<String>>,
 }
 
 impl Privileged {
@@ -61,7 +64,7 @@ impl Privileged {
             Hinted::new(Exit::Failed, "nothing here gives the right to change packages", hint)
         })?;
         let program = std::env::current_exe().context("cannot find this program")?;
-        let child = elevation
+        let mut child = elevation
             .command(&program)
             .args(["apply", "--digest", digest.unwrap_or(COMES), "--command", command])
             .args(place(ctx, source))
@@ -69,23 +72,35 @@ impl Privileged {
             .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot run {elevation:?}"))?;
-        Ok(Privileged { child, elevation, knows: digest.is_some() })
+        let lines = lines(child.stdout.take().expect("asked for a pipe"));
+        Ok(Privileged { child, elevation, knows: digest.is_some(), lines })
     }
 
-    /// Starts it while the plan is still computed, where nobody will be asked anything: this is root, and agreed beforehand.
+    /// Starts it before there is a plan, where nobody will be asked anything: this is root, and agreed beforehand.
     pub fn early(ctx: &Ctx, matches: &ArgMatches, source: Source) -> Option<Privileged> {
         let is_agreed = matches.get_flag("yes") && !matches.get_flag("dry-run");
         let is_root = rustix::process::geteuid().is_root();
         // What goes wrong here is told when it is needed.
         (is_agreed && is_root).then(|| Privileged::start(ctx, source, None, &typed()).ok()).flatten()
     }
+
+    /// Has it find out what the order comes to, under the lock under which it will carry that out. None where it cannot, and then it
+    /// holds nothing.
+    pub fn plan(&mut self, order: &Order) -> Option<Resolution> {
+        let mut line = serde_json::to_vec(order).ok()?;
+        line.push(b'\n');
+        self.child.stdin.as_mut()?.write_all(&line).ok()?;
+        match serde_json::from_str(&self.lines.recv().ok()?.ok()?) {
+            Ok(Report::Planned(found)) => found.map(|found| *found),
+            _ => None,
+        }
+    }
 }
 
 impl Drop for Privileged {
-    /// One that was not told what to do has done nothing.
+    /// One that was not told what to do has done nothing, and ends by itself, with its lock.
     fn drop(&mut self) {
-        if self.child.stdin.is_some() {
-            let _ = self.child.kill();
+        if self.child.stdin.take().is_some() {
             let _ = self.child.wait();
         }
     }
@@ -105,7 +120,7 @@ pub fn hand_over(
         Some(privileged) => privileged,
         None => Privileged::start(ctx, plan.source, Some(digest), command)?,
     };
-    let Privileged { child, elevation, knows } = &mut privileged;
+    let Privileged { child, elevation, knows, lines } = &mut privileged;
     // Ctrl-C reaches all of them; this one stays to tell how it ended.
     signals::pass_on_to(Some(child.id()));
     signals::outlive_interruption();
@@ -114,9 +129,8 @@ pub fn hand_over(
     let sent = stdin.write_all(head.as_bytes()).and_then(|()| stdin.write_all(text.as_bytes()));
     drop(stdin);
     let mut screen = Screen::new(ctx, plan);
-    let lines = lines(child.stdout.take().expect("asked for a pipe"));
     let (mut ended, mut changing) = (None, false);
-    while let Some(line) = screen.wait_for(&lines) {
+    while let Some(line) = screen.wait_for(lines) {
         let Ok(report) = serde_json::from_str::<Report>(&line.context("cannot hear the privileged omg")?) else {
             continue;
         };
@@ -178,6 +192,15 @@ fn lines(from: ChildStdout) -> Receiver<io::Result<String>> {
     lines
 }
 
+/// Tells what an order comes to that is carried out next, under the lock that this takes.
+fn planned_here(ctx: &Ctx, world: &Result<World>, order: &str, command: &str) -> Result<()> {
+    let order: Order = serde_json::from_str(order).context("cannot read the order")?;
+    let world = world.as_ref().ok().zip(ctx.backend);
+    let found = world.and_then(|(world, source)| transact::hold(world, source, &order, command));
+    ctx.ui.print(&(serde_json::to_string(&Report::Planned(found.map(Box::new)))? + "\n"))?;
+    Ok(())
+}
+
 /// The error of a plan that the policy forbids.
 pub fn refused(why: &str) -> anyhow::Error {
     let hint = "nothing was changed; `omg policy` shows the rules in force";
@@ -204,29 +227,53 @@ pub fn apply(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let argument = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
     ensure!(rustix::process::geteuid().is_root(), "only root may change packages");
     let world = World::open(&ctx.place);
+    let command = argument("command");
     let (mut digest, mut text) = (argument("digest").to_owned(), String::new());
     let mut stdin = BufReader::new(io::stdin().lock().take(MAX_PLAN_BYTES));
+    let engine = world.as_ref().ok().zip(ctx.backend).and_then(|(world, source)| world.backend(source)?.engine());
     if digest == COMES {
-        let backend = world.as_ref().ok().zip(ctx.backend).and_then(|(world, source)| world.backend(source));
-        backend.and_then(|backend| backend.engine()).inspect(|engine| engine.get_ready());
-        digest.clear();
-        stdin.read_line(&mut digest).context("cannot read the plan's digest")?;
-        digest.truncate(digest.trim_end().len());
+        engine.inspect(|engine| engine.get_ready());
+        let mut line = || -> Result<String> {
+            let mut line = String::new();
+            stdin.read_line(&mut line).context("cannot read what comes before the plan")?;
+            Ok(line.trim_end().to_owned())
+        };
+        let order = line()?;
+        digest =
+            if order.is_empty() { order } else { planned_here(ctx, &world, &order, command).and_then(|()| line())? };
         if digest.is_empty() {
             // Whoever started this has no plan after all, and may be gone.
+            engine.inspect(|engine| engine.stand_down());
             return Ok(Reply::new((), |_, ()| String::new(), Exit::Failed));
         }
     }
     stdin.read_to_string(&mut text).context("cannot read the plan")?;
     signals::outlive_interruption();
     let mut changing = false;
-    let mut report = |report: Report| {
-        changing |= report == Report::Progress(Progress::Changing);
+    let write = |reports: Vec<Report>| {
+        let lines = reports.iter().filter_map(|report| serde_json::to_string(report).ok());
+        let lines: String = lines.map(|line| line + "\n").collect();
+        let mut out = io::stdout().lock();
         // Whoever listened may be gone; the work goes on.
-        let _ = serde_json::to_string(&report).map(|line| drop(ctx.ui.print(&(line + "\n"))));
+        let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
     };
-    let done = world
-        .and_then(|world| transact::carry_out(&ctx.place, &world, &text, &digest, argument("command"), &mut report));
+    let done = pace(
+        Report::is_urgent,
+        || {},
+        write,
+        |out| {
+            let mut report = |report: Report| {
+                changing |= report == Report::Progress(Progress::Changing);
+                out.say(report);
+            };
+            world
+                .as_ref()
+                .map_err(|error| anyhow!("{error:#}"))
+                .and_then(|world| transact::carry_out(&ctx.place, world, &text, &digest, command, &mut report))
+        },
+    );
+    // It may still hold what was refused.
+    engine.inspect(|engine| engine.stand_down());
     let (last, exit) = match done {
         Ok(()) => (Report::Done, Exit::Found),
         Err(error) if error.is::<Refused>() => (Report::Refused(error.to_string()), Exit::Refused),

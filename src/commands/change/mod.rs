@@ -67,15 +67,15 @@ pub fn plan(ctx: &Ctx, matches: &ArgMatches, order: Order) -> Result<Reply> {
 
 /// The same where the order and its family are known.
 pub fn carry(ctx: &Ctx, matches: &ArgMatches, world: &World, source: Source, order: Order) -> Result<Reply> {
-    let started = Privileged::early(ctx, matches, source);
-    let plan = planned(ctx, world, source, order, &mut |_, _| Ok(false))?;
+    let mut started = Privileged::early(ctx, matches, source);
+    let plan = planned(ctx, world, source, order, &mut started, &mut |_, _| Ok(false))?;
     carry_plan(ctx, matches, plan, started)
 }
 
 /// The same of an order that goes back in time: what no repository offers any more is looked for where old versions are kept.
 pub fn carry_back(ctx: &Ctx, matches: &ArgMatches, world: &World, source: Source, order: Order) -> Result<Reply> {
     let mut found: Option<archives::Found> = None;
-    let planned = planned(ctx, world, source, order, &mut |order, missing| {
+    let planned = planned(ctx, world, source, order, &mut None, &mut |order, missing| {
         let is_first = found.is_none();
         if is_first {
             found = Some(bring_archives(ctx, world, source, order, missing)?);
@@ -98,17 +98,27 @@ pub fn carry_back(ctx: &Ctx, matches: &ArgMatches, world: &World, source: Source
     carry_plan(ctx, matches, plan, None)
 }
 
-/// What an order comes to. `complete` may give targets that are missing something else to be found by, and says whether to try again.
+/// What an order comes to, found out by `started` where somebody is. `complete` may give targets that are missing something else to be found by, and says whether to try again.
 pub fn planned(
     ctx: &Ctx,
     world: &World,
     source: Source,
     mut order: Order,
+    started: &mut Option<Privileged>,
     complete: &mut dyn FnMut(&mut Order, &[Missing]) -> Result<bool>,
 ) -> Result<Plan> {
     let (command, scratch) = (typed(), ctx.scratch_folder());
+    let mut found = started.as_mut().and_then(|started| started.plan(&order));
     loop {
-        match transact::resolve(world, source, &order, &command, scratch.as_deref())? {
+        let resolution = match found.take() {
+            Some(resolution) => resolution,
+            None => transact::resolve(world, source, &order, &command, scratch.as_deref())?,
+        };
+        if !matches!(resolution, Resolution::Plan(_)) {
+            // What was ordered is not what will be done.
+            *started = None;
+        }
+        match resolution {
             Resolution::Plan(plan) => return Ok(*plan),
             Resolution::Choice { name, packages } => choose(ctx, &mut order, &name, packages)?,
             Resolution::Unknown(missing) if complete(&mut order, &missing)? => {}

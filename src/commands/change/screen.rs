@@ -92,6 +92,7 @@ impl<'c> Screen<'c> {
             }
             Report::Progress(Progress::Changing) => self.downloads.end(),
             Report::Progress(Progress::Rejected { .. } | Progress::Accepted { .. } | Progress::Locked)
+            | Report::Planned(_)
             | Report::Done
             | Report::Refused(_)
             | Report::Failed { .. } => {}
