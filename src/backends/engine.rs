@@ -363,7 +363,7 @@ impl EngineCommand {
             }
             last
         });
-        let heard = running.hearing.to_the_end(&mut |progress| {
+        let heard = running.hearing.rest(&mut |progress| {
             // Who began to change packages ends by itself: dpkg's children must not be left alone.
             if progress == Progress::Changing {
                 signals::pass_on_to(None);
@@ -433,7 +433,7 @@ pub(crate) enum Silence {
 
 /// The whole answer of an engine that is asked once.
 pub(crate) fn hear(stdout: impl Read, event: &mut dyn FnMut(Progress)) -> Result<Reply, Silence> {
-    Hearing::new(stdout).to_the_end(event)
+    Hearing::new(stdout).rest(event)
 }
 
 /// The engine's own words if it had any, else ours.

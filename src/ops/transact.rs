@@ -6,6 +6,7 @@
 use super::gate::{self, Ledger, Refused};
 use super::{Place, Request, World, by_tool, clean, fs_snapshot, history, refresh, settle, signature};
 use crate::audit::log::Event;
+use crate::audit::policy::Policy;
 use crate::audit::sha256;
 use crate::audit::signature::Verdict;
 use crate::backends::engine::{Ask, EngineCommand, EngineError, Progress, nobody_listens};
@@ -117,13 +118,33 @@ pub fn digest(plan: &str) -> String {
     sha256(plan.as_bytes())
 }
 
+/// What a change of packages is judged by and written down in.
+pub struct Desk {
+    folder: PathBuf,
+    ledger: Ledger,
+    policy: Policy,
+    /// None where there is none that can be read.
+    index: Option<Index>,
+}
+
+impl Desk {
+    /// Opens all of it; what cannot be written down fails here, before it is done.
+    pub fn open(place: &Place) -> Result<Desk> {
+        let folder = place.state_folders().into_iter().next().context("there is no folder for the journal")?;
+        let ledger = Ledger::open(&folder)?;
+        let policy = gate::policy(&place.root)?;
+        let index = place.known().ok().and_then(|known| Index::open_from(&known.folder, Some(known.status)).ok());
+        Ok(Desk { folder, ledger, policy, index })
+    }
+}
+
 /// The privileged part: judges the plan once more, carries it out and writes down what came of it: in the audit log, in the journal,
-/// which reads the package manager's logs and keeps the plan beside them, and in the index.
+/// which reads the package manager's logs and keeps the plan beside them, and in the index. `desk` where it has been opened already.
 pub fn carry_out(
     place: &Place,
     world: &World,
-    text: &str,
-    stated: &str,
+    desk: Option<Result<Desk>>,
+    (text, stated): (&str, &str),
     command: &str,
     report: &mut dyn FnMut(Report),
 ) -> Result<()> {
@@ -136,11 +157,8 @@ pub fn carry_out(
         // While the disk is waited for.
         backend.engine().inspect(|engine| engine.get_ready());
     }
-    let folder = place.state_folders().into_iter().next().context("there is no folder for the journal")?;
-    let mut ledger = Ledger::open(&folder)?;
-    let policy = gate::policy(&place.root)?;
+    let Desk { folder, mut ledger, policy, index } = desk.unwrap_or_else(|| Desk::open(place))?;
     gate::note_policy(&ledger, &folder, &policy)?;
-    let index = place.known().ok().and_then(|known| Index::open_from(&known.folder, Some(known.status)).ok());
     let (plan_digest, source, command_text) = (stated.to_owned(), plan.source, command.to_owned());
     let refusals = gate::judge(&policy, &plan, index.as_ref())?;
     if !refusals.is_empty() {

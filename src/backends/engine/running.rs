@@ -142,7 +142,7 @@ impl<R: Read> Hearing<R> {
     }
 
     /// All that is still to come.
-    pub fn to_the_end(mut self, event: &mut dyn FnMut(Progress)) -> Result<Reply, Silence> {
+    pub fn rest(mut self, event: &mut dyn FnMut(Progress)) -> Result<Reply, Silence> {
         let (mut choices, mut resolution) = (Vec::new(), None);
         loop {
             match self.next()? {

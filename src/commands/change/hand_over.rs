@@ -9,7 +9,7 @@ use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::model::{Order, Plan, Resolution, Source};
 use crate::ops::gate::Refused;
-use crate::ops::transact::{self, Report};
+use crate::ops::transact::{self, Desk, Report};
 use crate::ops::{Place, World};
 use crate::sys::elevate::{Elevation, PROGRAMS};
 use crate::sys::paced::pace;
@@ -192,13 +192,17 @@ fn lines(from: ChildStdout) -> Receiver<io::Result<String>> {
     lines
 }
 
-/// Tells what an order comes to that is carried out next, under the lock that this takes.
-fn planned_here(ctx: &Ctx, world: &Result<World>, order: &str, command: &str) -> Result<()> {
+/// Tells what an order comes to that is carried out next, under the lock that this takes. Meanwhile opens what that is written down in.
+fn planned_here(ctx: &Ctx, world: &Result<World>, order: &str, command: &str) -> Result<Result<Desk>> {
     let order: Order = serde_json::from_str(order).context("cannot read the order")?;
     let world = world.as_ref().ok().zip(ctx.backend);
-    let found = world.and_then(|(world, source)| transact::hold(world, source, &order, command));
+    let (found, desk) = thread::scope(|scope| {
+        let found = scope.spawn(|| world.and_then(|(world, source)| transact::hold(world, source, &order, command)));
+        let desk = Desk::open(&ctx.place);
+        (found.join().expect("to ask an engine does not panic"), desk)
+    });
     ctx.ui.print(&(serde_json::to_string(&Report::Planned(found.map(Box::new)))? + "\n"))?;
-    Ok(())
+    Ok(desk)
 }
 
 /// The error of a plan that the policy forbids.
@@ -228,7 +232,7 @@ pub fn apply(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     ensure!(rustix::process::geteuid().is_root(), "only root may change packages");
     let world = World::open(&ctx.place);
     let command = argument("command");
-    let (mut digest, mut text) = (argument("digest").to_owned(), String::new());
+    let (mut digest, mut text, mut desk) = (argument("digest").to_owned(), String::new(), None);
     let mut stdin = BufReader::new(io::stdin().lock().take(MAX_PLAN_BYTES));
     let engine = world.as_ref().ok().zip(ctx.backend).and_then(|(world, source)| world.backend(source)?.engine());
     if digest == COMES {
@@ -239,8 +243,12 @@ pub fn apply(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
             Ok(line.trim_end().to_owned())
         };
         let order = line()?;
-        digest =
-            if order.is_empty() { order } else { planned_here(ctx, &world, &order, command).and_then(|()| line())? };
+        if order.is_empty() {
+            digest.clear();
+        } else {
+            desk = Some(planned_here(ctx, &world, &order, command)?);
+            digest = line()?;
+        }
         if digest.is_empty() {
             // Whoever started this has no plan after all, and may be gone.
             engine.inspect(|engine| engine.stand_down());
@@ -269,7 +277,7 @@ pub fn apply(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
             world
                 .as_ref()
                 .map_err(|error| anyhow!("{error:#}"))
-                .and_then(|world| transact::carry_out(&ctx.place, world, &text, &digest, command, &mut report))
+                .and_then(|world| transact::carry_out(&ctx.place, world, desk, (&text, &digest), command, &mut report))
         },
     );
     // It may still hold what was refused.
