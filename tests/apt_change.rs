@@ -17,6 +17,7 @@ mod apt;
 use apt::{Root, assert_alike, ok, talk};
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -74,6 +75,66 @@ fn each_change_leaves_what_apt_get_leaves() {
     assert_eq!(by_omg.status.code(), Some(3), "{}", talk(&by_omg));
     assert!(talk(&by_omg).contains("sorry") && talk(&by_omg).contains("dpkg --configure -a"), "{}", talk(&by_omg));
     assert_alike(&omg, &apt, "a script that fails");
+    // What is half there, and nowhere to be had any more, was to be removed where something else was to be marked.
+    for root in [&omg, &apt] {
+        fs::write(root.path.join("etc/apt/sources.list"), "").unwrap();
+        assert!(root.run(&["apt-get", "update"]).status.success());
+    }
+    let marked = omg.omg("mark auto --yes rho");
+    assert!(marked.status.success() && apt.run(&["apt-mark", "auto", "rho"]).status.success(), "{}", talk(&marked));
+    assert_alike(&omg, &apt, "a mark beside what is broken");
+}
+
+/// omg of the machine that runs this, in a root that it does not run in.
+fn from_outside(root: &Root, words: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_omg"));
+    command.arg("--root").arg(&root.path).args(["--backend", "apt"]).args(words.split(' '));
+    command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C").stdin(Stdio::null());
+    command
+}
+
+#[test]
+fn another_root_is_changed_as_apt_get_changes_it_from_inside() {
+    let Some([omg, apt]) = Root::twins("another_root_is_changed_as_apt_get_changes_it_from_inside") else { return };
+    let root = omg.path.display().to_string();
+    for (ours, theirs) in [
+        ("install --yes alpha=1.0 held=1.0 conf=1.0", "install alpha=1.0 held=1.0 conf=1.0"),
+        ("upgrade --yes", "upgrade --with-new-pkgs"),
+        (&format!("install --yes {root}/srv/repo/delta_1.0_all.deb"), "install /srv/repo/delta_1.0_all.deb"),
+        ("remove --yes --purge delta", "purge delta"),
+        ("downgrade --yes beta=1.0 alpha=1.0", "install --allow-downgrades beta=1.0 alpha=1.0"),
+        ("remove --yes --recursive alpha", "remove --auto-remove alpha"),
+    ] {
+        let (by_omg, by_apt) = (from_outside(&omg, ours).output().unwrap(), apt.apt_get(theirs));
+        assert!(by_omg.status.success(), "{ours}: {}", talk(&by_omg));
+        assert!(by_apt.status.success(), "{theirs}: {}", talk(&by_apt));
+        assert_alike(&omg, &apt, ours);
+    }
+    for (mark, theirs) in [("mark auto --yes conf", "auto"), ("hold --yes held", "hold"), ("unhold --yes held", "unhold")] {
+        let name = mark.rsplit(' ').next().unwrap();
+        let marked = from_outside(&omg, mark).output().unwrap();
+        assert!(marked.status.success() && apt.run(&["apt-mark", theirs, name]).status.success(), "{}", talk(&marked));
+        assert_alike(&omg, &apt, mark);
+    }
+    // Journal and audit log are that root's.
+    let history = from_outside(&omg, "history --limit 1").output().unwrap();
+    assert!(talk(&history).contains("remove --yes --recursive alpha"), "{}", talk(&history));
+    assert!(from_outside(&omg, "audit verify").output().unwrap().status.success());
+    assert!(omg.path.join("var/lib/omg/audit.jsonl").exists());
+    // What lies outside cannot be seen from inside, and nothing is changed.
+    let before = omg.state();
+    let archive = apt.path.join("srv/repo/gamma_1.0_all.deb");
+    let refused = from_outside(&omg, &format!("install --yes {}", archive.display())).output().unwrap();
+    assert_eq!(refused.status.code(), Some(3), "{}", talk(&refused));
+    assert!(talk(&refused).contains("copy it there"), "{}", talk(&refused));
+    // A plan needs no privilege, where anybody may have a namespace of their own.
+    let home = tempfile::tempdir().unwrap();
+    std::os::unix::fs::chown(home.path(), Some(65534), Some(65534)).unwrap();
+    let may = Command::new("unshare").args(["--user", "true"]).uid(65534).gid(65534).status().unwrap().success();
+    let plan = from_outside(&omg, "install --dry-run alpha").uid(65534).gid(65534).env("HOME", home.path()).output();
+    let plan = talk(&plan.unwrap());
+    assert!(plan.contains(if may { "alpha 2.0" } else { "only root may look into another root" }), "{plan}");
+    assert_eq!(omg.state(), before);
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! A person who is not root changes packages: through the real sudo and the real doas, in a real Debian root. Only `omg apply` is run as
-//! root, what was shown is what is done, and where the right is refused nothing is changed.
+//! A person who is not root changes packages: through the real sudo, the real doas, and the real pkexec with its polkit, in a real Debian
+//! root. Only `omg apply` is run as root, what was shown is what is done, and where the right is refused nothing is changed.
 //!
-//! run0 wants a running systemd and pkexec a running polkit; neither is had in a root, so these two are not tried here.
+//! run0 wants a running systemd, which is not had in a root, so that one is not tried here.
 //!
-//! Needs what tests/support/apt.rs needs, and apt's archive once, for sudo and doas.
+//! Needs what tests/support/apt.rs needs, and apt's archive once, for these programs.
 
 // What is skipped is said on standard output, where ./setup counts it.
 #![allow(clippy::print_stdout)]
@@ -24,18 +24,27 @@ const PASSWORD: &str = "open sesame";
 
 /// A root with sudo, doas and a person who may use neither yet; none where something is missing, which is said.
 fn root_of_a_person(test: &str) -> Option<Root> {
+    root_with(test, &["sudo", "opendoas"])
+}
+
+/// The same with these programs of Debian's, and all that they need.
+fn root_with(test: &str, programs: &[&str]) -> Option<Root> {
     let [root, _] = Root::twins(test)?;
     let archives = root.path.join("srv/programs");
-    fs::create_dir_all(&archives).unwrap();
+    fs::create_dir_all(archives.join("partial")).unwrap();
     // By the machine's own apt, which knows where from and checks the signatures.
-    let fetched = Command::new("apt-get").args(["download", "sudo", "opendoas"]).current_dir(&archives).output();
+    let mut fetch = Command::new("apt-get");
+    fetch.args(["install", "--yes", "--download-only", "--no-install-recommends"]).args(programs);
+    fetch.arg("-o").arg(format!("Dir::State::status={}", root.path.join("var/lib/dpkg/status").display()));
+    fetch.arg("-o").arg(format!("Dir::Cache::archives={}", archives.display()));
+    let fetched = fetch.args(["-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="]).output();
     let release = |root: &Path| fs::read_to_string(root.join("etc/debian_version")).unwrap_or_default();
     let major = |root: &Path| release(root).split('.').next().unwrap_or_default().trim().to_owned();
     if !fetched.is_ok_and(|fetched| fetched.status.success()) || major(&root.path) != major(Path::new("/")) {
-        println!("skipped {test}: sudo and doas of this release cannot be fetched");
+        println!("skipped {test}: {} of this release cannot be fetched", programs.join(" and "));
         return None;
     }
-    let installed = root.run(&["/bin/sh", "-c", "dpkg -i /srv/programs/*.deb"]);
+    let installed = root.run(&["/bin/sh", "-c", "apt-get -qq -y install /srv/programs/*.deb"]);
     assert!(installed.status.success(), "{}", talk(&installed));
     assert!(root.run(&["useradd", "--create-home", "--uid", "1000", "person"]).status.success());
     let password = format!("echo 'person:{PASSWORD}' | chpasswd");
@@ -108,6 +117,35 @@ fn a_person_changes_packages_through_sudo_and_doas_and_only_apply_is_run_as_root
     }
     assert_eq!(root.read("var/log/sudo.log"), log);
     assert!(root.omg("audit verify").status.success());
+}
+
+#[test]
+fn a_person_changes_packages_through_pkexec_where_polkit_lets_them() {
+    let test = "a_person_changes_packages_through_pkexec_where_polkit_lets_them";
+    let Some(root) = root_with(test, &["pkexec", "dbus"]) else { return };
+    choose(&root, "pkexec");
+    // Its two services, and then the words.
+    let serve = "mkdir -p /run/dbus && dbus-daemon --system --fork && { /usr/lib/polkit-1/polkitd --no-debug & }
+        until dbus-send --system --print-reply --dest=org.freedesktop.PolicyKit1 / org.freedesktop.DBus.Peer.Ping; do :; done >/dev/null 2>&1
+        \"$@\"";
+    let by_person = |words: &str| {
+        let words: Vec<&str> = ["/opt/omg/omg"].into_iter().chain(words.split(' ')).collect();
+        let words = as_person(&words);
+        root.run(&[&["/bin/sh", "-c", serve, "sh"], &words[..]].concat())
+    };
+    let before = root.read("var/lib/dpkg/status");
+    let refused = by_person("install --yes gamma");
+    assert_eq!(refused.status.code(), Some(3), "{}", talk(&refused));
+    assert!(talk(&refused).contains("nothing was changed"), "{}", talk(&refused));
+    assert!(root.read("var/lib/dpkg/status") == before);
+    let rule = "polkit.addRule(function(action, subject) {
+        if (action.lookup('program') == '/opt/omg/omg' && subject.user == 'person') return polkit.Result.YES;
+    });";
+    fs::write(root.path.join("etc/polkit-1/rules.d/10-person.rules"), rule).unwrap();
+    let output = by_person("install --yes gamma");
+    assert!(output.status.success(), "{}", talk(&output));
+    assert!(root.read("var/lib/dpkg/status").contains("Package: gamma\nStatus: install"), "{}", talk(&output));
+    assert_eq!(last_plan(&root), ("plan-applied".to_owned(), 1000, "person".to_owned()));
 }
 
 #[test]

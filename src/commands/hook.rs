@@ -13,15 +13,14 @@ use std::path::{Path, PathBuf};
 
 const WHERE: &str = "\
 Into the shell's own file, last:
-  bash  eval \"$(omg hook bash)\"        in ~/.bashrc
-  zsh   eval \"$(omg hook zsh)\"         in ~/.zshrc
-  fish  omg hook fish | source         in ~/.config/fish/config.fish
-Nushell reads it from a file of its own:
-  omg hook nushell | save --force ($nu.user-autoload-dirs.0 | path join omg.nu)
-What is printed for the others is to be evaluated, not kept: it begins with the environment of the folder that the shell starts in.
-With --keep it is one that may be kept, and a file of it is written. Shells start faster so:
-  bash  . ~/.cache/omg/hook.bash 2>/dev/null || eval \"$(omg hook bash --keep)\"
-  zsh   . ~/.cache/omg/hook.zsh 2>/dev/null || eval \"$(omg hook zsh --keep)\"";
+  bash  . ~/.cache/omg/hook.bash 2>/dev/null || eval \"$(omg hook bash --keep)\"   in ~/.bashrc
+  zsh   . ~/.cache/omg/hook.zsh 2>/dev/null || eval \"$(omg hook zsh --keep)\"     in ~/.zshrc
+  fish  omg hook fish | source                                                   in ~/.config/fish/config.fish
+The first start of bash or zsh writes the file, and all others read it, which takes a third of the time of a process. Without a file:
+  eval \"$(omg hook bash)\"
+What is printed so is not to be kept: it begins with the environment of the folder that the shell starts in.
+Nushell reads its hook from a file of its own:
+  omg hook nushell | save --force ($nu.user-autoload-dirs.0 | path join omg.nu)";
 
 pub fn command() -> Command {
     Command::new("hook")

@@ -275,7 +275,7 @@ fn perform(backend: &dyn Backend, plan: &Plan, command: &str, report: &mut dyn F
     };
     fs_snapshot::after(taken, report);
     done?;
-    if plan.source == Source::Apt && !plan.order.fetch_only { mark(&plan.marks) } else { Ok(()) }
+    if plan.source == Source::Apt && !plan.order.fetch_only { mark(backend.root(), &plan.marks) } else { Ok(()) }
 }
 
 fn by_engine(
@@ -346,7 +346,7 @@ fn wait_for(locks: &[Lock], report: &mut dyn FnMut(Report)) -> Result<bool> {
 }
 
 /// What apt's packages count as is set by its own small tool, which keeps its files as it wants them.
-fn mark(marks: &[Marked]) -> Result<()> {
+fn mark(root: &Path, marks: &[Marked]) -> Result<()> {
     for mark in [Mark::Explicit, Mark::Auto, Mark::Held, Mark::Unheld] {
         let names: Vec<String> = (marks.iter().filter(|marked| marked.mark == mark))
             .map(|marked| match marked.arch.as_str() {
@@ -363,7 +363,14 @@ fn mark(marks: &[Marked]) -> Result<()> {
             Mark::Held => "hold",
             Mark::Unheld => "unhold",
         };
-        let output = Command::new("apt-mark").args([verb, "--"]).args(&names).stdin(Stdio::null()).output();
+        let mut command = match root == Path::new("/") {
+            true => Command::new("apt-mark"),
+            false => Command::new("chroot"),
+        };
+        if root != Path::new("/") {
+            command.arg(root).arg("apt-mark");
+        }
+        let output = command.args([verb, "--"]).args(&names).stdin(Stdio::null()).output();
         let output = output.context("cannot run apt-mark")?;
         let talk = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "apt-mark failed: {}", talk.trim());

@@ -241,28 +241,36 @@ impl Backend for Apt {
 
     fn change(&self, ask: Ask, command: &str, scratch: Option<&Path>) -> Result<(EngineCommand, Request), EngineError> {
         let refuse = |what: &str| Err(EngineError::Failed(what.to_owned()));
-        if self.root != Path::new("/") || !self.config.find("RootDir").is_empty() {
-            return refuse("apt's library changes the machine it runs on alone");
+        if !self.config.find("RootDir").is_empty() {
+            return refuse("apt's configuration names a root of its own: name it with --root");
         }
+        // The engine works in another root as if that were all there is.
+        let is_elsewhere = self.root != Path::new("/");
+        let inside = |path: &Path| match path.strip_prefix(&self.root) {
+            Ok(below) => Path::new("/").join(below).to_str().map(str::to_owned),
+            Err(_) => None,
+        };
         let engine = self.engine.clone()?;
         let mut request = Request::about_change(&self.root, ask);
         request.set(key::COMMAND, command);
         if let Some(file) = &self.config_file {
-            let Some(file) = file.to_str() else { return refuse("the configuration's path is not UTF-8") };
+            let Some(file) = inside(file) else {
+                return refuse("the configuration's path is not UTF-8, or leads out of the root");
+            };
             request.set(key::CONFIG, file);
         }
         request.set(key::OPTION, ask::told_architectures(self.architectures()));
         // Else every plan would cost a reading of all lists, where the machine keeps no such file or one that a person may not renew.
         // What root plans finds its cache again when it is carried out.
         let renews_own = rustix::process::geteuid().is_root() && self.config.path("Dir::Cache::pkgcache").is_some();
-        if let Some(folder) = scratch.filter(|_| !renews_own).and_then(Path::to_str) {
+        if let Some(folder) = scratch.filter(|_| !renews_own && !is_elsewhere).and_then(Path::to_str) {
             for name in ["pkgcache", "srcpkgcache"] {
                 request.set(key::OPTION, format!("Dir::Cache::{name} {folder}/apt-{name}.bin"));
             }
         }
         let world = self.world();
         for list in &world.lists {
-            let Some(path) = list.path.to_str() else { continue };
+            let Some(path) = inside(&list.path) else { continue };
             request.set(key::LIST, path);
             request.set(key::REPOSITORY, world.repositories[usize::from(list.repository)].name.as_str());
         }
@@ -270,6 +278,7 @@ impl Backend for Apt {
     }
 
     fn plan_by_tool(&self, order: &Order) -> Result<Resolution> {
+        ensure!(self.root == Path::new("/"), "apt-get is asked about this machine alone");
         let (config, present) = (self.config_file.as_deref(), tool::present(self)?);
         apt_get::plan(config, &self.root, self.native(), order, &present)
     }
@@ -297,7 +306,8 @@ impl Backend for Apt {
 
     fn kept(&self, address: Option<&str>, _: &str, _: &str, _: &str) -> Kept {
         let (address, of_debian) = (address.unwrap_or(OLD_REPOSITORIES), address.is_none());
-        if address.is_empty() {
+        // They are fetched with this machine's keys.
+        if address.is_empty() || self.root != Path::new("/") {
             return Kept::Nowhere;
         }
         // What is wrong with the sources is for the index to say.

@@ -5,6 +5,7 @@
 mod apply;
 mod choices;
 mod resolve;
+mod root;
 mod strangers;
 mod why;
 
@@ -17,6 +18,7 @@ use rust_apt::error::AptErrors;
 use std::collections::HashMap;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -31,6 +33,9 @@ fn library() -> String {
 }
 
 fn answer<W: Write>(request: &Request, answer: &mut Answer<W>) -> anyhow::Result<()> {
+    if request.change.is_some() && request.root != Path::new("/") {
+        root::enter(&request.root)?;
+    }
     use_configuration(request.values(key::CONFIG).last());
     let config = Config::new();
     for option in request.values(key::OPTION) {

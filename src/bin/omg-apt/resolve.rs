@@ -1,5 +1,6 @@
 //! From an order to a plan: marks what is asked for as apt-get does, and lets apt's library find the rest.
 
+use crate::root::inside;
 use crate::{Repositories, strangers, told, why};
 use anyhow::{Context, Result, bail};
 use omg::backends::apt::version::compare;
@@ -22,11 +23,13 @@ pub fn resolve(request: &Request, config: &Config, order: &Order) -> Result<Reso
 
 /// The cache with all that the order leads to marked in it, and the plan of that.
 pub fn mark(request: &Request, config: &Config, order: &Order) -> Result<(Cache, Resolution)> {
+    let archives = order.targets.iter().filter_map(|target| target.file.as_deref());
     let files: Vec<String> =
-        order.targets.iter().filter_map(|target| target.file.as_deref()).map(utf8).collect::<Result<_>>()?;
+        archives.map(|file| utf8(&inside(&request.root, file)?)).collect::<Result<_>>()?;
     let cache = Cache::new(&files).map_err(|errors| told(&errors))?;
     let resolution =
-        Resolver { cache: &cache, native: config.find("APT::Architecture", ""), config, order }.resolve(request)?;
+        Resolver { cache: &cache, native: config.find("APT::Architecture", ""), config, order, root: &request.root }
+            .resolve(request)?;
     Ok((cache, resolution))
 }
 
@@ -35,6 +38,8 @@ struct Resolver<'c> {
     native: String,
     config: &'c Config,
     order: &'c Order,
+    /// Below which the files of targets are told.
+    root: &'c Path,
 }
 
 /// A target that was found.
@@ -75,6 +80,10 @@ impl<'c> Resolver<'c> {
         }
         if !missing.is_empty() {
             return Ok(Resolution::Unknown(missing));
+        }
+        if let Task::Mark(_) = self.order.task {
+            // What is broken beside it stays so.
+            return Ok(Resolution::Plan(Box::new(self.plan(request, Vec::new(), &found, Vec::new()))));
         }
         let garbage: HashSet<usize> = match self.order.task {
             Task::Remove { recursive: true, .. } => self.garbage().map(|package| package.index()).collect(),
@@ -118,7 +127,7 @@ impl<'c> Resolver<'c> {
         let (name, version, arch);
         match &target.file {
             Some(file) => {
-                let fields = archive(file)?;
+                let fields = archive(&inside(self.root, file)?)?;
                 // Where a name and a version are asked for, the file is only where they are looked for.
                 if target.version.as_ref().is_some_and(|version| fields.0 != target.name || fields.1 != *version) {
                     return Ok(Err(missing(vec![fields.1])));
@@ -254,9 +263,7 @@ impl<'c> Resolver<'c> {
             | Task::Configure => {}
         }
         // Last, since what was asked for may need another version of what is half there.
-        if !matches!(self.order.task, Task::Mark(_)) {
-            self.mend();
-        }
+        self.mend();
         if self.cache.depcache().broken_count() > 0
             && let Err(errors) = self.cache.resolve(true)
         {
