@@ -254,9 +254,12 @@ fn perform(backend: &dyn Backend, plan: &Plan, command: &str, report: &mut dyn F
     let locks = backend.locks();
     let ask = ask_for(plan);
     let engine = backend.engine();
-    // What has the lock already needs not wait for it, and whoever had it may have replaced the library.
-    let is_ready = ask.is_some() && engine.is_some_and(EngineCommand::holds) || !wait_for(&locks, report)?;
-    if !is_ready {
+    if ask.is_none() {
+        // Its lock would be in the way.
+        engine.inspect(|engine| engine.stand_down());
+    }
+    if !engine.is_some_and(EngineCommand::holds) && wait_for(&locks, report)? {
+        // Whoever had the lock may have replaced the library.
         engine.inspect(|engine| engine.stand_down());
     }
     match plan.order.task {
