@@ -242,8 +242,8 @@ pub fn schema(format: &str) -> std::path::PathBuf {
         "cyclonedx-1.6" => ("bom-1.6.schema.json", "bom-1.6.SNAPSHOT.schema.json"),
         "cyclonedx-1.7" => ("bom-1.7.schema.json", "bom-1.7.SNAPSHOT.schema.json"),
         "sarif" => ("sarif-schema-2.1.0.json", "sarif-2.1.0.json"),
-        "spdx-2.3" => ("spdx-2.3.schema.json", ""),
-        _ => ("spdx-3.0.1.schema.json", ""),
+        "spdx-2.3" => ("spdx-2.3.schema.json", "spdx-2.3.schema.json"),
+        _ => ("spdx-3.0.1.schema.json", "spdx-3.0.1.schema.json"),
     };
     let shared = shared_data().join("sbom-schemas").join(name);
     let fetched = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("schemas").join(packaged);

@@ -87,6 +87,11 @@ fn findings_stand_in_the_bill() {
     );
     assert_eq!(found["references"][0]["id"], "CVE-2019-15554");
     assert_eq!(answered["analysis"], json!({"state": "not_affected", "detail": "vulnerable_code_not_present"}));
+    // Its schema would take a number, too, which is no decimal in RDF.
+    let (_, document) = bill(&machine, &[path(&cargo), "--vulnerabilities", "--format", "spdx-3.0"]);
+    let scores: Vec<&Value> =
+        document["@graph"].as_array().unwrap().iter().filter_map(|one| one.get("security_score")).collect();
+    assert_eq!(scores, ["7.5", "5.3"]);
     // What is not known is told, and where nothing is known it is not a clean bill.
     let (exit, _, talk) = machine.said(&["audit", "sbom", path(&project), "--vulnerabilities"]);
     assert!(exit == 4 && talk.contains("of 2 packages it is not known"), "{talk}");

@@ -124,7 +124,8 @@ struct Package<'a> {
     copyright_text: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
     summary: &'a str,
-    primary_package_purpose: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    primary_package_purpose: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     external_refs: Vec<Reference<'a>>,
 }
@@ -165,9 +166,10 @@ fn package<'a>(name: &str, one: &'a Component, advisories: &'a BTreeMap<&str, Ve
         copyright_text: UNKNOWN,
         summary: &one.summary,
         primary_package_purpose: match one.kind {
-            Kind::Package => "LIBRARY",
-            Kind::Runtime | Kind::Project => "APPLICATION",
-            Kind::System => "OPERATING_SYSTEM",
+            Kind::Package => Some("LIBRARY"),
+            Kind::Runtime | Kind::Project => Some("APPLICATION"),
+            // The specification's schema has OPERATING_SYSTEM alone; its text, and the schema of SPDX's own tools, OPERATING-SYSTEM.
+            Kind::System => None,
         },
         external_refs: purl.into_iter().chain(advisories.map(reference("SECURITY", "advisory"))).collect(),
     }

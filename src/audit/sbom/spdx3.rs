@@ -100,8 +100,9 @@ struct Element<'a> {
     relationship_type: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
     scope: &'static str,
+    /// A decimal of RDF: a number of JSON would be read as a floating-point one, which SPDX's shapes forbid.
     #[serde(rename = "security_score", skip_serializing_if = "Option::is_none")]
-    score: Option<f64>,
+    score: Option<String>,
     #[serde(rename = "security_severity", skip_serializing_if = "str::is_empty")]
     severity: &'static str,
     #[serde(rename = "security_vectorString", skip_serializing_if = "str::is_empty")]

@@ -48,7 +48,7 @@ fn rating<'s>(shared: &Shared<'s>, number: usize, one: &'s Vulnerability, to: &[
         from: Some(shared.address("vulnerability", number)),
         to: to.to_vec(),
         relationship_type: "hasAssessmentFor",
-        score: Some(one.score()?),
+        score: Some(format!("{:.1}", one.score()?)),
         severity,
         vector: &one.vector,
         ..shared.element(kind, shared.address("rating", number))
