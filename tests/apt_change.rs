@@ -110,7 +110,9 @@ fn another_root_is_changed_as_apt_get_changes_it_from_inside() {
         assert!(by_apt.status.success(), "{theirs}: {}", talk(&by_apt));
         assert_alike(&omg, &apt, ours);
     }
-    for (mark, theirs) in [("mark auto --yes conf", "auto"), ("hold --yes held", "hold"), ("unhold --yes held", "unhold")] {
+    for (mark, theirs) in
+        [("mark auto --yes conf", "auto"), ("hold --yes held", "hold"), ("unhold --yes held", "unhold")]
+    {
         let name = mark.rsplit(' ').next().unwrap();
         let marked = from_outside(&omg, mark).output().unwrap();
         assert!(marked.status.success() && apt.run(&["apt-mark", theirs, name]).status.success(), "{}", talk(&marked));

@@ -125,8 +125,11 @@ fn a_person_changes_packages_through_pkexec_where_polkit_lets_them() {
     let Some(root) = root_with(test, &["pkexec", "dbus"]) else { return };
     choose(&root, "pkexec");
     // Its two services, and then the words.
-    let serve = "mkdir -p /run/dbus && dbus-daemon --system --fork && { /usr/lib/polkit-1/polkitd --no-debug & }
-        until dbus-send --system --print-reply --dest=org.freedesktop.PolicyKit1 / org.freedesktop.DBus.Peer.Ping; do :; done >/dev/null 2>&1
+    let serve = "mkdir -p /run/dbus && rm -f /run/dbus/pid && dbus-daemon --system --fork || exit 99
+        /usr/lib/polkit-1/polkitd --no-debug & tries=0
+        until dbus-send --system --print-reply --dest=org.freedesktop.PolicyKit1 / org.freedesktop.DBus.Peer.Ping; do
+            tries=$((tries + 1)); [ $tries -lt 1000 ] || exit 98
+        done >/dev/null 2>&1
         \"$@\"";
     let by_person = |words: &str| {
         let words: Vec<&str> = ["/opt/omg/omg"].into_iter().chain(words.split(' ')).collect();

@@ -2,16 +2,16 @@
 //! the process. Which questions are asked and what they mean is each family's own business; nothing here knows a package
 //! family, and no user interface passes through.
 //!
-//! One question a process, and behind [`Ask::Hold`] one order to go on. Lines of UTF-8, ended by `\n`:
+//! One question a process, and behind [`Ask::Prepare`] one order to go on. Lines of UTF-8, ended by `\n`:
 //!
 //! | from | line | meaning |
 //! |---|---|---|
 //! | engine | `omg-engine 5 libalpm 13.0.2` | written before anything else: protocol, library. Not seen: the engine cannot start |
-//! | omg | a [`Request`] as JSON | then end of file, unless a plan is to be held |
+//! | omg | a [`Request`] as JSON | then end of file, unless a plan is prepared |
 //! | engine | `choice` TAB name TAB arch TAB candidate TAB repository TAB replaced by | any number; empty for none |
 //! | engine | `event` TAB a [`Progress`] as JSON | any number, while a plan is carried out |
 //! | engine | `resolution` TAB a [`Resolution`] as JSON | one, where a plan was asked for |
-//! | omg | a [`Request`] with [`Ask::Apply`] as JSON | where a plan is held: it is to be carried out. End of file: it is not |
+//! | omg | a [`Request`] with [`Ask::Apply`] as JSON | where a plan is prepared: it is to be carried out. End of file: it is not |
 //! | engine | `end` TAB number of choices | or else `error` TAB message; nothing follows |
 //!
 //! Choices are not JSON because there are 63,000 of them on an ordinary Debian. What the library or a maintainer's script prints goes
@@ -62,7 +62,7 @@ pub struct Request {
 pub enum Ask {
     Resolve(Order),
     /// The same under the package manager's lock, which is kept until it is said whether the plan is carried out.
-    Hold(Order),
+    Prepare(Order),
     /// Only if the library still comes to exactly this plan.
     Apply(Box<Plan>),
     /// Fetches the plan's archives and does no more.
@@ -203,7 +203,7 @@ enum Ready {
     /// It waits for its question.
     Started(Child),
     /// It has the package manager's lock and a plan, and waits for the order to carry that out.
-    Holding(Running),
+    Prepared(Running),
 }
 
 impl EngineCommand {
@@ -254,12 +254,12 @@ impl EngineCommand {
     }
 
     /// Asks for a plan under the package manager's lock. Where there is one, engine and lock wait for [`EngineCommand::apply`].
-    pub fn hold(&self, request: &Request) -> Result<Resolution, EngineError> {
+    pub fn prepare(&self, request: &Request) -> Result<Resolution, EngineError> {
         let mut running = Running::new(self.spawn()?);
-        match running.hold(request) {
+        match running.prepare(request) {
             Ok(resolution) => {
                 if let Resolution::Plan(_) = resolution {
-                    *self.ready() = Some(Ready::Holding(running));
+                    *self.ready() = Some(Ready::Prepared(running));
                 } else {
                     running.end();
                 }
@@ -274,8 +274,8 @@ impl EngineCommand {
     }
 
     /// Whether a plan waits for being carried out, under the lock.
-    pub fn holds(&self) -> bool {
-        matches!(*self.ready(), Some(Ready::Holding(_)))
+    pub fn is_prepared(&self) -> bool {
+        matches!(*self.ready(), Some(Ready::Prepared(_)))
     }
 
     /// Ends one that is ready: nobody has a use for it, or the library it has loaded may not be the machine's any more.
@@ -286,7 +286,7 @@ impl EngineCommand {
                 let _ = child.wait();
             }
             // By itself, with its lock.
-            Some(Ready::Holding(running)) => running.end(),
+            Some(Ready::Prepared(running)) => running.end(),
             None => {}
         }
     }
@@ -345,9 +345,9 @@ impl EngineCommand {
     ) -> Result<Reply, EngineError> {
         let line =
             word(request).map_err(|e| EngineError::Failed(format!("cannot put the plan to {}: {e}", self.name())))?;
-        let held = self.ready().take_if(|ready| matches!(ready, Ready::Holding(_)));
-        let mut running = match held {
-            Some(Ready::Holding(running)) => running,
+        let prepared = self.ready().take_if(|ready| matches!(ready, Ready::Prepared(_)));
+        let mut running = match prepared {
+            Some(Ready::Prepared(running)) => running,
             _ => Running::new(self.spawn()?),
         };
         signals::pass_on_to(Some(running.child.id()));
@@ -496,8 +496,8 @@ impl<W: Write> Answer<W> {
         writeln!(self.to, "resolution\t{}", serde_json::to_string(resolution)?)
     }
 
-    /// Tells what is held, and waits for the plan that is to be carried out; `None` where none is.
-    pub fn hold(&mut self, resolution: &Resolution) -> io::Result<Option<Box<Plan>>> {
+    /// Tells what is prepared, and waits for the plan that is to be carried out; `None` where none is.
+    pub fn prepared(&mut self, resolution: &Resolution) -> io::Result<Option<Box<Plan>>> {
         self.resolution(resolution)?;
         self.to.flush()?;
         let mut line = String::new();

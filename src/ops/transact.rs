@@ -95,7 +95,7 @@ pub fn resolve(
 
 /// What an order that is agreed to beforehand comes to, found by the engine that will carry it out: it has the package manager's lock
 /// from here on. None where it has to be found out without, and whatever fails is then told.
-pub fn hold(world: &World, source: Source, order: &Order, command: &str) -> Option<Resolution> {
+pub fn prepare(world: &World, source: Source, order: &Order, command: &str) -> Option<Resolution> {
     let is_for_engine = matches!(
         order.task,
         Task::Install
@@ -109,8 +109,8 @@ pub fn hold(world: &World, source: Source, order: &Order, command: &str) -> Opti
     if !is_for_engine || order.fetch_only || Config::of_machine().ok()?.snapshot.with.is_some() {
         return None;
     }
-    let (engine, request) = world.backend(source)?.change(Ask::Hold(order.clone()), command, None).ok()?;
-    engine.hold(&request).ok()
+    let (engine, request) = world.backend(source)?.change(Ask::Prepare(order.clone()), command, None).ok()?;
+    engine.prepare(&request).ok()
 }
 
 /// The SHA-256 of a plan's text, in hex: what was shown is what is carried out.
@@ -258,7 +258,7 @@ fn perform(backend: &dyn Backend, plan: &Plan, command: &str, report: &mut dyn F
         // Its lock would be in the way.
         engine.inspect(|engine| engine.stand_down());
     }
-    if !engine.is_some_and(EngineCommand::holds) && wait_for(&locks, report)? {
+    if !engine.is_some_and(EngineCommand::is_prepared) && wait_for(&locks, report)? {
         // Whoever had the lock may have replaced the library.
         engine.inspect(|engine| engine.stand_down());
     }

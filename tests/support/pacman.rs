@@ -367,11 +367,11 @@ impl Root<'_> {
     pub fn omg(&self, order: &Order) -> Plan {
         let command = "omg test 100%s";
         let alpm = self.alpm();
-        let (engine, request) = alpm.change(Ask::Hold(order.clone()), command, None).unwrap();
-        let Resolution::Plan(plan) = engine.hold(&request).unwrap() else { panic!("{order:?}: no plan") };
-        assert!(engine.holds() && self.lock().exists());
+        let (engine, request) = alpm.change(Ask::Prepare(order.clone()), command, None).unwrap();
+        let Resolution::Plan(plan) = engine.prepare(&request).unwrap() else { panic!("{order:?}: no plan") };
+        assert!(engine.is_prepared() && self.lock().exists());
         let (same, request) = alpm.change(Ask::Apply(plan.clone()), command, None).unwrap();
-        assert!(same.holds());
+        assert!(same.is_prepared());
         let (reply, _, said) = self.carry_out_by(&same, &request);
         reply.unwrap_or_else(|error| panic!("{error}\n{said}\n{plan:#?}"));
         *plan

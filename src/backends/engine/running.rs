@@ -30,8 +30,8 @@ impl Running {
         Running { child, stdin: Some(stdin), hearing: Hearing::new(stdout), talk }
     }
 
-    /// Asks for a plan that is held, and keeps the pipe for what is said next.
-    pub fn hold(&mut self, request: &Request) -> Result<Resolution, Silence> {
+    /// Asks for a plan that is prepared, and keeps the pipe for what is said next.
+    pub fn prepare(&mut self, request: &Request) -> Result<Resolution, Silence> {
         let line = word(request).map_err(|error| Silence::Broken(error.to_string()))?;
         if let Some(stdin) = &mut self.stdin {
             // One that does not listen says so on the other pipe.

@@ -129,7 +129,7 @@ fn a_large_question_to_an_engine_that_does_not_read_it() {
 }
 
 #[test]
-fn a_plan_is_held_until_it_is_carried_out_or_nobody_wants_it() {
+fn a_plan_stays_prepared_until_it_is_carried_out_or_nobody_wants_it() {
     let order = Order::new(crate::model::Task::Install, Vec::new());
     let plan = Plan {
         source: crate::model::Source::Apt,
@@ -146,8 +146,8 @@ fn a_plan_is_held_until_it_is_carried_out_or_nobody_wants_it() {
         disk_bytes: 0,
         warnings: Vec::new(),
     };
-    let held = Resolution::Plan(Box::new(plan.clone()));
-    let json = serde_json::to_string(&held).unwrap();
+    let prepared = Resolution::Plan(Box::new(plan.clone()));
+    let json = serde_json::to_string(&prepared).unwrap();
     let lock = tempfile::NamedTempFile::new().unwrap();
     let has_lock = || !std::fs::read_to_string(lock.path()).unwrap().is_empty();
     // It talks meanwhile, more than a pipe holds.
@@ -156,29 +156,29 @@ fn a_plan_is_held_until_it_is_carried_out_or_nobody_wants_it() {
         printf 'resolution\\t%s\\n' '{json}'; read q && echo done >&2; : >{0}; printf 'end\\t0\\n'",
         lock.path().display()
     ));
-    assert_eq!(engine.hold(&request()).unwrap(), held);
-    assert!(engine.holds() && has_lock());
+    assert_eq!(engine.prepare(&request()).unwrap(), prepared);
+    assert!(engine.is_prepared() && has_lock());
     // It is asked for nothing else, and nothing else is started in its place.
     engine.get_ready();
-    assert!(engine.holds());
+    assert!(engine.is_prepared());
     engine.stand_down();
-    assert!(!engine.holds() && !has_lock());
-    engine.hold(&request()).unwrap();
+    assert!(!engine.is_prepared() && !has_lock());
+    engine.prepare(&request()).unwrap();
     let said = Arc::new(Mutex::new(String::new()));
     let heard = said.clone();
     let go_on = Request::about_change(Path::new("/"), Ask::Apply(Box::new(plan)));
     engine.apply(&go_on, &mut |_| {}, move |line| *heard.lock().unwrap() = line.to_owned()).unwrap();
     assert_eq!(*said.lock().unwrap(), "done");
-    assert!(!engine.holds() && !has_lock());
-    // What is no plan is not held.
+    assert!(!engine.is_prepared() && !has_lock());
+    // What is no plan is not kept.
     let (_folder, engine) = script(&format!(
         "echo omg-engine {PROTOCOL} libtest 3; read q; printf 'resolution\\t{{\"unknown\":[]}}\\n'; read q"
     ));
-    assert_eq!(engine.hold(&request()).unwrap(), Resolution::Unknown(Vec::new()));
-    assert!(!engine.holds());
+    assert_eq!(engine.prepare(&request()).unwrap(), Resolution::Unknown(Vec::new()));
+    assert!(!engine.is_prepared());
     let (_folder, engine) = script(&format!("echo omg-engine {PROTOCOL} libtest 3; printf 'error\\tno database\\n'"));
-    assert_eq!(engine.hold(&request()), Err(EngineError::Failed("no database".to_owned())));
-    assert!(!engine.holds());
+    assert_eq!(engine.prepare(&request()), Err(EngineError::Failed("no database".to_owned())));
+    assert!(!engine.is_prepared());
 }
 
 #[test]

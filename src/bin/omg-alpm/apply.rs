@@ -33,13 +33,13 @@ pub fn reporting<W: Write + Send>(answer: &mut Answer<W>, work: impl FnOnce(&Rep
 }
 
 /// Puts the order together under the lock, and carries it out if that is what comes back.
-pub fn hold<W: Write + Send>(request: &Request, order: &Order, answer: &mut Answer<W>) -> Result<()> {
+pub fn prepare<W: Write + Send>(request: &Request, order: &Order, answer: &mut Answer<W>) -> Result<()> {
     let mut handle = handle::open(request)?;
     let ear = handle::listen(&handle);
     let watch = Watch::over(&handle);
     let mut work = |handle: &mut Alpm| -> Result<()> {
         let prepared = resolve::prepare(handle, request, order, TransFlag::NONE, &ear)?;
-        let Some(plan) = answer.hold(&prepared)? else { return Ok(()) };
+        let Some(plan) = answer.prepared(&prepared)? else { return Ok(()) };
         // From here on a panic in a callback is only something unsaid.
         drop(std::panic::take_hook());
         reporting(answer, |report| {

@@ -48,15 +48,15 @@ fn answer(request: &Request, answer: &mut Answer<File>) -> Result<()> {
             end_at_panic();
             Ok(answer.resolution(&resolve::resolve(request, order)?)?)
         }
-        Some(Ask::Hold(order)) => {
+        Some(Ask::Prepare(order)) => {
             end_at_panic();
-            apply::hold(request, order, answer)
+            apply::prepare(request, order, answer)
         }
         Some(ask) => apply::reporting(answer, |report| match ask {
             Ask::Apply(plan) => apply::apply(request, plan, report),
             Ask::Download(plan) => apply::download(request, plan, report),
             Ask::Sync { force } => apply::sync(request, *force, report),
-            Ask::Resolve(_) | Ask::Hold(_) => unreachable!("answered above"),
+            Ask::Resolve(_) | Ask::Prepare(_) => unreachable!("answered above"),
         }),
     }
 }

@@ -27,10 +27,10 @@ pub fn download<W: Write>(request: &Request, config: &Config, plan: &Plan, answe
 }
 
 /// Puts the order together under apt's lock, and carries it out if that is what comes back.
-pub fn hold<W: Write>(request: &Request, config: &Config, order: &Order, answer: &mut Answer<W>) -> Result<()> {
+pub fn prepare<W: Write>(request: &Request, config: &Config, order: &Order, answer: &mut Answer<W>) -> Result<()> {
     take_over(request, config, answer)?;
     let (cache, resolution) = resolve::mark(request, config, order)?;
-    match answer.hold(&resolution)? {
+    match answer.prepared(&resolution)? {
         Some(plan) => carry_out(agreed(cache, resolution, &plan)?, config, &plan, answer),
         None => {
             apt_unlock();

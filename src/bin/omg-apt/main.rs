@@ -48,7 +48,7 @@ fn answer<W: Write>(request: &Request, answer: &mut Answer<W>) -> anyhow::Result
     match &request.change {
         None => choices::answer(request, &config, answer),
         Some(Ask::Resolve(order)) => Ok(answer.resolution(&resolve::resolve(request, &config, order)?)?),
-        Some(Ask::Hold(order)) => apply::hold(request, &config, order, answer),
+        Some(Ask::Prepare(order)) => apply::prepare(request, &config, order, answer),
         Some(Ask::Apply(plan)) => apply::apply(request, &config, plan, answer),
         Some(Ask::Download(plan)) => apply::download(request, &config, plan, answer),
         Some(Ask::Sync { force }) => apply::sync(&config, *force, answer),

@@ -24,8 +24,7 @@ pub fn resolve(request: &Request, config: &Config, order: &Order) -> Result<Reso
 /// The cache with all that the order leads to marked in it, and the plan of that.
 pub fn mark(request: &Request, config: &Config, order: &Order) -> Result<(Cache, Resolution)> {
     let archives = order.targets.iter().filter_map(|target| target.file.as_deref());
-    let files: Vec<String> =
-        archives.map(|file| utf8(&inside(&request.root, file)?)).collect::<Result<_>>()?;
+    let files: Vec<String> = archives.map(|file| utf8(&inside(&request.root, file)?)).collect::<Result<_>>()?;
     let cache = Cache::new(&files).map_err(|errors| told(&errors))?;
     let resolution =
         Resolver { cache: &cache, native: config.find("APT::Architecture", ""), config, order, root: &request.root }

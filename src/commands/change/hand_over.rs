@@ -197,7 +197,7 @@ fn planned_here(ctx: &Ctx, world: &Result<World>, order: &str, command: &str) ->
     let order: Order = serde_json::from_str(order).context("cannot read the order")?;
     let world = world.as_ref().ok().zip(ctx.backend);
     let (found, desk) = thread::scope(|scope| {
-        let found = scope.spawn(|| world.and_then(|(world, source)| transact::hold(world, source, &order, command)));
+        let found = scope.spawn(|| world.and_then(|(world, source)| transact::prepare(world, source, &order, command)));
         let desk = Desk::open(&ctx.place);
         (found.join().expect("to ask an engine does not panic"), desk)
     });

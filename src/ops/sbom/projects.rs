@@ -7,6 +7,7 @@ use crate::audit::locks::{self, Checksum, Locked, Source};
 use crate::audit::sbom::purl::{Parts, Purl};
 use crate::audit::sbom::{Algorithm, Bom, Component, Hash, Kind};
 use crate::ops::lock_files::LockFiles;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -65,7 +66,11 @@ fn component(package: &Locked) -> Component {
         let name = if package.name.is_empty() { path } else { &package.name };
         return Component::new(Kind::Project, name, version);
     }
-    let name = package.ecosystem.normal_name(&package.name);
+    let name = match package.ecosystem {
+        // Of which a purl keeps the dots.
+        Ecosystem::PyPi => Cow::Borrowed(package.name.as_str()),
+        other => other.normal_name(&package.name),
+    };
     let (namespace, name) = match package.ecosystem {
         Ecosystem::Go | Ecosystem::Npm | Ecosystem::Packagist => name.rsplit_once('/').unwrap_or(("", &name)),
         _ => ("", &*name),
