@@ -121,11 +121,7 @@ impl Ui {
 
     /// The same, and says whether anybody is still reading.
     pub fn print_line(&self, data: &str) -> io::Result<bool> {
-        let mut out = io::stdout().lock();
-        match out.write_all(data.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-            result => result.map(|()| true),
-        }
+        print_line(data)
     }
 
     /// What another program wrote to one of its streams, to ours. Behind `prefix`, and with an end of line, where a person looks. Says
@@ -214,4 +210,13 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 
 fn bad(c: char) -> bool {
     c.is_control() && c != '\n'
+}
+
+/// Data to standard output from any thread; whether anybody is still reading.
+pub fn print_line(data: &str) -> io::Result<bool> {
+    let mut out = io::stdout().lock();
+    match out.write_all(data.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        result => result.map(|()| true),
+    }
 }

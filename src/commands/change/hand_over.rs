@@ -14,6 +14,7 @@ use crate::ops::{Place, World};
 use crate::sys::elevate::{Elevation, PROGRAMS};
 use crate::sys::paced::pace;
 use crate::sys::signals;
+use crate::ui::print_line;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Arg, ArgMatches, Command};
 use std::ffi::OsString;
@@ -260,10 +261,8 @@ pub fn apply(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let mut changing = false;
     let write = |reports: Vec<Report>| {
         let lines = reports.iter().filter_map(|report| serde_json::to_string(report).ok());
-        let lines: String = lines.map(|line| line + "\n").collect();
-        let mut out = io::stdout().lock();
         // Whoever listened may be gone; the work goes on.
-        let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
+        let _ = print_line(&lines.map(|line| line + "\n").collect::<String>());
     };
     let done = pace(
         Report::is_urgent,
