@@ -6,10 +6,11 @@ use super::machine::{Tools, there};
 use super::measure::{self, Program};
 use super::rows::megabytes;
 use anyhow::{Context, Result, ensure};
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 /// Prompts in one measurement.
 const PROMPTS: u32 = 2000;
@@ -36,6 +37,15 @@ impl Home {
         fs::write(home.at("project/.nvmrc"), "22\n")?;
         fs::write(home.at("index/status.txt"), "updates=3 security=- attention=0 installed=900 built=1\n")?;
         Ok(home)
+    }
+
+    /// A project is older than the moment in which one comes into it. One of the same second has its names looked for at each prompt.
+    fn settle(&self) -> Result<()> {
+        let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+        for name in ["project/.nvmrc", "project"] {
+            File::open(self.at(name))?.set_modified(hour_ago)?;
+        }
+        Ok(())
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -95,14 +105,15 @@ pub fn run(tools: &Tools, options: &Options) -> Result<()> {
     }
     for shell in ["bash", "zsh"] {
         if there(shell) {
-            prompts(&home, omg, shell)?;
+            home.settle()?;
+            prompts(&home, omg, empty, shell)?;
         }
     }
     Ok(())
 }
 
 /// The cost of a prompt and of a start, by the shell's own clock.
-fn prompts(home: &Home, omg: &str, shell: &str) -> Result<()> {
+fn prompts(home: &Home, omg: &str, empty: &str, shell: &str) -> Result<()> {
     let clock = if shell == "zsh" { "zmodload zsh/datetime; " } else { "" };
     let load = format!("eval \"$({omg} hook {shell})\"");
     let prompt = format!(
@@ -112,6 +123,8 @@ fn prompts(home: &Home, omg: &str, shell: &str) -> Result<()> {
     let starting = |load: &str| format!("{clock}a=$EPOCHREALTIME; {load}; echo $a $EPOCHREALTIME $EPOCHREALTIME");
     // In a project: with its first prompt, so that nothing is put off.
     let kept = format!(". ~/.cache/omg/hook.{shell} 2>/dev/null || eval \"$({omg} hook {shell} --keep)\"; __omg_hook");
+    // What a process costs a shell, whatever it does.
+    let process = starting(&format!("text=$({empty})"));
     let elsewhere = format!("cd /; {}", starting(&kept));
     for (label, script, times, asked) in [
         (format!("{shell}: a prompt with the hook"), prompt, PROMPTS, PROMPT_MICROS),
@@ -123,6 +136,10 @@ fn prompts(home: &Home, omg: &str, shell: &str) -> Result<()> {
         micros.sort_by(f64::total_cmp);
         println!("{label:<44} {:>6.1} us, least {:.1}; asked {asked}", micros[RUNS / 2], micros[0]);
     }
+    let mut micros: Vec<f64> = (0..RUNS).map(|_| inside(home, shell, &process, 1)).collect::<Result<_>>()?;
+    micros.sort_by(f64::total_cmp);
+    let label = format!("{shell}: the empty program, and what it says");
+    println!("{label:<44} {:>6.1} us, least {:.1}", micros[RUNS / 2], micros[0]);
     Ok(())
 }
 
