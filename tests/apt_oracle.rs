@@ -923,7 +923,13 @@ fn a_local_refresh_says_what_a_full_one_says() {
         let refresh = |index: &str, force: bool| {
             let open = || {
                 let apt = Apt::open(Path::new("/"), Some(&config), engine.clone())?.expect("dpkg is here");
-                Ok(World { place: String::new(), backends: vec![Box::new(apt)], aur: None, suits_aur: false })
+                Ok(World {
+                    place: String::new(),
+                    backends: vec![Box::new(apt)],
+                    aur: None,
+                    suits_aur: false,
+                    said: None,
+                })
             };
             let index = folder.path().join(index);
             let outcome = ops::refresh_from(&open, &index, ops::Request { force }, &omg::model::Silent).unwrap();

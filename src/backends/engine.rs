@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | engine | `omg-engine 5 libalpm 13.0.2` | written before anything else: protocol, library. Not seen: the engine cannot start |
 //! | omg | a [`Request`] as JSON | then end of file, unless a plan is prepared |
-//! | engine | `choice` TAB name TAB arch TAB candidate TAB repository TAB replaced by | any number; empty for none |
+//! | engine | `choice` TAB name TAB arch TAB candidate TAB repository TAB replaced by | any number; empty for none. Unasked, about what was just changed |
 //! | engine | `event` TAB a [`Progress`] as JSON | any number, while a plan is carried out |
 //! | engine | `resolution` TAB a [`Resolution`] as JSON | one, where a plan was asked for |
 //! | omg | a [`Request`] with [`Ask::Apply`] as JSON | where a plan is prepared: it is to be carried out. End of file: it is not |
@@ -371,12 +371,21 @@ impl EngineCommand {
             event(progress);
         });
         signals::pass_on_to(None);
-        let status = running.child.wait();
+        let talk = listener.join().unwrap_or_default();
+        let mut child = running.child;
+        let silence = match heard {
+            Ok(reply) => {
+                // It has said all, and given up what it held; nobody needs to see it end.
+                thread::spawn(move || drop(child.wait()));
+                return Ok(reply);
+            }
+            Err(silence) => silence,
+        };
+        let status = child.wait();
         let signal = status.as_ref().ok().and_then(ExitStatusExt::signal);
         let status = status.map_or_else(|e| e.to_string(), |status| status.to_string());
-        let talk = listener.join().unwrap_or_default();
         let was_stopped = signal.is_some() && signals::was_interrupted();
-        heard.map_err(|silence| match silence {
+        Err(match silence {
             Silence::NoGreeting(_) | Silence::Broken(_) if was_stopped => {
                 EngineError::Failed("stopped by a signal".to_owned())
             }
@@ -518,6 +527,12 @@ pub fn serve<E: fmt::Display>(
     library: &str,
     answer: impl FnOnce(&Request, &mut Answer<File>) -> Result<(), E>,
 ) -> ExitCode {
+    let answer = |request: &Request, to: &mut Answer<File>| {
+        let outcome = answer(request, to);
+        // Whoever listens to scripts and the library has heard all of it, before the last word and not when this process is gone.
+        end_of_talk();
+        outcome
+    };
     match private_stdout().and_then(|out| converse(library, BufReader::new(io::stdin()), out, answer)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
@@ -538,6 +553,14 @@ fn private_stdout() -> io::Result<File> {
     let own = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?;
     rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
     Ok(own.into())
+}
+
+/// Standard error leads nowhere from now on, and so does the other number that led there.
+fn end_of_talk() {
+    if let Ok(nowhere) = File::options().write(true).open("/dev/null") {
+        let _ = rustix::stdio::dup2_stderr(&nowhere);
+        let _ = rustix::stdio::dup2_stdout(&nowhere);
+    }
 }
 
 fn converse<W: Write, E: fmt::Display>(

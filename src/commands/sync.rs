@@ -31,7 +31,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
         let task = Task::Sync { force: matches.get_flag("force") };
         let plan = Plan::simple(source, ctx.place.root.clone(), task);
         let text = plan.canonical();
-        match hand_over(ctx, &plan, &text, &transact::digest(&text), &typed(), None) {
+        match hand_over(ctx, &plan, (&text, &transact::digest(&text)), &typed(), None, &mut || {}) {
             Ok(()) => {
                 all.push(Synced { source });
                 remarks.extend(afterwards(&plan));

@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
+use std::thread;
 use tempfile::NamedTempFile;
 
 /// Writes a file of blocks under `name`, whole. Without the sync, which may take a while, [`sync()`] has to follow before a status
@@ -51,19 +52,28 @@ pub fn sync(path: &Path) -> Result<()> {
     File::open(path).and_then(|file| file.sync_all()).with_context(|| format!("cannot sync {}", path.display()))
 }
 
-/// Publishes the text twin, then the status itself, which makes the files it names the index; and takes away what was the
-/// index before. In this order, since a refresh that is killed between the two is not done and will be repeated, while one
-/// that is killed behind the status is done, and nobody would mend the twin.
+/// Brings the local half to the disk and publishes the text twin, then the status itself, which makes the files it names the index; and
+/// takes away what was the index before. In this order, since a refresh that is killed between the two is not done and will be repeated,
+/// while one that is killed behind the status is done, and nobody would mend the twin.
 pub fn status(folder: &Path, status: &Status) -> Result<()> {
-    temporary(folder)
-        .and_then(|mut text| {
-            text.write_all(status.line().as_bytes())?;
-            text.persist(folder.join(status::TEXT_NAME)).map_err(|error| error.error)
-        })
-        .with_context(|| format!("cannot write {}", folder.join(status::TEXT_NAME).display()))?;
-    sync(folder)?;
+    let describe = |name: &'static str| move || format!("cannot write {}", folder.join(name).display());
+    let line = |text: &mut NamedTempFile| text.write_all(status.line().as_bytes());
+    let text = temporary(folder).and_then(|mut text| line(&mut text).map(|()| text));
+    let text = text.with_context(describe(status::TEXT_NAME))?;
     let generation = status.catalogue_generation ^ status.local_generation;
-    file(folder, status::NAME, (status::KIND, generation), true, |out| Ok(status.write(out)?))?;
+    let new = written(folder, status::KIND, generation, |out| Ok(status.write(out)?));
+    let ((), new) = new.map_err(described(describe(status::NAME)))?;
+    // The disk is waited for once, and not for each of them.
+    thread::scope(|scope| {
+        let local = scope.spawn(|| sync(&folder.join(status::local_name(status.local_generation))));
+        let text = scope.spawn(|| text.as_file().sync_all().with_context(describe(status::TEXT_NAME)));
+        new.as_file().sync_all().with_context(describe(status::NAME))?;
+        text.join().expect("a sync does not panic")?;
+        local.join().expect("a sync does not panic")
+    })?;
+    for (file, name) in [(text, status::TEXT_NAME), (new, status::NAME)] {
+        file.persist(folder.join(name)).map_err(|error| error.error).with_context(describe(name))?;
+    }
     sync(folder)?;
     sweep(folder, status);
     Ok(())

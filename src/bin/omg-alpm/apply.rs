@@ -5,7 +5,7 @@ use crate::handle::{self, Ear};
 use crate::library::{self, Db, Package};
 use crate::resolve::{self, invalid};
 use crate::stop::{self, Watch};
-use crate::{names, remains};
+use crate::{choices, names, remains};
 use alpm::{
     Alpm, AnyDownloadEvent, DownloadEvent, DownloadResult, Error, Event, LogLevel, PackageReason, SigLevel, SigStatus,
     TransFlag, Usage,
@@ -34,52 +34,75 @@ pub fn reporting<W: Write + Send>(answer: &mut Answer<W>, work: impl FnOnce(&Rep
 
 /// Puts the order together under the lock, and carries it out if that is what comes back.
 pub fn prepare<W: Write + Send>(request: &Request, order: &Order, answer: &mut Answer<W>) -> Result<()> {
-    let mut handle = handle::open(request)?;
-    let ear = handle::listen(&handle);
-    let watch = Watch::over(&handle);
-    let mut work = |handle: &mut Alpm| -> Result<()> {
-        let prepared = resolve::prepare(handle, request, order, TransFlag::NONE, &ear)?;
+    with_library(request, |handle, ear| {
+        let prepared = resolve::prepare(handle, request, order, TransFlag::NONE, ear)?;
         let Some(plan) = answer.prepared(&prepared)? else { return Ok(()) };
         // From here on a panic in a callback is only something unsaid.
         drop(std::panic::take_hook());
         reporting(answer, |report| {
-            attend(handle, request, &ear, report);
-            carry_out(handle, request, &plan, prepared, false, &ear, report)
-        })
-    };
-    let outcome = work(&mut handle);
-    let _ = handle.trans_release();
-    drop(watch);
-    outcome
+            attend(handle, request, ear, report);
+            carry_out(handle, request, &plan, prepared, false, ear, report)
+        })?;
+        tell_choices(handle, &plan, answer);
+        Ok(())
+    })
 }
 
-pub fn apply(request: &Request, plan: &Plan, report: &Report) -> Result<()> {
-    transact(request, plan, TransFlag::NONE, report)
+pub fn apply<W: Write + Send>(request: &Request, plan: &Plan, answer: &mut Answer<W>) -> Result<()> {
+    with_library(request, |handle, ear| {
+        reporting(answer, |report| transact(handle, request, plan, TransFlag::NONE, ear, report))?;
+        tell_choices(handle, plan, answer);
+        Ok(())
+    })
 }
 
-pub fn download(request: &Request, plan: &Plan, report: &Report) -> Result<()> {
+pub fn download<W: Write + Send>(request: &Request, plan: &Plan, answer: &mut Answer<W>) -> Result<()> {
     // Without anything to fetch the library would go on to remove packages.
     if plan.steps.iter().all(|step| step.new.is_empty()) {
         return Ok(());
     }
-    transact(request, plan, TransFlag::DOWNLOAD_ONLY, report)
+    with_library(request, |handle, ear| {
+        reporting(answer, |report| transact(handle, request, plan, TransFlag::DOWNLOAD_ONLY, ear, report))
+    })
 }
 
-fn transact(request: &Request, plan: &Plan, flags: TransFlag, report: &Report) -> Result<()> {
+/// Does `work` with the library, which is told of signals meanwhile, and gives its lock back.
+fn with_library(request: &Request, work: impl FnOnce(&mut Alpm, &Ear) -> Result<()>) -> Result<()> {
     let mut handle = handle::open(request)?;
     let ear = handle::listen(&handle);
-    attend(&handle, request, &ear, report);
     let watch = Watch::over(&handle);
-    let prepared = resolve::prepare(&mut handle, request, &plan.order, flags, &ear);
+    let outcome = work(&mut handle, &ear);
+    // Without a lock of ours there is nothing to release, which is no news.
+    let _ = handle.trans_release();
+    drop(watch);
+    // This process ends next, and with it goes what the library would free now piece by piece.
+    std::mem::forget(handle);
+    outcome
+}
+
+fn transact(
+    handle: &mut Alpm,
+    request: &Request,
+    plan: &Plan,
+    flags: TransFlag,
+    ear: &Ear,
+    report: &Report,
+) -> Result<()> {
+    attend(handle, request, ear, report);
+    let prepared = resolve::prepare(handle, request, &plan.order, flags, ear);
     if prepared.as_ref().is_err_and(|error| error.is::<resolve::Locked>()) {
         report.say(Progress::Locked);
     }
     let only_download = flags.contains(TransFlag::DOWNLOAD_ONLY);
-    let outcome = prepared.and_then(|now| carry_out(&mut handle, request, plan, now, only_download, &ear, report));
-    // Without a lock of ours there is nothing to release, which is no news.
-    let _ = handle.trans_release();
-    drop(watch);
-    outcome
+    carry_out(handle, request, plan, prepared?, only_download, ear, report)
+}
+
+/// The policy about what was just changed, which whoever keeps an index would ask for next: the library has everything at hand.
+fn tell_choices<W: Write>(handle: &mut Alpm, plan: &Plan, answer: &mut Answer<W>) {
+    if handle.trans_release().is_ok() {
+        // What is not said is asked for.
+        drop(choices::among(handle, plan.steps.iter().map(|step| step.name.as_str()), answer));
+    }
 }
 
 /// What was prepared, if it is still the plan.

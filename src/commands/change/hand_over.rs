@@ -108,14 +108,14 @@ impl Drop for Privileged {
 }
 
 /// Has a plan carried out with privilege, by `started` where somebody is, and shows what is told meanwhile.
-/// `text` is the plan's own, and `digest` that of it.
+/// `text` is the plan's own, and `digest` that of it. `look` sees the changed packages while that is written down.
 pub fn hand_over(
     ctx: &Ctx,
     plan: &Plan,
-    text: &str,
-    digest: &str,
+    (text, digest): (&str, &str),
     command: &str,
     started: Option<Privileged>,
+    look: &mut dyn FnMut(),
 ) -> Result<()> {
     let mut privileged = match started {
         Some(privileged) => privileged,
@@ -142,6 +142,9 @@ pub fn hand_over(
         screen.show(&report);
         if changing {
             screen.answer_interruption();
+        }
+        if report == Report::Changed {
+            look();
         }
         if matches!(report, Report::Done | Report::Refused(_) | Report::Failed { .. }) {
             ended = Some(report);

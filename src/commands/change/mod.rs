@@ -177,10 +177,12 @@ pub fn carry_plan(ctx: &Ctx, matches: &ArgMatches, plan: Plan, started: Option<P
     }
     let changes_packages = !plan.steps.is_empty() && !plan.order.fetch_only;
     let before = if changes_packages { conf::left(ctx, &plan) } else { None };
-    hand_over(ctx, &plan, &text, &digest, &command, started)?;
     let mut remarks = afterwards(&plan);
-    remarks.extend(news::of_upgraded(&ctx.place.root, &plan));
-    remarks.extend(before.iter().flat_map(|before| conf::left_since(ctx, &plan, before)));
+    let mut look = || {
+        remarks.extend(news::of_upgraded(&ctx.place.root, &plan));
+        remarks.extend(before.iter().flat_map(|before| conf::left_since(ctx, &plan, before)));
+    };
+    hand_over(ctx, &plan, (&text, &digest), &command, started, &mut look)?;
     Ok(Reply::new(view::shown(&plan, &grades, &digest, true), |_, _| String::new(), Exit::Found).with(remarks))
 }
 

@@ -93,6 +93,7 @@ impl<'c> Screen<'c> {
             Report::Progress(Progress::Changing) => self.downloads.end(),
             Report::Progress(Progress::Rejected { .. } | Progress::Accepted { .. } | Progress::Locked)
             | Report::Planned(_)
+            | Report::Changed
             | Report::Done
             | Report::Refused(_)
             | Report::Failed { .. } => {}
