@@ -96,7 +96,7 @@ fn ring(place: &Place, file: &Path, keyrings: &[PathBuf]) -> Result<Keyring> {
     let world = World::open(place)?;
     match world.backends.iter().find_map(|backend| backend.keys_for(file)) {
         Some(Keys::Folder(folder)) => ring.add_folder(&folder)?,
-        Some(Keys::Files(files)) => files.iter().try_for_each(|file| ring.add(file))?,
+        Some(Keys::Files(files)) => files.iter().try_for_each(|file| ring.add_distribution(file))?,
         None => {}
     }
     if ring.files.is_empty() {

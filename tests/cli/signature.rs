@@ -9,23 +9,24 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// gpg with a home of its own.
-struct Gpg(tempfile::TempDir);
+pub struct Gpg(pub tempfile::TempDir);
 
 impl Gpg {
-    fn new() -> Gpg {
+    pub fn new() -> Gpg {
         Gpg(tempfile::tempdir().unwrap())
     }
 
-    fn run(&self, words: &[&str]) -> Output {
+    pub fn run(&self, words: &[&str]) -> Output {
         let mut command = Command::new("gpg");
         command.arg("--homedir").arg(self.0.path()).args(["--batch", "--yes", "--quiet", "--no-auto-check-trustdb"]);
         command.env("LC_ALL", "C").args(words).output().unwrap()
     }
 
-    fn ok(&self, words: &[&str]) -> String {
+    pub fn ok(&self, words: &[&str]) -> String {
         let output = self.run(words);
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        // Some users' names are older than UTF-8.
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// What gpg says of each signature, in the words that omg has for it, and of whose key, when and by what digest it is.
@@ -86,7 +87,7 @@ fn ask(place: &Place, words: &[&str]) -> (i32, Value) {
     (output.status.code().unwrap(), value)
 }
 
-fn data() -> PathBuf {
+pub fn data() -> PathBuf {
     let data = std::env::var_os("OMG_TEST_DATA");
     data.map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from)
 }
