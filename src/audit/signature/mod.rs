@@ -9,6 +9,7 @@ mod certification;
 pub mod keybox;
 mod keyring;
 mod lean;
+pub mod message;
 pub mod packets;
 mod quick;
 mod ring;
@@ -142,6 +143,12 @@ pub fn judge_clear(content: &[u8], ring: &Keyring, now: SystemTime) -> Result<Ve
         (signature, context)
     });
     judge_all(hashed.collect(), ring, now)
+}
+
+/// The same of a message that has its signatures in it, as packets or armour.
+pub fn judge_message(content: Vec<u8>, ring: &Keyring, now: SystemTime) -> Result<Vec<Judged>> {
+    let message::Message { data, signatures } = message::message(content)?;
+    judge(&mut data.as_slice(), &signatures, ring, now)
 }
 
 fn judge_all(hashed: Vec<(Signature, Option<Hashing>)>, ring: &Keyring, now: SystemTime) -> Result<Vec<Judged>> {
