@@ -2,7 +2,7 @@
 //! themselves.
 
 use super::text;
-use crate::audit::advisory::{Sink, arch, debian, osv, ranking};
+use crate::audit::advisory::{Sink, Whom, arch, debian, osv, ranking};
 use crate::audit::cvss::score;
 use crate::audit::log::{Checkpoint, verify_lines};
 use crate::audit::policy::{Facts, Grade, Layer, Policy};
@@ -86,8 +86,12 @@ impl Sink for Told {
         }
     }
 
-    fn left_out(&mut self, message: String) {
+    fn left_out(&mut self, whom: Whom, message: String) {
         assert!(!message.is_empty());
+        let Whom::These(packages) = whom else { return };
+        assert!(
+            packages.iter().all(|(_, name)| !name.is_empty() && !name.contains(|c: char| c.is_control() || c == ' '))
+        );
     }
 
     fn damaged(&mut self, message: String) {
