@@ -142,7 +142,16 @@ impl Ctx {
                 false => Ok(place.status(&folder).ok().and_then(|status| fetch::remembered(&status))),
             };
             let done = failure.and_then(|failure| {
-                let outcome = refresh(&place, &folder, request, &stages)?;
+                let outcome = match refresh(&place, &folder, request, &stages) {
+                    // Each block is checked when it is read, which may be now for the first time.
+                    Err(error) if is_damage(&error) && !request.force => {
+                        self.ui.warn(&format!("{error:#}; building it again"));
+                        let effort = Effort { fetch: false, force: true };
+                        advisories::refresh(&place.root, &folder, &config, effort, &stages)?;
+                        refresh(&place, &folder, Request { force: true }, &stages)?
+                    }
+                    outcome => outcome?,
+                };
                 let failure = failure.filter(|_| place.aur.is_some());
                 let status = fetch::remember(&folder, failure, outcome.status, &stages)?;
                 Ok(Outcome { status, ..outcome })
@@ -154,6 +163,11 @@ impl Ctx {
         }
         Err(failed.unwrap_or_else(no_folder))
     }
+}
+
+/// Whether a file of the index is damaged, which building it again mends.
+pub fn is_damage(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref().is_some_and(index::catalogue::is_damage))
 }
 
 fn no_folder() -> anyhow::Error {

@@ -46,6 +46,7 @@ pub enum Kept {
 pub enum Keys {
     /// A folder of gpg's, in which gpg says whom it trusts.
     Folder(PathBuf),
+    /// Keyrings as the family ships them, with what lies beside them.
     Files(Vec<PathBuf>),
 }
 

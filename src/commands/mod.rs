@@ -49,11 +49,11 @@ mod why;
 pub use reply::{Remark, Reply};
 
 use crate::audit::grade::Graded;
-use crate::context::Ctx;
+use crate::context::{Ctx, is_damage};
 use crate::error::{Exit, Hinted};
 use crate::index::details::VersionDetails;
 use crate::index::nearest::nearest;
-use crate::index::{self, Index, LocalRow, Row};
+use crate::index::{Index, LocalRow, Row};
 use crate::model::Source;
 use crate::ops::Request;
 use crate::ops::trust::Trust;
@@ -83,7 +83,7 @@ pub enum Run {
 /// Asks a query. What it finds damaged is built again, once.
 pub fn ask(ctx: &Ctx, query: fn(&Ctx, &ArgMatches) -> Result<Reply>, matches: &ArgMatches) -> Result<Reply> {
     match query(ctx, matches) {
-        Err(error) if error.chain().any(|cause| cause.downcast_ref().is_some_and(index::catalogue::is_damage)) => {
+        Err(error) if is_damage(&error) => {
             ctx.ui.warn(&format!("{error:#}; building it again"));
             ctx.refresh(Request { force: true })?;
             query(ctx, matches)

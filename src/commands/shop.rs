@@ -62,6 +62,7 @@ pub fn shop<'s>(ctx: &Ctx, person: &Person, observer: &'s dyn Observer) -> Resul
         cache: cache(person).join("runtimes"),
         state: ctx.state_folder()?,
         root: ctx.place.root.clone(),
+        indexes: ctx.place.folders(),
         settings: Config::read(&ctx.place.root)?.runtimes,
         network: Network::system(),
         toolchain: toolchain(person)?,

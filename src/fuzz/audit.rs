@@ -2,7 +2,7 @@
 //! themselves.
 
 use super::text;
-use crate::audit::advisory::{Sink, arch, debian, osv, ranking};
+use crate::audit::advisory::{Sink, Whom, arch, debian, osv, ranking};
 use crate::audit::cvss::score;
 use crate::audit::log::{Checkpoint, verify_lines};
 use crate::audit::policy::{Facts, Grade, Layer, Policy};
@@ -11,7 +11,7 @@ use crate::audit::sbom::copyright;
 use crate::audit::sbom::license::{License, Words};
 use crate::audit::sbom::purl::Purl;
 use crate::audit::signature::trustdb::TrustDb;
-use crate::audit::signature::{self, Keyring, Verdict, armor, judge_clear, packets};
+use crate::audit::signature::{self, Keyring, Verdict, armor, judge_clear, judge_message, packets};
 use crate::audit::sigstore::{Artifact, Expected, Trust, entries, verify};
 use crate::audit::vex::{Verdicts, read as read_vex};
 use crate::model::{Advisory, Open};
@@ -86,8 +86,12 @@ impl Sink for Told {
         }
     }
 
-    fn left_out(&mut self, message: String) {
+    fn left_out(&mut self, whom: Whom, message: String) {
         assert!(!message.is_empty());
+        let Whom::These(packages) = whom else { return };
+        assert!(
+            packages.iter().all(|(_, name)| !name.is_empty() && !name.contains(|c: char| c.is_control() || c == ' '))
+        );
     }
 
     fn damaged(&mut self, message: String) {
@@ -141,11 +145,12 @@ pub fn signature(data: &[u8]) {
     let mut ring = Keyring::default();
     ring.add_bytes(data.to_vec());
     let now = std::time::SystemTime::now();
-    for judged in [signature::judge(&mut &data[..], data, &ring, now), judge_clear(data, &ring, now)]
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
+    let judged = [
+        signature::judge(&mut &data[..], data, &ring, now),
+        judge_clear(data, &ring, now),
+        judge_message(data.to_vec(), &ring, now),
+    ];
+    for judged in judged.into_iter().flatten().flatten() {
         assert_ne!(judged.verdict, Verdict::Good);
     }
     _ = TrustDb::parse(data);

@@ -51,6 +51,22 @@ pub struct Publisher {
     /// What could not be read, the first few; and how many there were.
     pub problems: Vec<String>,
     pub problem_count: u32,
+    /// Why it may have said something of any package that is not here; empty where it has not.
+    pub fault: String,
+    /// The packages, as `ecosystem/name` and ascending, of which a record could not be read, and what is the matter with the first.
+    pub unread: Vec<(String, String)>,
+}
+
+impl Publisher {
+    /// Why not all is known that it says of a package; `None` where it is.
+    pub fn fault_of(&self, (ecosystem, package): (&str, &str)) -> Option<&str> {
+        if !self.fault.is_empty() {
+            return Some(&self.fault);
+        }
+        let key = key(ecosystem, package);
+        let at = self.unread.binary_search_by(|(known, _)| known.as_str().cmp(&key)).ok()?;
+        Some(&self.unread[at].1)
+    }
 }
 
 /// Writes the sections. `advisories` are sorted by ecosystem and package. `order` knows the order of versions of those ecosystems that

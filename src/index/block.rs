@@ -24,7 +24,7 @@ pub const BLOCK: usize = 4096;
 /// What a block holds besides its checksum.
 pub const PAYLOAD: usize = BLOCK - 8;
 /// Changes whenever the meaning of any byte changes. There is no migration: another version is built anew.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 const MAGIC: [u8; 8] = *b"omgindex";
 const MAX_SECTIONS: usize = 32;

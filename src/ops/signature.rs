@@ -1,7 +1,7 @@
 //! The signatures of a file: where they lie, by which keys they are judged, and what each is worth.
 
 use super::{Place, World};
-use crate::audit::signature::{Judged, Keyring, Verdict, armor, judge, judge_clear};
+use crate::audit::signature::{Judged, Keyring, Verdict, armor, judge, judge_clear, judge_message, message};
 use crate::backends::Keys;
 use crate::error::{Exit, Hinted};
 use anyhow::{Context, Result, ensure};
@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 /// What a signature is called beside its file.
 const ENDINGS: [&str; 4] = [".sig", ".asc", ".gpg", ".sign"];
-/// No text that is signed in the clear, and no file of signatures, is larger.
+/// No file that has its signatures in it, and no file of signatures, is larger.
 const MAX_BYTES: u64 = 64 << 20;
 /// So much tells what a file is.
 const HEAD_BYTES: u64 = 64;
@@ -20,7 +20,7 @@ const HEAD_BYTES: u64 = 64;
 /// What came of one file.
 pub struct Found {
     pub file: PathBuf,
-    /// The file itself where it is signed in the clear.
+    /// The file itself where its signatures are in it.
     pub signature: PathBuf,
     pub keyrings: Vec<PathBuf>,
     pub judged: Vec<Judged>,
@@ -46,34 +46,44 @@ pub fn judge_file(place: &Place, file: &Path, signature: Option<&Path>, keyrings
     let mut data = File::open(file).with_context(describe)?;
     let mut head = Vec::new();
     data.by_ref().take(HEAD_BYTES).read_to_end(&mut head).with_context(describe)?;
-    let is_clear = signature.is_none() && armor::is_clear(&head);
-    let place_of_signature = match (signature, is_clear) {
-        (Some(signature), _) => signature.to_owned(),
-        (None, true) => file.to_owned(),
-        (None, false) => beside(file)?,
+    let (form, place_of_signature) = match signature {
+        Some(signature) => (Form::Detached, signature.to_owned()),
+        None if armor::is_clear(&head) => (Form::Clear, file.to_owned()),
+        None => match beside(file) {
+            Some(signature) => (Form::Detached, signature),
+            None if message::is_message(&head) => (Form::Message, file.to_owned()),
+            None => {
+                let message = format!("there is no signature of {}", file.display());
+                let hint = "--signature names the file that it is in";
+                return Err(Hinted::new(Exit::NothingFound, message, hint).into());
+            }
+        },
     };
     let ring = ring(place, file, keyrings)?;
     let now = SystemTime::now();
-    let judged = if is_clear {
-        judge_clear(&read(file)?, &ring, now)
-    } else {
-        let signatures = read(&place_of_signature)?;
-        judge(&mut head.as_slice().chain(data), &signatures, &ring, now)
+    let judged = match form {
+        Form::Clear => judge_clear(&read(file)?, &ring, now),
+        Form::Message => judge_message(read(file)?, &ring, now),
+        Form::Detached => judge(&mut head.as_slice().chain(data), &read(&place_of_signature)?, &ring, now),
     };
     let judged = judged.with_context(|| format!("cannot judge {}", place_of_signature.display()))?;
     Ok(Found { file: file.to_owned(), signature: place_of_signature, keyrings: ring.files, judged })
 }
 
-fn beside(file: &Path) -> Result<PathBuf> {
+/// How a file is signed.
+enum Form {
+    Detached,
+    Clear,
+    Message,
+}
+
+fn beside(file: &Path) -> Option<PathBuf> {
     let candidates = ENDINGS.map(|ending| {
         let mut name = file.as_os_str().to_owned();
         name.push(ending);
         PathBuf::from(name)
     });
-    candidates.into_iter().find(|path| path.exists()).ok_or_else(|| {
-        let message = format!("there is no signature of {}", file.display());
-        Hinted::new(Exit::NothingFound, message, "--signature names the file that it is in").into()
-    })
+    candidates.into_iter().find(|path| path.exists())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -96,7 +106,7 @@ fn ring(place: &Place, file: &Path, keyrings: &[PathBuf]) -> Result<Keyring> {
     let world = World::open(place)?;
     match world.backends.iter().find_map(|backend| backend.keys_for(file)) {
         Some(Keys::Folder(folder)) => ring.add_folder(&folder)?,
-        Some(Keys::Files(files)) => files.iter().try_for_each(|file| ring.add(file))?,
+        Some(Keys::Files(files)) => files.iter().try_for_each(|file| ring.add_distribution(file))?,
         None => {}
     }
     if ring.files.is_empty() {

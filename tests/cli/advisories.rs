@@ -296,7 +296,14 @@ fn data_that_are_not_to_be_trusted_are_told() {
     damage(&mut std::iter::once(1));
     assert!(machine.said(&["doctor"]).1.contains("block checksum does not match"));
     let (exit, data, talk) = machine.said(&["audit"]);
-    assert!(exit == 6 && data.contains("AVG-1") && talk.contains("block checksum does not match"), "{data}{talk}");
+    // What a refresh reads of it is compiled again; the refresh failed, and the answer was told as stale.
+    assert!(exit == 6 && data.contains("AVG-1"), "{data}{talk}");
+    assert!(talk.contains("block checksum does not match") && talk.contains("building it again"), "{talk}");
+    assert!(!talk.contains("stale"), "{talk}");
+    assert!(!machine.said(&["doctor"]).1.contains("checksum"));
+    let (exit, _, talk) = machine.said(&["audit"]);
+    assert!(exit == 6 && !talk.contains("again"), "{talk}");
+    let whole = fs::read(&path).unwrap();
     // Of those that it reads, they are compiled again.
     damage(&mut (1..whole.len() / 4096));
     let (exit, data, talk) = machine.said(&["audit"]);

@@ -29,3 +29,4 @@ mod signature;
 mod sigstore;
 mod support;
 mod terminal;
+mod trust;

@@ -9,23 +9,24 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// gpg with a home of its own.
-struct Gpg(tempfile::TempDir);
+pub struct Gpg(pub tempfile::TempDir);
 
 impl Gpg {
-    fn new() -> Gpg {
+    pub fn new() -> Gpg {
         Gpg(tempfile::tempdir().unwrap())
     }
 
-    fn run(&self, words: &[&str]) -> Output {
+    pub fn run(&self, words: &[&str]) -> Output {
         let mut command = Command::new("gpg");
         command.arg("--homedir").arg(self.0.path()).args(["--batch", "--yes", "--quiet", "--no-auto-check-trustdb"]);
         command.env("LC_ALL", "C").args(words).output().unwrap()
     }
 
-    fn ok(&self, words: &[&str]) -> String {
+    pub fn ok(&self, words: &[&str]) -> String {
         let output = self.run(words);
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        // Some users' names are older than UTF-8.
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// What gpg says of each signature, in the words that omg has for it, and of whose key, when and by what digest it is.
@@ -86,7 +87,7 @@ fn ask(place: &Place, words: &[&str]) -> (i32, Value) {
     (output.status.code().unwrap(), value)
 }
 
-fn data() -> PathBuf {
+pub fn data() -> PathBuf {
     let data = std::env::var_os("OMG_TEST_DATA");
     data.map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from)
 }
@@ -290,4 +291,89 @@ fn in_a_folder(form: &str) {
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     let output = place.omg(&["audit", "signature", &format!("{home}/trust"), "--keyring", home]);
     assert!(output.status.code() == Some(1) && output.stdout.is_empty(), "{output:?}");
+}
+
+/// Messages that have their signatures in them, in every form that gpg gives them.
+#[test]
+fn messages_of_gpg_s_are_what_gpg_says_and_no_changed_bit_makes_another_text_good() {
+    use omg::audit::signature::{Keyring, Verdict, judge_message, message};
+    let test = "messages_of_gpg_s_are_what_gpg_says_and_no_changed_bit_makes_another_text_good";
+    if !has_program(test, "gpg") {
+        return;
+    }
+    let gpg = Gpg::new();
+    for name in ["first", "second"] {
+        gpg.ok(&["--passphrase", "", "--quick-generate-key", name, "ed25519", "sign,cert", "never"]);
+    }
+    let path = |name: &str| gpg.0.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("ring"), gpg.run(&["--export"]).stdout).unwrap();
+    fs::write(path("first-alone"), gpg.run(&["--export", "first"]).stdout).unwrap();
+    let text: Vec<u8> = (0..4000).flat_map(|number| format!("line {number} \n").into_bytes()).collect();
+    fs::write(path("text"), &text).unwrap();
+    let (both, place) = (["--local-user", "first", "--local-user", "second"], Place::new());
+    let forms: [&[&str]; 8] = [
+        &["--sign"],
+        &["--sign", "--armor"],
+        &["--sign", "--compress-algo", "none"],
+        &["--sign", "--compress-algo", "zlib"],
+        &["--sign", "--compress-algo", "bzip2"],
+        &["--sign", "--textmode"],
+        &["--sign", "--digest-algo", "SHA1"],
+        &["--sign", "--compress-algo", "none", "--textmode", "--armor"],
+    ];
+    for (at, form) in forms.iter().enumerate() {
+        for signers in [&both[..2], &both] {
+            let message = path(&format!("message-{at}"));
+            gpg.ok(&[signers, &["--output", &message], form, &[&path("text")]].concat());
+            let theirs = gpg.verdicts(&[&message]);
+            let (exit, answer) = ask(&place, &[&message, "--keyring", &path("ring")]);
+            // gpg says of SHA-1 that it is good, and leaves it at that.
+            let ours: Vec<String> = said(&answer[0]).iter().map(|said| said.replace("weak-digest", "good")).collect();
+            let mut sorted = (ours, theirs);
+            sorted.0.sort();
+            sorted.1.sort();
+            assert_eq!((sorted.0.len(), &sorted.0), (signers.len() / 2, &sorted.1), "{form:?}");
+            assert_eq!(exit, if form.contains(&"SHA1") { 6 } else { 0 }, "{form:?}");
+            assert_eq!(answer[0]["signature"], answer[0]["file"]);
+            let (_, answer) = ask(&place, &[&message, "--keyring", &path("first-alone")]);
+            let unknown = said(&answer[0]).iter().filter(|said| *said == "unknown-key").count();
+            assert_eq!(unknown, signers.len() / 2 - 1, "{form:?}");
+        }
+    }
+    // From a pipe, of which gpg does not know how long it is.
+    let script =
+        "cat text | gpg --homedir . --batch --quiet --no-auto-check-trustdb --compress-algo none --sign > piped";
+    let output = Command::new("sh").arg("-c").arg(script).current_dir(gpg.0.path()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let (exit, answer) = ask(&place, &[&path("piped"), "--keyring", &path("ring")]);
+    assert_eq!((exit, answer[0]["verdict"].as_str()), (0, Some("good")), "{answer}");
+
+    let mut ring = Keyring::default();
+    ring.add(Path::new(&path("ring"))).unwrap();
+    fs::write(path("short"), "text").unwrap();
+    for compress in ["none", "zip"] {
+        let message = path(&format!("short-{compress}"));
+        gpg.ok(&["--output", &message, "--sign", "--compress-algo", compress, &path("short")]);
+        let whole = fs::read(&message).unwrap();
+        let judged = |content: Vec<u8>| judge_message(content, &ring, std::time::SystemTime::now());
+        assert_eq!(judged(whole.clone()).unwrap()[0].verdict, Verdict::Good);
+        for bit in 0..whole.len() * 8 {
+            let mut changed = whole.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            // The name and the time of the file in it are not signed, nor is who was announced.
+            if judged(changed.clone()).is_ok_and(|judged| judged[0].verdict == Verdict::Good) {
+                assert_eq!(message::message(changed).unwrap().data, b"text", "bit {bit}");
+            }
+        }
+    }
+    // A signed text is a message for nobody who names another file's signature, and none without its keys is good.
+    let detached = path("text.sig");
+    gpg.ok(&["--output", &detached, "--detach-sign", &path("text")]);
+    let (exit, answer) = ask(&place, &[&path("message-0"), "--signature", &detached, "--keyring", &path("ring")]);
+    assert_eq!((exit, answer[0]["verdict"].as_str()), (6, Some("bad")));
+    // What only looks like one is told by what is wrong with it.
+    fs::write(path("cut"), &fs::read(path("message-2")).unwrap()[..500]).unwrap();
+    let output = place.omg(&["audit", "signature", &path("cut"), "--keyring", &path("ring")]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(3) && told.contains("cut off"), "{output:?}");
 }

@@ -167,7 +167,15 @@ fn the_policy_is_asked_before_anything_is_fetched() {
         ("minimum_release_age = \"36500 days\"\n", "was released"),
         ("banned = [\"node\"]\n", "banned by"),
         ("required_signatures = true\n", "whether it is signed is not known"),
-        ("max_severity = \"low\"\n", "its severity could not be checked: no advisories about runtimes are kept"),
+        (
+            "max_severity = \"low\"\n",
+            "its severity could not be checked: no publisher of advisories speaks of versions of node",
+        ),
+        (
+            "max_severity = \"low\"\n",
+            "hint: `unknown_severity_origins = [\"runtime\"]` in policy.toml lets runtimes pass",
+        ),
+        ("max_severity = \"low\"\nunknown_severity_origins = [\"apt\"]\n", "its severity could not be checked"),
         ("minimum_grade = \"verified\"\n", "node: is of grade community, below verified"),
         ("allowed_origins = [\"nodejs.org\"]\n", "origin \"127.0.0.1\" (runtime) is not allowed"),
     ] {
@@ -176,7 +184,10 @@ fn the_policy_is_asked_before_anything_is_fetched() {
         assert_eq!(last_event(&world)["event"], "runtime-refused");
     }
     assert!(server.asked.lock().unwrap().is_empty());
-    world.policy("allowed_origins = [\"runtime\"]\nminimum_release_age = \"3 days\"\nminimum_grade = \"community\"\n");
+    world.policy(
+        "allowed_origins = [\"runtime\"]\nminimum_release_age = \"3 days\"\nminimum_grade = \"community\"\n\
+         max_severity = \"low\"\nunknown_severity_origins = [\"runtime\"]\n",
+    );
     out(world.omg(&["install", "node@22"]));
 }
 

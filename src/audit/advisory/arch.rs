@@ -1,6 +1,6 @@
 //! The Arch Linux Security Tracker, as its `all.json` lists every group: packages with one version that is affected and one that is not.
 
-use super::{Sink, is_word, plain, stream, summary};
+use super::{Sink, Whom, is_word, plain, stream, summary};
 use crate::model::{Affected, Severity, Standing};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -35,7 +35,8 @@ struct Group<'t> {
 pub fn read(text: &[u8], sink: &mut dyn Sink) {
     let mut one = |text: &str| {
         if let Err(message) = group(text, sink) {
-            sink.left_out(message);
+            let (name, whom) = named(text);
+            sink.left_out(whom, format!("{name}: left out: {message}"));
         }
     };
     let is_one = text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
@@ -48,21 +49,43 @@ pub fn read(text: &[u8], sink: &mut dyn Sink) {
     }
 }
 
+/// What can be read of a group that could not be: its name, and whom it is about.
+fn named(text: &str) -> (String, Whom) {
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(default)]
+        name: serde_json::Value,
+        packages: Vec<String>,
+    }
+    let name = |value: &serde_json::Value| value.as_str().filter(|name| is_word(name)).map(str::to_owned);
+    let nobody = "a group without a name".to_owned();
+    match serde_json::from_str::<Named>(text) {
+        Ok(group) if !group.packages.is_empty() => (
+            name(&group.name).unwrap_or(nobody),
+            Whom::named(group.packages.into_iter().map(|package| (ECOSYSTEM, package))),
+        ),
+        _ => {
+            let value: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+            (name(&value["name"]).unwrap_or(nobody), Whom::Anybody)
+        }
+    }
+}
+
 fn group(text: &str, sink: &mut dyn Sink) -> Result<(), String> {
-    let group: Group<'_> = serde_json::from_str(text).map_err(|error| format!("a group left out: {error}"))?;
+    let group: Group<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let fixed = group.fixed.as_deref().filter(|fixed| !fixed.is_empty());
     let standing = match &*group.status {
         "Vulnerable" | "Fixed" | "Testing" => Standing::Open,
         "Unknown" => Standing::Undetermined,
         "Not affected" => return Ok(()),
-        other => return Err(format!("{}: left out: unknown status {other:?}", group.name)),
+        other => return Err(format!("unknown status {other:?}")),
     };
     if group.status == "Fixed" && fixed.is_none() {
-        return Err(format!("{}: left out: fixed, and not in which version", group.name));
+        return Err("fixed, and not in which version".to_owned());
     }
     let words = group.packages.iter().chain([&group.name]).chain(&group.issues).chain(&group.advisories);
     if !words.map(|word| &**word).chain(fixed).all(is_word) {
-        return Err(format!("{:?}: left out: a name or version makes no sense", group.name));
+        return Err("a name or version makes no sense".to_owned());
     }
     for package in &group.packages {
         let mut advisory = plain(ECOSYSTEM, package, &group.name);
@@ -99,7 +122,7 @@ mod tests {
 
     #[test]
     fn each_package_of_a_group_is_told() {
-        let Told(all, problems) = told("Fixed", "\"7.2-1\"");
+        let Told(all, problems, _) = told("Fixed", "\"7.2-1\"");
         assert_eq!((all.len(), problems.len()), (2, 0));
         assert_eq!((&*all[1].package, &*all[1].id, &*all[1].summary), ("lib32-curl", "AVG-7", "multiple issues"));
         assert_eq!(all[0].aliases, ["CVE-2016-1", "ASA-201609-1"]);
@@ -123,15 +146,34 @@ mod tests {
             ("Fixed", "null", "not in which version"),
             ("Solved", "null", "unknown status"),
             ("Fixed", "\"1 2\"", "makes no sense"),
-            ("Fixed", "7", "a group left out"),
+            ("Fixed", "7", "AVG-7: left out: invalid type"),
         ] {
-            let Told(all, problems) = told(status, fixed);
+            let Told(all, problems, whom) = told(status, fixed);
             assert_eq!(all, []);
-            assert!(problems[0].contains(why), "{problems:?}");
+            assert!(problems[0].starts_with("AVG-7: left out: ") && problems[0].contains(why), "{problems:?}");
+            assert_eq!(whom, [Whom::named(["curl", "lib32-curl"].map(|name| (ECOSYSTEM, name.to_owned())))]);
         }
         let mut told = Told::default();
         let text = format!("[{},\n{{\"na", GROUP.replace("STATUS", "Vulnerable").replace("FIXED", "null"));
         read(text.as_bytes(), &mut told);
         assert_eq!((told.0.len(), told.1.len()), (2, 1));
+    }
+
+    #[test]
+    fn a_group_whose_packages_cannot_be_read_may_be_about_anybody() {
+        for (packages, status) in [("7", "Fixed"), ("[]", "Solved"), ("[\"curl\", \"a b\"]", "Fixed"), ("[7]", "Fixed")]
+        {
+            let mut told = Told::default();
+            read(
+                format!(r#"[{{"name": "AVG-7", "packages": {packages}, "status": "{status}"}}]"#).as_bytes(),
+                &mut told,
+            );
+            assert_eq!(told.2, [Whom::Anybody], "{packages}");
+            assert!(told.1[0].starts_with("AVG-7: left out: "), "{:?}", told.1);
+        }
+        let mut told = Told::default();
+        read(br#"[{"packages": ["curl"]}]"#, &mut told);
+        assert!(told.1[0].starts_with("a group without a name: left out: "), "{:?}", told.1);
+        assert_eq!(told.2, [Whom::These(vec![(ECOSYSTEM, "curl".to_owned())])]);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It knows no advisories of Debian's own (DSA): those are records of OSV's.
 
-use super::{Sink, is_word, plain, stream, summary};
+use super::{Sink, Whom, is_word, plain, stream, summary};
 use crate::model::{Affected, Severity, Standing};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -44,11 +44,11 @@ pub fn read(text: &[u8], release: &str, sink: &mut dyn Sink) {
         let outcome = stream::members(faults.get().as_bytes(), |id, value| {
             match fault(package, id, value.get(), release, sink) {
                 Ok(is_known) => has_release |= is_known,
-                Err(message) => sink.left_out(format!("{package:?} {id:?}: left out: {message}")),
+                Err(message) => sink.left_out(whom(package), format!("{package:?} {id:?}: left out: {message}")),
             }
         });
         if let Err(error) = outcome {
-            sink.left_out(format!("{package:?}: left out: {error}"));
+            sink.left_out(whom(package), format!("{package:?}: left out: {error}"));
         }
     });
     match outcome {
@@ -56,6 +56,10 @@ pub fn read(text: &[u8], release: &str, sink: &mut dyn Sink) {
         Ok(()) if !has_release => sink.damaged(format!("it says nothing about the release {release:?}")),
         Ok(()) => {}
     }
+}
+
+fn whom(package: &str) -> Whom {
+    Whom::named([(ECOSYSTEM, package.to_owned())])
 }
 
 /// Whether it says anything about the release.
@@ -125,7 +129,7 @@ mod tests {
     }
 
     fn one(own: &str, sid: &str) -> Advisory {
-        let Told(mut all, problems) = told(&format!(r#"{{"bookworm": {own}, "sid": {sid}}}"#));
+        let Told(mut all, problems, _) = told(&format!(r#"{{"bookworm": {own}, "sid": {sid}}}"#));
         assert_eq!((all.len(), problems.len()), (1, 0), "{problems:?}");
         all.pop().unwrap()
     }
@@ -164,9 +168,9 @@ mod tests {
 
     #[test]
     fn never_affected_is_silent_and_another_release_is_said() {
-        let Told(all, problems) = told(r#"{"bookworm": {"status": "resolved", "fixed_version": "0"}}"#);
+        let Told(all, problems, _) = told(r#"{"bookworm": {"status": "resolved", "fixed_version": "0"}}"#);
         assert!(all.is_empty() && problems.is_empty());
-        let Told(all, problems) = told(&format!(r#"{{"trixie": {NOT_YET}}}"#));
+        let Told(all, problems, _) = told(&format!(r#"{{"trixie": {NOT_YET}}}"#));
         assert!(all.is_empty() && problems[0].contains("nothing about the release"), "{problems:?}");
     }
 
@@ -178,8 +182,12 @@ mod tests {
             "[]",
             r#"{"status": "resolved", "fixed_version": " "}"#,
         ] {
-            let Told(all, problems) = told(&format!(r#"{{"bookworm": {own}}}"#));
-            assert!(all.is_empty() && problems[0].contains("left out"), "{own}: {problems:?}");
+            let Told(all, problems, whom) = told(&format!(r#"{{"bookworm": {own}}}"#));
+            assert!(
+                all.is_empty() && problems[0].starts_with(r#""curl" "CVE-2026-1": left out: "#),
+                "{own}: {problems:?}"
+            );
+            assert_eq!(whom, [Whom::These(vec![(ECOSYSTEM, "curl".to_owned())])], "{own}");
         }
         let mut told = Told::default();
         read(br#"{"a": {"CVE-1": {"releases": {"bookworm": {"status": "open"}}}}, "b": {"#, "bookworm", &mut told);

@@ -15,10 +15,29 @@ use crate::model::{Advisory, Affected, Ranking, Standing};
 /// Receives what a reader finds.
 pub trait Sink {
     fn advisory(&mut self, advisory: Advisory);
-    /// A record that makes no sense: lower case and without a full stop.
-    fn left_out(&mut self, message: String);
+    /// A record that makes no sense, and whom it may be about; the message in lower case and without a full stop.
+    fn left_out(&mut self, whom: Whom, message: String);
     /// The file is not what it should be, or ends early. The same.
     fn damaged(&mut self, message: String);
+}
+
+/// Whom a record that could not be read may be about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whom {
+    Anybody,
+    /// These packages alone, each with its ecosystem; nobody where there are none.
+    These(Vec<(&'static str, String)>),
+}
+
+impl Whom {
+    /// The packages of these names; anybody where one of them cannot be a name, since then another may have been meant.
+    fn named(names: impl IntoIterator<Item = (&'static str, String)>) -> Whom {
+        let names: Vec<(&'static str, String)> = names.into_iter().collect();
+        match names.iter().all(|(_, name)| is_word(name)) {
+            true => Whom::These(names),
+            false => Whom::Anybody,
+        }
+    }
 }
 
 /// Longer names, identifiers and versions are no such things.
@@ -70,15 +89,16 @@ mod tests {
 
     /// What a reader has told.
     #[derive(Default)]
-    pub struct Told(pub Vec<Advisory>, pub Vec<String>);
+    pub struct Told(pub Vec<Advisory>, pub Vec<String>, pub Vec<Whom>);
 
     impl Sink for Told {
         fn advisory(&mut self, advisory: Advisory) {
             self.0.push(advisory);
         }
 
-        fn left_out(&mut self, message: String) {
+        fn left_out(&mut self, whom: Whom, message: String) {
             self.1.push(message);
+            self.2.push(whom);
         }
 
         fn damaged(&mut self, message: String) {

@@ -2,7 +2,7 @@
 //!
 //! Of ecosystems that are not asked about nothing is told, nor of ranges of Git's commits, nor of records that were withdrawn.
 
-use super::{Sink, is_word, plain, stream, summary};
+use super::{Sink, Whom, is_word, plain, stream, summary};
 use crate::audit::cvss;
 use crate::audit::ecosystem::Ecosystem;
 use crate::model::{Advisory, Affected, Range, Severity, Standing, Turn};
@@ -106,7 +106,8 @@ struct Event<'t> {
 pub fn read(text: &[u8], distribution: Option<&str>, sink: &mut dyn Sink) {
     let mut one = |text: &str| {
         if let Err(error) = record(text, distribution, sink) {
-            sink.left_out(format!("a record left out: {error}"));
+            let (id, whom) = named_in(text, distribution);
+            sink.left_out(whom, format!("{id}: left out: {error}"));
         }
     };
     let outcome = match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
@@ -135,19 +136,64 @@ fn named<'t>(
     Some((registry.purl(), registry.normal_name(name)))
 }
 
+/// What can be read of a record that could not be: its id, and whom it is about.
+fn named_in(text: &str, distribution: Option<&str>) -> (String, Whom) {
+    #[derive(Deserialize)]
+    struct Named<'t> {
+        #[serde(borrow, default)]
+        id: Option<&'t RawValue>,
+        #[serde(borrow)]
+        affected: Vec<&'t RawValue>,
+    }
+    let Ok(Named { id, affected }) = serde_json::from_str::<Named<'_>>(text) else {
+        let value: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+        return (id_of(&value["id"]), Whom::Anybody);
+    };
+    let id = id.and_then(|id| serde_json::from_str(id.get()).ok()).unwrap_or_default();
+    (id_of(&id), whom(affected.into_iter().map(RawValue::get), distribution))
+}
+
+fn id_of(value: &serde_json::Value) -> String {
+    let id = value.as_str().filter(|id| is_word(id));
+    id.map_or_else(|| "a record without an id".to_owned(), |id| format!("{id:?}"))
+}
+
+/// Whom these parts of `affected` may be about, of those that are asked about.
+fn whom<'t>(parts: impl IntoIterator<Item = &'t str>, distribution: Option<&str>) -> Whom {
+    #[derive(Deserialize)]
+    struct Named<'t> {
+        #[serde(borrow)]
+        package: Package<'t>,
+    }
+    let mut names = Vec::new();
+    for part in parts {
+        let Ok(Named { package }) = serde_json::from_str(part) else { return Whom::Anybody };
+        names.extend(named(&package, distribution).map(|(ecosystem, name)| (ecosystem, name.into_owned())));
+    }
+    Whom::named(names)
+}
+
 fn record(text: &str, distribution: Option<&str>, sink: &mut dyn Sink) -> Result<(), String> {
     let record: Record<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
     if record.withdrawn.is_some() {
         return Ok(());
     }
-    for touched in record.affected.iter().flatten() {
-        let touched: Touched<'_> =
-            serde_json::from_str(touched.get()).map_err(|error| format!("{}: {error}", record.id))?;
+    for text in record.affected.iter().flatten() {
+        let touched: Touched<'_> = match serde_json::from_str(text.get()) {
+            Ok(touched) => touched,
+            Err(error) => {
+                sink.left_out(whom([text.get()], distribution), format!("{:?}: left out: {error}", record.id));
+                continue;
+            }
+        };
         let Some(package) = &touched.package else { continue };
         let Some((ecosystem, name)) = named(package, distribution) else { continue };
         match advisory(&record, &touched, ecosystem, &name) {
             Some(advisory) => sink.advisory(advisory),
-            None => sink.left_out(format!("{:?}: left out: a name or version makes no sense", record.id)),
+            None => {
+                let whom = Whom::named([(ecosystem, name.into_owned())]);
+                sink.left_out(whom, format!("{:?}: left out: a name or version makes no sense", record.id));
+            }
         }
     }
     Ok(())
@@ -239,7 +285,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_about_is_told() {
-        let Told(all, problems) = told(RECORD);
+        let Told(all, problems, _) = told(RECORD);
         assert_eq!((all.len(), problems.len()), (2, 0), "{problems:?}");
         let [debian, npm] = &all[..] else { panic!() };
         assert_eq!((&*debian.ecosystem, &*debian.package, &*debian.id), ("deb", "curl", "CVE-2026-1"));
@@ -257,12 +303,41 @@ mod tests {
     fn every_form_of_a_file() {
         let line = RECORD.replace('\n', " ");
         for text in [format!("[{RECORD},{RECORD}]"), format!("{line}\n{line}\n")] {
-            let Told(all, problems) = told(&text);
+            let Told(all, problems, _) = told(&text);
             assert_eq!((all.len(), problems.len()), (4, 0), "{problems:?}");
         }
         assert_eq!(told("").1, ["empty"]);
         assert!(told(&format!("[{RECORD}, {{")).0.len() == 2 && told(&format!("[{RECORD}, {{")).1.len() == 1);
         assert_eq!(told("[{}, 1]").1.len(), 2);
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_about_the_packages_that_it_names() {
+        let curl = || Whom::These(vec![("deb", "curl".to_owned())]);
+        for (from, to, whom, kept) in [
+            // One part of it, the whole of it, and another distribution's part.
+            (r#"["7.0-1"]"#, "7", curl(), 1),
+            (
+                r#""details": "a\nb""#,
+                r#""details": 7"#,
+                Whom::These(vec![("deb", "curl".into()), ("npm", "@a/b".into())]),
+                0,
+            ),
+            (r#"["8"]"#, "8", Whom::These(Vec::new()), 2),
+            (r#"["7.0-1"]"#, r#"["7 0"]"#, curl(), 1),
+            // Nobody can tell whom.
+            (r#""name": "curl""#, r#""name": 7"#, Whom::Anybody, 1),
+            (r#""name": "curl""#, r#""name": "c url""#, Whom::Anybody, 1),
+        ] {
+            let text = RECORD.replacen(from, to, 1);
+            assert_ne!(text, RECORD);
+            let Told(all, problems, told) = told(&text);
+            assert_eq!((all.len(), told), (kept, vec![whom]), "{to}: {problems:?}");
+            assert!(problems[0].starts_with(r#""DEBIAN-CVE-2026-1": left out: "#), "{problems:?}");
+        }
+        let Told(_, problems, whom) = told(r#"[{"affected": {}}]"#);
+        assert!(problems[0].starts_with("a record without an id: left out: "), "{problems:?}");
+        assert_eq!(whom, [Whom::Anybody]);
     }
 
     #[test]

@@ -141,6 +141,7 @@ impl PolicyFile<'_> {
             }),
             Key::AcceptedSignatures => Demand::Accepted(self.verdicts(value)?),
             Key::MaxSeverity => Demand::Severity(Severity::ALL[one_of(&Severity::ALL.map(Severity::name))?]),
+            Key::UnknownSeverityOrigins => Demand::UnknownSeverity(self.patterns(key, value)?),
             Key::MinimumGrade => Demand::Grade(Grade::ALL[one_of(&Grade::ALL.map(Grade::name))?]),
             Key::MinimumReleaseAge => {
                 let text = self.string(key, value)?;
@@ -177,12 +178,17 @@ impl PolicyFile<'_> {
 
     /// Patterns, of which there is one at least: nothing at all would be allowed by none, and hardly anybody means that.
     fn list(&self, key: Key, value: &Value<'_>) -> Result<Vec<String>> {
-        let strings = self.strings(key, value)?;
-        if strings.is_empty() {
+        let patterns = self.patterns(key, value)?;
+        if patterns.is_empty() {
             let message = format!("`{}` is empty, which would allow nothing", key.name());
             return Err(self.fault(&value.span(), &message));
         }
-        strings.into_iter().map(|(pattern, span)| self.pattern(key, &pattern, &span)).collect()
+        Ok(patterns)
+    }
+
+    fn patterns(&self, key: Key, value: &Value<'_>) -> Result<Vec<String>> {
+        let strings = self.strings(key, value)?.into_iter();
+        strings.map(|(pattern, span)| self.pattern(key, &pattern, &span)).collect()
     }
 
     /// A pattern that can match something.

@@ -128,6 +128,9 @@ impl Policy {
 
     /// Every rule that forbids it; none where it may be installed.
     pub fn judge(&self, facts: &Facts<'_>) -> Vec<Refusal> {
+        let lets_pass = |rule: &Rule| rule::lets_unknown_severity_pass(&rule.demand, facts);
+        let is_excused = facts.open.is_err() && self.rules.iter().any(lets_pass);
+        let asks = |rule: &&Rule| !(is_excused && rule.demand.key() == Key::MaxSeverity);
         let refusal = |rule: &Rule| {
             Some(Refusal {
                 package: facts.name.to_owned(),
@@ -137,7 +140,7 @@ impl Policy {
                 line: rule.line,
             })
         };
-        self.rules.iter().filter_map(refusal).collect()
+        self.rules.iter().filter(asks).filter_map(refusal).collect()
     }
 
     /// Whether a signature of a file is accepted: a good one is, and of the others what a rule names.
@@ -156,9 +159,11 @@ impl Policy {
         &self.rules
     }
 
-    /// The lock on a key, if a layer has one.
+    /// The lock on a key, if a layer has one. Whoever locks a rule locks what it has for exceptions.
     pub fn lock_of(&self, key: Key) -> Option<&Rule> {
-        self.rules.iter().find(|rule| matches!(&rule.demand, Demand::Locked(keys) if keys.contains(&key)))
+        let of_its_rule = (key == Key::UnknownSeverityOrigins).then_some(Key::MaxSeverity);
+        let holds = |keys: &[Key]| keys.contains(&key) || of_its_rule.is_some_and(|of| keys.contains(&of));
+        self.rules.iter().find(|rule| matches!(&rule.demand, Demand::Locked(keys) if holds(keys)))
     }
 
     /// A SHA-256 of what the rules say: the same for the same rules, in whatever files, order and layout they stand.

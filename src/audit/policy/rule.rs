@@ -36,19 +36,21 @@ pub enum Key {
     RequiredSignatures,
     AcceptedSignatures,
     MaxSeverity,
+    UnknownSeverityOrigins,
     MinimumGrade,
     MinimumReleaseAge,
     Locked,
 }
 
 impl Key {
-    pub const ALL: [Key; 9] = [
+    pub const ALL: [Key; 10] = [
         Key::Banned,
         Key::AllowedLicenses,
         Key::AllowedOrigins,
         Key::RequiredSignatures,
         Key::AcceptedSignatures,
         Key::MaxSeverity,
+        Key::UnknownSeverityOrigins,
         Key::MinimumGrade,
         Key::MinimumReleaseAge,
         Key::Locked,
@@ -62,6 +64,7 @@ impl Key {
             Key::RequiredSignatures => "required_signatures",
             Key::AcceptedSignatures => "accepted_signatures",
             Key::MaxSeverity => "max_severity",
+            Key::UnknownSeverityOrigins => "unknown_severity_origins",
             Key::MinimumGrade => "minimum_grade",
             Key::MinimumReleaseAge => "minimum_release_age",
             Key::Locked => "locked",
@@ -80,6 +83,8 @@ pub enum Demand {
     /// No demand on packages: what `omg audit signature` accepts besides what is plainly good.
     Accepted(Vec<Verdict>),
     Severity(Severity),
+    /// No demand on packages: of what comes from there [`Demand::Severity`] forbids nothing but what is known.
+    UnknownSeverity(Vec<String>),
     Grade(Grade),
     ReleaseAgeHours(u32),
     /// No demand on packages: lower layers may not set these.
@@ -95,6 +100,7 @@ impl Demand {
             Demand::Signatures(_) => Key::RequiredSignatures,
             Demand::Accepted(_) => Key::AcceptedSignatures,
             Demand::Severity(_) => Key::MaxSeverity,
+            Demand::UnknownSeverity(_) => Key::UnknownSeverityOrigins,
             Demand::Grade(_) => Key::MinimumGrade,
             Demand::ReleaseAgeHours(_) => Key::MinimumReleaseAge,
             Demand::Locked(_) => Key::Locked,
@@ -105,7 +111,7 @@ impl Demand {
     pub fn values(&self) -> Vec<String> {
         match self {
             Demand::Banned(pattern) => vec![pattern.clone()],
-            Demand::Licenses(list) | Demand::Origins(list) => list.clone(),
+            Demand::Licenses(list) | Demand::Origins(list) | Demand::UnknownSeverity(list) => list.clone(),
             Demand::Signatures(required) => vec![required.to_string()],
             Demand::Accepted(verdicts) => verdicts.iter().map(Verdict::to_string).collect(),
             Demand::Severity(most) => vec![most.name().to_owned()],
@@ -119,7 +125,11 @@ impl Demand {
     pub fn forbids(&self) -> bool {
         !matches!(
             self,
-            Demand::Signatures(false) | Demand::Accepted(_) | Demand::Grade(Grade::Risk) | Demand::Locked(_)
+            Demand::Signatures(false)
+                | Demand::Accepted(_)
+                | Demand::UnknownSeverity(_)
+                | Demand::Grade(Grade::Risk)
+                | Demand::Locked(_)
         )
     }
 
@@ -132,7 +142,7 @@ impl Demand {
             }
             Demand::Licenses(allowed) => license_fault(allowed, facts.licenses),
             Demand::Origins(allowed) => origin_fault(allowed, facts),
-            Demand::Signatures(false) | Demand::Accepted(_) | Demand::Locked(_) => None,
+            Demand::Signatures(false) | Demand::Accepted(_) | Demand::UnknownSeverity(_) | Demand::Locked(_) => None,
             Demand::Signatures(true) => match facts.signed {
                 Some(true) => None,
                 Some(false) => Some("is not signed".to_owned()),
@@ -150,6 +160,11 @@ impl Demand {
 }
 
 const HOUR: i64 = 3600;
+
+/// Whether a rule names the origin as one of which it need not be known what is open.
+pub fn lets_unknown_severity_pass(demand: &Demand, facts: &Facts<'_>) -> bool {
+    matches!(demand, Demand::UnknownSeverity(origins) if is_from(origins, facts))
+}
 
 fn unknown(what: &str, why: &str) -> Option<String> {
     Some(format!("{what} could not be checked: {why}"))
@@ -180,17 +195,27 @@ fn license_fault(allowed: &[String], licenses: Option<&[&str]>) -> Option<String
     }
 }
 
-/// The name of a family stands for its repositories, not for files from anywhere.
 fn origin_fault(allowed: &[String], facts: &Facts<'_>) -> Option<String> {
     let repository = facts.repository;
     if repository.is_empty() {
         return unknown("its origin", "no repository is known");
     }
-    // pacman installs what was built from the AUR, but does not offer it.
-    let source = if repository == "aur" { "aur" } else { facts.source };
-    let is_allowed =
-        |pattern: &String| matches(pattern, repository) || repository != "local" && matches(pattern, source);
-    if allowed.iter().any(is_allowed) { None } else { Some(format!("origin {repository:?} ({source}) is not allowed")) }
+    if is_from(allowed, facts) {
+        return None;
+    }
+    Some(format!("origin {repository:?} ({}) is not allowed", family(facts)))
+}
+
+/// Whether it comes from one of these. The name of a family stands for its repositories, not for files from anywhere.
+fn is_from(origins: &[String], facts: &Facts<'_>) -> bool {
+    let (repository, family) = (facts.repository, family(facts));
+    let is_it = |pattern: &String| matches(pattern, repository) || repository != "local" && matches(pattern, family);
+    !repository.is_empty() && origins.iter().any(is_it)
+}
+
+/// pacman installs what was built from the AUR, but does not offer it.
+fn family<'a>(facts: &Facts<'a>) -> &'a str {
+    if facts.repository == "aur" { "aur" } else { facts.source }
 }
 
 fn age_fault(least: i64, facts: &Facts<'_>) -> Option<String> {

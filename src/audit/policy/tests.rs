@@ -177,6 +177,36 @@ fn every_rule_lets_the_good_pass_and_names_what_it_refuses() {
     }
 }
 
+/// A policy with `max_severity` refused every runtime, and nothing could be said against that.
+#[test]
+fn of_origins_that_are_named_only_what_is_known_is_held_against_them() {
+    let rules = "max_severity = 'medium'\nunknown_severity_origins = ['runtime', 'extra']\n";
+    let high = worst(Severity::High);
+    let unrated = unrated(&["CVE-1"]);
+    let runtime = Facts { source: "runtime", repository: "nodejs.org", open: Err("nobody tells"), ..GOOD };
+    for (facts, count) in [
+        (runtime, 0),
+        (Facts { source: "pacman", repository: "extra", ..runtime }, 0),
+        (Facts { source: "pacman", repository: "core", ..runtime }, 1),
+        (Facts { repository: "local", ..runtime }, 1),
+        (Facts { repository: "", ..runtime }, 1),
+        // What is known counts, and that nobody has rated it is known.
+        (Facts { open: Ok(&high), ..runtime }, 1),
+        (Facts { open: Ok(&unrated), ..runtime }, 1),
+        (Facts { open: Ok(&NOTHING), ..runtime }, 0),
+    ] {
+        assert_eq!(said(&[rules], &facts).len(), count, "{facts:?}");
+    }
+    // By itself it asks for nothing, and excuses from no other rule.
+    assert!(policy(&["unknown_severity_origins = ['runtime']"]).unwrap().is_empty());
+    let signed = Facts { signed: None, ..runtime };
+    assert_eq!(said(&[rules, "required_signatures = true"], &signed).len(), 1);
+    // A layer below may take it back, and where the rule is locked add nothing to it.
+    assert_eq!(said(&[rules, "unknown_severity_origins = []"], &runtime).len(), 1);
+    let (message, _) = error(&["max_severity = 'low'\nlocked = ['max_severity']", "unknown_severity_origins = ['*']"]);
+    assert_eq!(message, "/user.toml:1: `unknown_severity_origins` is locked by /system.toml:2");
+}
+
 #[test]
 fn every_broken_rule_is_told_each_with_its_line() {
     let text = "required_signatures = true\nbanned = [\n  'x',\n  'na*',\n]\nminimum_grade = 'locked'\n";

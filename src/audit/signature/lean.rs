@@ -1,5 +1,5 @@
 //! A certificate without what others certified of it. Keys of a distribution's maintainers bear hundreds of such signatures, of which
-//! nothing here depends.
+//! nothing depends but their trust, and that on a few.
 
 use super::packets::{self, PUBLIC_KEY};
 use anyhow::Result;
@@ -10,8 +10,9 @@ const CERTIFICATIONS: std::ops::RangeInclusive<u8> = 0x10..=0x13;
 const ISSUER: u8 = 16;
 const ISSUER_FINGERPRINT: u8 = 33;
 
-/// The packets of a certificate without certifications that name another key as their maker's, and no one of its own.
-pub fn lean(certificate: &[u8]) -> Result<Vec<u8>> {
+/// The packets of a certificate without certifications that name another key as their maker's, and neither one of its own nor one that is
+/// kept.
+pub fn lean(certificate: &[u8], is_kept: &dyn Fn(&[u8]) -> bool) -> Result<Vec<u8>> {
     let (mut out, mut primary) = (Vec::with_capacity(certificate.len()), None);
     for packet in packets::packets(certificate) {
         let packet = packet?;
@@ -19,7 +20,7 @@ pub fn lean(certificate: &[u8]) -> Result<Vec<u8>> {
         if packet.tag == PUBLIC_KEY {
             primary = packets::fingerprint(body);
         }
-        let is_foreign = || primary.as_ref().is_some_and(|primary| is_by_another(body, primary));
+        let is_foreign = || primary.as_ref().is_some_and(|primary| is_by_another(body, primary, is_kept));
         if packet.tag != SIGNATURE || !is_foreign() {
             out.extend_from_slice(&certificate[packet.whole]);
         }
@@ -28,7 +29,7 @@ pub fn lean(certificate: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// Of a signature of the fourth version; others are left in.
-fn is_by_another(signature: &[u8], primary: &[u8]) -> bool {
+fn is_by_another(signature: &[u8], primary: &[u8], is_kept: &dyn Fn(&[u8]) -> bool) -> bool {
     let [4, kind, _, _, rest @ ..] = signature else { return false };
     if !CERTIFICATIONS.contains(kind) {
         return false;
@@ -39,7 +40,9 @@ fn is_by_another(signature: &[u8], primary: &[u8]) -> bool {
         issuers(hashed, &mut names)?;
         issuers(unhashed, &mut names)
     });
-    collected.is_some() && !names.is_empty() && !names.iter().any(|name| packets::is_named(primary, name))
+    collected.is_some()
+        && !names.is_empty()
+        && !names.iter().any(|name| packets::is_named(primary, name) || is_kept(name))
 }
 
 /// The subpackets that stand behind their length, and what comes behind these.

@@ -1,18 +1,22 @@
 //! OpenPGP signatures judged one by one: by whose key, good or not, and what is the matter with those that are not plainly good.
 //!
-//! Whether a key may vouch for anything is the ring's word: whoever chose it believes its keys. Of a key's own history (it expired, it
-//! was revoked) the certificate decides, and a list beside the ring. Nothing is fetched.
+//! Whether a key may vouch for anything is the ring's word: whoever chose a file of keys believes them, and in a folder of gpg's or in a
+//! keyring of pacman's some keys vouch for the others (`web.rs`). Of a key's own history (it expired, it was revoked) the certificate
+//! decides, and a list beside the ring. Nothing is fetched.
 
 pub mod armor;
+mod certification;
 pub mod keybox;
 mod keyring;
 mod lean;
+pub mod message;
 pub mod packets;
 mod quick;
 mod ring;
 #[cfg(test)]
 mod tests;
 pub mod trustdb;
+mod web;
 
 pub use keyring::Keyring;
 
@@ -47,7 +51,7 @@ pub enum Verdict {
     ExpiredSignature,
     /// Good as far as its digest goes, of which others can be made: SHA-1, MD5, RIPEMD-160.
     WeakDigest,
-    /// Good, and by a key of gpg's folder that gpg does not trust fully.
+    /// Good, and by a key that is in the ring, but that nobody vouches for whom the ring trusts.
     UntrustedKey,
     /// By a key that its owner took back, or the list beside the ring.
     RevokedKey,
@@ -141,24 +145,39 @@ pub fn judge_clear(content: &[u8], ring: &Keyring, now: SystemTime) -> Result<Ve
     judge_all(hashed.collect(), ring, now)
 }
 
+/// The same of a message that has its signatures in it, as packets or armour.
+pub fn judge_message(content: Vec<u8>, ring: &Keyring, now: SystemTime) -> Result<Vec<Judged>> {
+    let message::Message { data, signatures } = message::message(content)?;
+    judge(&mut data.as_slice(), &signatures, ring, now)
+}
+
 fn judge_all(hashed: Vec<(Signature, Option<Hashing>)>, ring: &Keyring, now: SystemTime) -> Result<Vec<Judged>> {
     let named: Vec<KeyHandle> = hashed.iter().flat_map(|(signature, _)| signature.get_issuers()).collect();
     let (mut certificates, mut quick) = (Vec::new(), Quick::default());
-    for bytes in ring.of(&named)? {
-        let packets = PacketPile::from_bytes(&lean::lean(&bytes)?).context("a certificate makes no sense")?;
+    for whole in ring.of(&named)? {
+        let packets =
+            PacketPile::from_bytes(&lean::lean(&whole, &|_| false)?).context("a certificate makes no sense")?;
         let packets: Vec<Packet> = packets.into_children().collect();
         quick.certificate(&packets, &named);
-        certificates.push(Cert::from_packets(packets.into_iter()).context("a certificate makes no sense")?);
+        let cert = Cert::from_packets(packets.into_iter()).context("a certificate makes no sense")?;
+        certificates.push(Certificate { cert, whole });
     }
     for (signature, hashing) in &hashed {
         let Some(digest) = hashing.as_ref().and_then(|hashing| hashing.digest(signature)) else { continue };
         for certificate in &certificates {
-            keys_of(certificate, &signature.get_issuers())
+            keys_of(&certificate.cert, &signature.get_issuers())
                 .for_each(|key| quick.signature(signature, key.key(), &digest));
         }
     }
     quick.tell();
     Ok(hashed.into_iter().map(|(signature, hashing)| judge_one(signature, hashing, &certificates, ring, now)).collect())
+}
+
+/// A certificate without what others certified of it.
+struct Certificate {
+    cert: Cert,
+    /// All its packets.
+    whole: Vec<u8>,
 }
 
 /// The keys of a certificate that a signature names.
@@ -237,7 +256,7 @@ impl Hashing {
 fn judge_one(
     signature: Signature,
     hashing: Option<Hashing>,
-    certificates: &[Cert],
+    certificates: &[Certificate],
     ring: &Keyring,
     now: SystemTime,
 ) -> Judged {
@@ -253,7 +272,7 @@ fn judge_one(
         why: String::new(),
     };
     let mut certificates =
-        certificates.iter().filter(|certificate| keys_of(certificate, &issuers).next().is_some()).peekable();
+        certificates.iter().filter(|certificate| keys_of(&certificate.cert, &issuers).next().is_some()).peekable();
     if certificates.peek().is_none() {
         (judged.verdict, judged.why) = (Verdict::UnknownKey, "no key of the ring made it".to_owned());
         return judged;
@@ -263,19 +282,21 @@ fn judge_one(
         return judged;
     };
     let policy = lenient();
-    for certificate in certificates {
+    for Certificate { cert: certificate, whole } in certificates {
         let found = by(certificate, &signature, &issuers, &context, &policy, now);
-        let taken_back = ring.is_taken_back(&certificate.fingerprint().to_hex());
         let (verdict, key, why) = match found {
             (Verdict::Bad | Verdict::Unknown | Verdict::RevokedKey, ..) => found,
-            (_, key, _) if taken_back => {
-                (Verdict::RevokedKey, key, "the list beside the ring takes it back".to_owned())
-            }
-            // What is only old is the lesser matter.
-            (_, key, _) if !ring.trusts(certificate) => {
-                (Verdict::UntrustedKey, key, "gpg does not trust the key fully".to_owned())
-            }
-            found => found,
+            (verdict, key, why) => match ring.taken_back(&certificate.fingerprint()) {
+                Some(why) => (Verdict::RevokedKey, key, why.to_owned()),
+                // What is only old is the lesser matter.
+                None => match ring.distrust(certificate, whole, now) {
+                    Ok(None) => (verdict, key, why),
+                    Ok(Some(why)) => (Verdict::UntrustedKey, key, why.to_owned()),
+                    Err(error) => {
+                        (Verdict::Unknown, key, format!("whether its key is trusted is not known: {error:#}"))
+                    }
+                },
+            },
         };
         // Two keys may have one short name: the better one made it.
         if judged.certificate.is_empty() || verdict < judged.verdict {

@@ -7,9 +7,9 @@
 use ring::digest::{SHA512, digest};
 use rsa::BigUint;
 use sequoia_openpgp::crypto::mpi;
-use sequoia_openpgp::packet::key::{KeyRole, PublicParts};
+use sequoia_openpgp::packet::key::{KeyRole, PrimaryRole, PublicParts};
 use sequoia_openpgp::packet::signature::cache::SignatureVerificationCache;
-use sequoia_openpgp::packet::{Key, Signature};
+use sequoia_openpgp::packet::{Key, Signature, UserID};
 use sequoia_openpgp::serialize::MarshalInto;
 use sequoia_openpgp::types::{HashAlgorithm, SignatureType};
 use sequoia_openpgp::{KeyHandle, Packet};
@@ -72,6 +72,17 @@ impl Quick {
                 _ => {}
             }
         }
+    }
+
+    /// Takes what the key of another certificate certifies of a user, or takes back.
+    pub fn certification(
+        &mut self,
+        signature: &Signature,
+        by: &Key<PublicParts, PrimaryRole>,
+        primary: &Key<PublicParts, PrimaryRole>,
+        user: &UserID,
+    ) {
+        self.binding(signature, by, |context| signature.hash_userid_binding(context, primary, user));
     }
 
     fn binding<R: KeyRole>(

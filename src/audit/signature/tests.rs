@@ -250,8 +250,177 @@ fn what_others_certify_is_left_out_and_changes_nothing() {
     }
     let (whole, own) = (certified.to_vec().unwrap(), cert.to_vec().unwrap());
     assert!(whole.len() > own.len() + 5 * 100);
-    assert_eq!(lean::lean(&whole).unwrap(), own);
-    assert_eq!(lean::lean(&own).unwrap(), own);
+    assert_eq!(lean::lean(&whole, &|_| false).unwrap(), own);
+    assert_eq!(lean::lean(&own, &|_| false).unwrap(), own);
+    assert_eq!(lean::lean(&whole, &|_| true).unwrap(), whole);
     let signature = sign(&cert, b"text", HashAlgorithm::SHA512, SystemTime::now(), None);
     assert_eq!(verdict(b"text", &signature, &ring(&[&certified]).1), Verdict::Good);
+}
+
+/// Somebody on the list of trusted keys beside the ring, and somebody whom only the first certifies.
+struct Two {
+    master: Cert,
+    packager: Cert,
+    pair: sequoia_openpgp::crypto::KeyPair,
+}
+
+impl Two {
+    fn new() -> Two {
+        let before = SystemTime::now() - 100 * DAY;
+        let (master, _) = CertBuilder::new().set_creation_time(before).add_userid("M").generate().unwrap();
+        let (packager, _) = builder(before).generate().unwrap();
+        let pair = master.primary_key().key().clone().parts_into_secret().unwrap().into_keypair().unwrap();
+        Two { master, packager, pair }
+    }
+
+    /// What the master says of the packager's user so many days ago.
+    fn says(
+        &mut self,
+        kind: SignatureType,
+        days: u32,
+        more: impl Fn(SignatureBuilder) -> SignatureBuilder,
+    ) -> Signature {
+        let made = SystemTime::now() - days * DAY;
+        let builder = SignatureBuilder::new(kind).set_signature_creation_time(made).unwrap();
+        let (primary, user) = (self.packager.primary_key().key(), self.packager.userids().next().unwrap().userid());
+        more(builder).sign_userid_binding(&mut self.pair, primary, user).unwrap()
+    }
+
+    /// The verdict on what the packager signs, where the master's word counts so much.
+    fn verdict(&self, said: &[Signature], mark: u8) -> Verdict {
+        let (packager, _) = self.packager.clone().insert_packets(said.to_vec()).unwrap();
+        self.verdict_of(&packager.to_vec().unwrap(), mark)
+    }
+
+    fn verdict_of(&self, packager: &[u8], mark: u8) -> Verdict {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.gpg");
+        fs::write(&path, [&self.master.to_vec().unwrap(), packager].concat()).unwrap();
+        let list = format!("{}:{mark}:\n", self.master.fingerprint().to_hex());
+        fs::write(folder.path().join("t-trusted"), list).unwrap();
+        let mut ring = Keyring::default();
+        ring.add_distribution(&path).unwrap();
+        let signature = sign(&self.packager, b"text", HashAlgorithm::SHA256, SystemTime::now(), None);
+        verdict(b"text", &signature, &ring)
+    }
+}
+
+#[test]
+fn the_last_word_of_a_certifier_counts() {
+    let mut two = Two::new();
+    let (yes, no) = (SignatureType::GenericCertification, SignatureType::CertificationRevocation);
+    let plain = |builder| builder;
+    let lasting =
+        |days: u32| move |builder: SignatureBuilder| builder.set_signature_validity_period(days * DAY).unwrap();
+    let first = two.says(yes, 90, plain);
+    let back = two.says(no, 60, plain);
+    let again = two.says(yes, 30, plain);
+    let ended = two.says(yes, 30, lasting(10));
+    let last = two.says(yes, 30, lasting(100));
+    let for_good = two.says(yes, 90, |builder| builder.set_revocable(false).unwrap());
+    let limited = two.says(yes, 90, |builder| builder.set_regular_expression(b"<[^>]+[@.]example.com>$").unwrap());
+    let weak = two.says(yes, 90, |builder| builder.set_hash_algo(HashAlgorithm::SHA1));
+    let (good, untrusted) = (Verdict::Good, Verdict::UntrustedKey);
+    for (said, expected) in [
+        (&[][..], untrusted),
+        (&[&first], good),
+        (&[&first, &back], untrusted),
+        (&[&first, &back, &again], good),
+        (&[&first, &ended], untrusted),
+        (&[&first, &last], good),
+        (&[&for_good, &back], good),
+        (&[&limited], good),
+        (&[&weak], untrusted),
+        (&[&weak, &again], good),
+    ] {
+        let said: Vec<Signature> = said.iter().map(|one| (*one).clone()).collect();
+        assert_eq!(two.verdict(&said, 5), expected, "{said:?}");
+        // One who is trusted marginally is not enough.
+        assert_eq!(two.verdict(&said, 4), untrusted);
+    }
+    // Others' word counts for nothing, nor does a word of the same name by another key.
+    let mut other = Two::new();
+    let of_another = other.says(yes, 90, plain);
+    assert_eq!(two.verdict(&[of_another], 5), untrusted);
+}
+
+#[test]
+fn a_certification_that_was_changed_vouches_for_nobody() {
+    let mut two = Two::new();
+    let certification = two.says(SignatureType::GenericCertification, 90, |builder| builder);
+    let packet = Packet::from(certification.clone()).to_vec().unwrap();
+    let (certified, _) = two.packager.clone().insert_packets(certification).unwrap();
+    let whole = certified.to_vec().unwrap();
+    let at = memchr::memmem::find(&whole, &packet).unwrap();
+    let free = unhashed(&packet);
+    assert_eq!(two.verdict_of(&whole, 5), Verdict::Good);
+    let body = packets::packets(&packet).next().unwrap().unwrap().body;
+    for bit in body.start * 8..packet.len() * 8 {
+        let mut changed = whole.clone();
+        changed[at + bit / 8] ^= 1 << (bit % 8);
+        let verdict = two.verdict_of(&changed, 5);
+        // A packet that is none any more leaves open whose key it is.
+        let is_refused = matches!(verdict, Verdict::UntrustedKey | Verdict::Unknown);
+        assert!(is_refused || free.contains(&(bit / 8)) && verdict == Verdict::Good, "bit {bit}: {verdict:?}");
+    }
+}
+
+/// The trustdb of a folder in which these certificates have these marks, to be worked out anew.
+fn trustdb(marks: &[(&Cert, u8)]) -> Vec<u8> {
+    let mut db = vec![0; 40];
+    db[..10].copy_from_slice(b"\x01gpg\x03\x03\x01\x05\x01\x02");
+    db[19] = 1;
+    for (cert, mark) in marks {
+        let mut record = [0; 40];
+        (record[0], record[22]) = (12, *mark);
+        record[2..22].copy_from_slice(cert.fingerprint().as_bytes());
+        db.extend(record);
+    }
+    db
+}
+
+#[test]
+fn whoever_is_trusted_for_some_addresses_alone_vouches_for_nobody() {
+    let before = SystemTime::now() - 100 * DAY;
+    let new = |name| CertBuilder::new().set_creation_time(before).add_userid(name).generate().unwrap().0;
+    let (owner, between) = (new("O"), new("B"));
+    let (packager, _) = builder(before).generate().unwrap();
+    let certified = |of: &Cert, by: &Cert, more: &dyn Fn(SignatureBuilder) -> SignatureBuilder| {
+        let mut pair = by.primary_key().key().clone().parts_into_secret().unwrap().into_keypair().unwrap();
+        let builder =
+            SignatureBuilder::new(SignatureType::GenericCertification).set_signature_creation_time(before + DAY);
+        let (primary, user) = (of.primary_key().key(), of.userids().next().unwrap().userid());
+        let signature = more(builder.unwrap()).sign_userid_binding(&mut pair, primary, user).unwrap();
+        of.clone().insert_packets(signature).unwrap().0
+    };
+    let packager = certified(&packager, &between, &|builder| builder);
+    let signature = sign(&packager, b"text", HashAlgorithm::SHA256, SystemTime::now(), None);
+    let limit = |builder: SignatureBuilder| builder.set_regular_expression(b"<[^>]+[@.]example.com>$").unwrap();
+    for (between, expected) in [
+        (certified(&between, &owner, &|builder| builder), Verdict::Good),
+        (certified(&between, &owner, &limit), Verdict::UntrustedKey),
+        (between.clone(), Verdict::UntrustedKey),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let ring = [&owner, &between, &packager].map(|cert| cert.to_vec().unwrap()).concat();
+        fs::write(folder.path().join("pubring.gpg"), ring).unwrap();
+        fs::write(folder.path().join("trustdb.gpg"), trustdb(&[(&owner, 6), (&between, 5)])).unwrap();
+        let mut ring = Keyring::default();
+        ring.add_folder(folder.path()).unwrap();
+        assert_eq!(verdict(b"text", &signature, &ring), expected);
+    }
+    // Who is disabled is as good as taken back, and where gpg's own way is not known nothing is.
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("pubring.gpg"), packager.to_vec().unwrap()).unwrap();
+    let with = |db: Vec<u8>| {
+        fs::write(folder.path().join("trustdb.gpg"), db).unwrap();
+        let mut ring = Keyring::default();
+        ring.add_folder(folder.path()).unwrap();
+        verdict(b"text", &signature, &ring)
+    };
+    assert_eq!(with(trustdb(&[(&packager, 6)])), Verdict::Good);
+    assert_eq!(with(trustdb(&[(&packager, 6 | 128)])), Verdict::RevokedKey);
+    let mut by_use = trustdb(&[(&packager, 6)]);
+    by_use[8] = 7;
+    assert_eq!(with(by_use), Verdict::Unknown);
 }

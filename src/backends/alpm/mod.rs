@@ -469,7 +469,7 @@ impl Backend for Alpm {
             return None;
         }
         let folder = conf::below(&self.base, self.conf.gpg_dir.as_deref().unwrap_or("etc/pacman.d/gnupg/"));
-        if folder.join("pubring.gpg").exists() {
+        if ["pubring.kbx", "pubring.gpg"].iter().any(|ring| folder.join(ring).exists()) {
             return Some(Keys::Folder(folder));
         }
         // Where pacman has not been set up, the keys that were shipped.

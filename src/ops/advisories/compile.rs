@@ -3,7 +3,7 @@
 use super::order;
 use super::sources::{Kind, Source, distribution};
 use crate::audit::advisory::ranking::{Exploited, each_estimate, read_exploited};
-use crate::audit::advisory::{Sink, arch, debian, osv};
+use crate::audit::advisory::{Sink, Whom, arch, debian, osv};
 use crate::audit::ecosystem::range::is_in_range;
 use crate::index::advisories::{self, Advisories, KIND, Meta, NAME, Publisher};
 use crate::index::publish;
@@ -13,13 +13,15 @@ use crate::ops::refresh::generation;
 use crate::sys::http::address::without_password;
 use crate::sys::{archive, unpack};
 use anyhow::{Context, Result, anyhow, bail};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::Path;
 
 /// So many of a publisher's problems are kept.
 const MOST_PROBLEMS: usize = 20;
+/// A publisher who says of more packages what cannot be read is one of whom nothing is known to be all.
+const MOST_UNREAD: usize = 10_000;
 /// More advisories than all publishers have together.
 const MOST_ADVISORIES: usize = 3_000_000;
 
@@ -49,15 +51,17 @@ pub fn compile(folder: &Path, sources: &[Source], release: &str, max_age_days: u
         // Everybody may read the index.
         let address = without_password(&source.address);
         let publisher = Publisher { name: source.name.into(), address, ..Publisher::default() };
-        let mut gathering = Gathering { publisher, place, read: &mut read, damage: None };
+        let mut gathering = Gathering::new(publisher, place, &mut read);
         let outcome = match source.path.exists() {
             true => read_source(source, &source.path, release, &mut gathering),
             false => Err(anyhow!("it has not been fetched yet")),
         };
         let failure = outcome.err().map(|error| format!("{error:#}")).or(gathering.damage.take());
-        let Gathering { mut publisher, .. } = gathering;
+        let Gathering { mut publisher, unread, .. } = gathering;
+        publisher.unread = unread.into_iter().collect();
         if let Some(message) = failure {
             // The whole file's before the single records'.
+            publisher.fault.clone_from(&message);
             publisher.problems.insert(0, message);
             publisher.problem_count += 1;
         }
@@ -74,7 +78,7 @@ pub fn compile(folder: &Path, sources: &[Source], release: &str, max_age_days: u
 /// Whether a file is one that such a source would give: it is whole, and there is something in it.
 pub fn check(source: &Source, path: &Path, release: &str) -> Result<()> {
     let mut read = Copies::default();
-    let mut gathering = Gathering { publisher: Publisher::default(), place: 0, read: &mut read, damage: None };
+    let mut gathering = Gathering::new(Publisher::default(), 0, &mut read);
     read_source(source, path, release, &mut gathering)?;
     match gathering {
         Gathering { damage: Some(message), .. } => bail!("{message}"),
@@ -98,6 +102,26 @@ struct Gathering<'r> {
     place: usize,
     read: &'r mut Copies,
     damage: Option<String>,
+    /// The file of an archive that is being read; empty where it is none.
+    within: String,
+    /// What is the matter with a record of a package's.
+    unread: BTreeMap<String, String>,
+}
+
+impl<'r> Gathering<'r> {
+    fn new(publisher: Publisher, place: usize, read: &'r mut Copies) -> Gathering<'r> {
+        Gathering { publisher, place, read, damage: None, within: String::new(), unread: BTreeMap::new() }
+    }
+}
+
+impl Gathering<'_> {
+    /// Of thousands of files the one is named.
+    fn placed(&self, message: String) -> String {
+        match self.within.as_str() {
+            "" => message,
+            file => format!("{file:?}: {message}"),
+        }
+    }
 }
 
 impl Sink for Gathering<'_> {
@@ -110,7 +134,18 @@ impl Sink for Gathering<'_> {
         }
     }
 
-    fn left_out(&mut self, message: String) {
+    fn left_out(&mut self, whom: Whom, message: String) {
+        let message = self.placed(message);
+        let fault = &mut self.publisher.fault;
+        match whom {
+            Whom::These(packages) if self.unread.len() + packages.len() <= MOST_UNREAD => {
+                for (ecosystem, package) in packages {
+                    self.unread.entry(format!("{ecosystem}/{package}")).or_insert_with(|| message.clone());
+                }
+            }
+            _ if fault.is_empty() => fault.clone_from(&message),
+            _ => {}
+        }
         self.publisher.problem_count += 1;
         if self.publisher.problems.len() < MOST_PROBLEMS {
             self.publisher.problems.push(message);
@@ -118,6 +153,7 @@ impl Sink for Gathering<'_> {
     }
 
     fn damaged(&mut self, message: String) {
+        let message = self.placed(message);
         self.damage.get_or_insert(message);
     }
 }
@@ -131,7 +167,11 @@ fn read_source(source: &Source, path: &Path, release: &str, out: &mut Gathering<
         Kind::Debian => debian::read(&unpack::read(path)?, release, out),
         Kind::Osv if magic == *b"PK\x03\x04" => {
             let distribution = distribution(release);
-            archive::each_file(&File::open(path)?, &mut |_, text| osv::read(text, distribution.as_deref(), out))?;
+            archive::each_file(&File::open(path)?, &mut |name, text| {
+                out.within = String::from_utf8_lossy(name).into_owned();
+                osv::read(text, distribution.as_deref(), out);
+            })?;
+            out.within.clear();
         }
         Kind::Osv => osv::read(&unpack::read(path)?, distribution(release).as_deref(), out),
         Kind::Exploited => {

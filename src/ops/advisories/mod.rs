@@ -16,6 +16,7 @@ pub use compile::compile;
 pub use open::{Known, MAX_AGE_DAYS, advised};
 pub use projects::scan as scan_projects;
 pub use report::{Age, Finding, Fix, Hushed, LockFile, Package, Report, Request, Spot, Unknown, Why};
+pub use runtimes::against as against_runtime;
 pub use scan::{matched_new, matched_now, scan};
 pub use security::mark as mark_security;
 pub use sources::{Source, sources};

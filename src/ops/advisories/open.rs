@@ -7,7 +7,7 @@ use crate::audit::vex::Verdicts;
 use crate::config::{AdvisorySettings, IgnoredAdvisory};
 use crate::index::advisories::{Advisories, Meta};
 use crate::index::details::VersionDetails;
-use crate::model::{Field, Open, Source};
+use crate::model::{Advisory, Field, Open, Source};
 use anyhow::Result;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -53,26 +53,19 @@ impl Known {
     /// The advisories that are open for a version, or why that is not known. The name and the version are those that advisories speak
     /// of; `own` is the package's own name.
     pub fn against(&self, source: Source, own: &str, (name, version): (&str, &str)) -> Result<Open, String> {
-        let (advisories, meta) = self.data.as_ref().map_err(Clone::clone)?;
         let kind = ecosystem(source);
         if source == Source::Aur {
             return Err("advisories do not cover the AUR".to_owned());
         }
-        if let Some(fault) = self.fault(meta, source) {
-            return Err(fault);
-        }
+        let advisories = self.relied_on(&|publisher| sources::speaks_of(publisher, source), (kind, name))?;
         let compare = order(kind).ok_or_else(|| format!("nobody knows the order of versions of {kind}"))?;
-        let (ignored, nobody) = (self.ignored.iter().collect::<Vec<_>>(), Verdicts::new(&[], kind, &[], &[]));
         let read = || -> crate::index::Result<Option<Open>> {
             if !advisories.covers(kind)? {
                 return Ok(None);
             }
             let mut open = Open::default();
             advisories.affecting((kind, name), version, &compare, |_, advisory| {
-                match hush(&advisory, &[own, name], &ignored, &nobody) {
-                    Some(Why::Ignored { reason, .. }) => open.ignored.push(format!("{}: {reason}", advisory.id)),
-                    _ => open.add(&advisory),
-                }
+                self.add(&advisory, &[own, name], &mut open);
             })?;
             Ok(Some(open))
         };
@@ -80,14 +73,33 @@ impl Known {
         read.ok_or_else(|| format!("advisories say nothing about the packages of {}", source.name()))
     }
 
-    /// Why the data about a family cannot be relied on.
-    fn fault(&self, meta: &Meta, source: Source) -> Option<String> {
+    /// Adds one that a version is affected by, unless the machine ignores it.
+    pub(super) fn add(&self, advisory: &Advisory, names: &[&str], open: &mut Open) {
+        let (ignored, nobody) = (self.ignored.iter().collect::<Vec<_>>(), Verdicts::new(&[], "", &[], &[]));
+        match hush(advisory, names, &ignored, &nobody) {
+            Some(Why::Ignored { reason, .. }) => open.ignored.push(format!("{}: {reason}", advisory.id)),
+            _ => open.add(advisory),
+        }
+    }
+
+    /// The advisories, if what these publishers say of a package can be relied on.
+    pub(super) fn relied_on(
+        &self,
+        speaks: &dyn Fn(&str) -> bool,
+        package: (&str, &str),
+    ) -> Result<&Advisories, String> {
+        let (advisories, meta) = self.data.as_ref().map_err(Clone::clone)?;
+        self.fault(meta, speaks, package).map_or(Ok(advisories), Err)
+    }
+
+    /// Why what these publishers say of a package cannot be relied on.
+    fn fault(&self, meta: &Meta, speaks: &dyn Fn(&str) -> bool, package: (&str, &str)) -> Option<String> {
         meta.publishers.iter().zip(&meta.inputs).find_map(|(publisher, input)| {
-            if !sources::speaks_of(&publisher.name, source) {
+            let name = &publisher.name;
+            if !speaks(name) {
                 return None;
             }
-            let name = &publisher.name;
-            if let Some(problem) = publisher.problems.first() {
+            if let Some(problem) = publisher.fault_of(package) {
                 return Some(format!("{name}: {problem}"));
             }
             let checked = checked(&input.path);
@@ -118,6 +130,39 @@ mod tests {
     use super::*;
     use crate::model::Severity;
     use std::fs;
+
+    /// It made every package of the family unknown.
+    #[test]
+    fn one_unreadable_record_makes_its_own_package_unknown_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("debian.json");
+        let known = |text: &str| {
+            fs::write(&path, text).unwrap();
+            let (address, path) = ("file:///x".to_owned(), path.clone());
+            let publisher = Publisher { kind: Kind::Debian, name: OF_DEBIAN, address, path };
+            compile(folder.path(), &[publisher], "bookworm", 7).unwrap();
+            Known::open(folder.path(), Timestamp::now().as_second(), None)
+        };
+        let good = r#"{"CVE-1": {"releases": {"bookworm": {"status": "open", "urgency": "high"}}}}"#;
+        let bad = good.replace("open", "closed").replace("CVE-1", "CVE-2");
+        let found = known(&format!(r#"{{"curl": {good}, "wget": {bad}}}"#));
+        let of = |found: &Known, name: &str| found.against(Source::Apt, name, (name, "1-1"));
+        assert_eq!(of(&found, "curl").unwrap().worst, Some((Severity::High, "CVE-1".to_owned())));
+        assert!(of(&found, "nano").unwrap().is_empty());
+        let told = r#"Debian's tracker: "wget" "CVE-2": left out: unknown status "closed""#;
+        assert_eq!(of(&found, "wget").unwrap_err(), told);
+        // Whose name makes no sense may be anybody's, and what stood behind a cut is not known.
+        for (text, told) in [
+            (format!(r#"{{"curl": {good}, "w get": {bad}}}"#), r#""w get" "CVE-2": left out"#),
+            (format!(r#"{{"curl": {good}, "wg"#), "EOF"),
+        ] {
+            let found = known(&text);
+            for name in ["curl", "nano", "wget"] {
+                let error = of(&found, name).unwrap_err();
+                assert!(error.starts_with("Debian's tracker: ") && error.contains(told), "{name}: {error}");
+            }
+        }
+    }
 
     #[test]
     fn what_the_machine_ignores_is_not_open_until_its_day_has_passed_nor_of_another_package() {

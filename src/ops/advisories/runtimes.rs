@@ -1,12 +1,16 @@
-//! Holds the installed runtimes against the compiled advisories, where there are such: of Go, whose standard library and tools OSV
-//! has among Go's modules. Of no other runtime's versions does any publisher here speak.
+//! Holds runtimes, installed or about to be, against the compiled advisories, where there are such: of Go, whose standard library and
+//! tools OSV has among Go's modules. Of no other runtime's versions does any publisher here speak.
 
+use super::open::Known;
 use super::registry::{Said, look_up};
 use super::report::{Report, Request, Spot};
+use super::sources::speaks_of_registry;
 use crate::audit::ecosystem::Ecosystem;
+use crate::audit::ecosystem::range::{Verdict, is_affected};
 use crate::audit::locks::{Locked, Source};
 use crate::config::IgnoredAdvisory;
 use crate::index::advisories::Advisories;
+use crate::model::Open;
 use crate::runtimes::Runtime;
 use crate::runtimes::installed::{Folders, Installed};
 use anyhow::Result;
@@ -47,6 +51,30 @@ pub fn scan(
     Ok(())
 }
 
+/// The advisories that are open for a version, or why that is not known.
+pub fn against(known: &Known, runtime: Runtime, version: &str) -> Result<Open, String> {
+    if runtime != Runtime::Go {
+        return Err(format!("no publisher of advisories speaks of versions of {}", runtime.name()));
+    }
+    let (registry, version) = (Ecosystem::Go, of_modules(version));
+    let mut open = Open::default();
+    for name in OF_GO {
+        let speaks = |publisher: &str| speaks_of_registry(publisher, registry);
+        let advisories = known.relied_on(&speaks, (registry.purl(), name))?;
+        if !advisories.covers(registry.purl()).map_err(|error| error.to_string())? {
+            return Err("advisories about Go are not fetched here".to_owned());
+        }
+        for (_, advisory) in advisories.about((registry.purl(), name)).map_err(|error| error.to_string())? {
+            match is_affected(registry, &advisory.affected, &version) {
+                Verdict::Good => {}
+                Verdict::Bad { .. } => known.add(&advisory, &[name, runtime.name()], &mut open),
+                Verdict::Unknown(why) => return Err(format!("{}: {why}", advisory.id)),
+            }
+        }
+    }
+    Ok(open)
+}
+
 /// A release of Go as its advisories write it: `1.22rc1` is `1.22.0-rc.1`.
 fn of_modules(version: &str) -> String {
     let end = version.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(version.len());
@@ -73,6 +101,42 @@ mod tests {
         let all = ["1.22.3", "1.22", "1.21rc2", "1.9beta1"].map(of_modules);
         assert_eq!(all, ["1.22.3", "1.22.0", "1.21.0-rc.2", "1.9.0-beta.1"]);
         assert!(all.iter().all(|version| Ecosystem::Go.is_version(version)));
+    }
+
+    #[test]
+    fn of_a_go_that_is_about_to_be_installed_it_is_known_what_is_open_and_of_no_other() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("osv.json");
+        let record = |name: &str, fixed: &str| {
+            format!(
+                r#"{{"id": "GO-{name}", "database_specific": {{"severity": "HIGH"}}, "affected": [{{"package":
+                {{"ecosystem": "Go", "name": "{name}"}}, "ranges": [{{"type": "SEMVER", "events": [{{"introduced": "0"}},
+                {{"fixed": "{fixed}"}}]}}]}}]}}"#
+            )
+        };
+        let compiled = |text: &str| {
+            fs::write(&path, text).unwrap();
+            let publisher =
+                Publisher { kind: Kind::Osv, name: "Go", address: "file:///x".to_owned(), path: path.clone() };
+            compile(home.path(), &[publisher], "", 7).unwrap();
+            Known::open(home.path(), jiff::Timestamp::now().as_second(), None)
+        };
+        let known = compiled(&(record("stdlib", "1.22.5") + &record("toolchain", "1.22.2")));
+        let worst = |version: &str| against(&known, Runtime::Go, version).unwrap().worst.map(|(_, id)| id);
+        assert_eq!(worst("1.22.1").as_deref(), Some("GO-stdlib"));
+        assert_eq!((worst("1.22.4").as_deref(), worst("1.22.5")), (Some("GO-stdlib"), None));
+        let other = against(&known, Runtime::Node, "22.1.0").unwrap_err();
+        assert_eq!(other, "no publisher of advisories speaks of versions of node");
+        // What cannot be known is not good.
+        let error = |known: &Known| against(known, Runtime::Go, "1.22.9").unwrap_err();
+        assert_eq!(
+            error(&compiled(&record("x", "1").replace("\"Go\"", "\"npm\""))),
+            "advisories about Go are not fetched here"
+        );
+        assert_eq!(error(&Known::nothing("there are no advisories here")), "there are no advisories here");
+        let unreadable = record("stdlib", "1.22.5").replace("\"events\"", "\"events\": 7, \"x\"");
+        assert!(error(&compiled(&(unreadable + &record("toolchain", "1")))).starts_with("Go: \"GO-stdlib\": left out"));
+        assert!(error(&compiled(&record("toolchain", "odd"))).starts_with("GO-toolchain: "));
     }
 
     #[test]

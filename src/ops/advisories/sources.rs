@@ -77,6 +77,11 @@ pub fn speaks_of(name: &str, family: model::Source) -> bool {
     }
 }
 
+/// Whether a publisher of this name speaks of the packages of a registry.
+pub fn speaks_of_registry(name: &str, registry: Ecosystem) -> bool {
+    name == registry.name() || name == OF_OSV
+}
+
 /// The distribution's release as OSV calls it; `None` where it is none of those it knows.
 pub fn distribution(release: &str) -> Option<String> {
     if release.contains(':') {

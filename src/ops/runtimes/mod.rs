@@ -19,13 +19,15 @@ pub use locked::Locked;
 pub use take_over::stays;
 pub use tidy::{line, remove, superseded};
 
+use super::advisories::{Known, against_runtime};
 use super::gate::{self, Ledger, Refused};
 use crate::audit::grade::{Evidence, Graded, Origin};
 use crate::audit::log::Event;
-use crate::audit::policy::{Facts, Policy};
-use crate::config::{RuntimeSettings, RuntimesSettings};
+use crate::audit::policy::{Facts, Key, Policy, Refusal};
+use crate::config::{Config, RuntimeSettings, RuntimesSettings};
 use crate::error::{Exit, Hinted};
-use crate::model::Observer;
+use crate::index::advisories;
+use crate::model::{Observer, Open};
 use crate::runtimes::installed::{Folders, Installed, Keeper};
 use crate::runtimes::request::Kind;
 use crate::runtimes::sources::{self, Platform, Release};
@@ -48,6 +50,8 @@ pub struct Shop<'a> {
     pub state: PathBuf,
     /// Whose policy counts.
     pub root: PathBuf,
+    /// Where the index may lie, and compiled advisories in it, best first.
+    pub indexes: Vec<PathBuf>,
     pub settings: RuntimesSettings,
     pub network: Network,
     /// What the folder one stands in wants in a toolchain of Rust, and for which request of its.
@@ -177,9 +181,10 @@ impl Shop<'_> {
         self.hold(release, &vouched).inspect_err(|error| self.write_rejection(&ledger, release, error))?;
         // What has a bad signature is not installed at all; what has one that is not verified here is not known to be signed.
         let signed = vouched.is_signed.then_some(true);
+        let open = self.open_against(release.runtime, &version)?;
         let facts = Facts {
             published: vouched.date.as_deref().and_then(published),
-            ..facts(release.runtime, &release.url, Origin::Publisher, signed)
+            ..facts(release.runtime, &release.url, Origin::Publisher, signed, &open)
         };
         judge(&ledger, &policy, &facts, &version, &release.url)?;
         let put = place::put(self, release, &vouched, replaced.is_some())
@@ -201,6 +206,15 @@ impl Shop<'_> {
             unverified: unverified.clone(),
         })?;
         Ok(Done { installed, is_new: true, sha256, key, unverified })
+    }
+
+    /// What is known to be wrong with a version, by the machine's own word on how old that may be.
+    fn open_against(&self, runtime: Runtime, version: &str) -> Result<Result<Open, String>> {
+        let known = match self.indexes.iter().find(|folder| folder.join(advisories::NAME).exists()) {
+            Some(folder) => Known::open(folder, Timestamp::now().as_second(), Some(&Config::of_machine()?.advisories)),
+            None => Known::nothing("there are no advisories here"),
+        };
+        Ok(against_runtime(&known, runtime, version))
     }
 
     /// What was rejected for what it is stands in the audit log; what failed otherwise does not.
@@ -266,12 +280,15 @@ fn platform() -> Result<Platform> {
     Platform::of_machine().with_context(|| format!("nobody publishes runtimes for {}", std::env::consts::ARCH))
 }
 
-/// No publisher's advisories are compiled for them.
-const NO_ADVISORIES: &str = "no advisories about runtimes are kept";
-
 /// What is known of any version that comes from there.
-fn facts(runtime: Runtime, url: &str, origin: Origin, signed: Option<bool>) -> Facts<'_> {
-    let open = Err(NO_ADVISORIES);
+fn facts<'a>(
+    runtime: Runtime,
+    url: &'a str,
+    origin: Origin,
+    signed: Option<bool>,
+    open: &'a Result<Open, String>,
+) -> Facts<'a> {
+    let open = open.as_ref().map_err(String::as_str);
     Facts {
         name: runtime.name(),
         source: "runtime",
@@ -291,9 +308,15 @@ fn judge(ledger: &Ledger, policy: &Policy, facts: &Facts<'_>, version: &str, url
     if refusals.is_empty() {
         return Ok(());
     }
+    let is_unknown = |refusal: &Refusal| refusal.rule == Key::MaxSeverity.name() && facts.open.is_err();
+    let hint = match refusals.iter().any(is_unknown) {
+        true => {
+            "`unknown_severity_origins = [\"runtime\"]` in policy.toml lets runtimes pass of which nothing is known"
+        }
+        false => "`omg policy` shows the rules in force",
+    };
     let (runtime, version, url) = (facts.name.to_owned(), version.to_owned(), url.to_owned());
     ledger.write(&Event::RuntimeRefused { runtime, version, url, refusals: refusals.clone() })?;
-    let hint = "`omg policy` shows the rules in force";
     Err(Hinted::new(Exit::Refused, Refused(refusals).to_string(), hint).into())
 }
 

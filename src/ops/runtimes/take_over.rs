@@ -39,7 +39,8 @@ impl Shop<'_> {
         let policy = gate::policy(&self.root)?;
         gate::note_policy(&ledger, &self.state, &policy)?;
         let url = format!("file://{}", one.path.display());
-        judge(&ledger, &policy, &facts(one.runtime, &url, Origin::File, None), &version, &url)?;
+        let open = self.open_against(one.runtime, &version)?;
+        judge(&ledger, &policy, &facts(one.runtime, &url, Origin::File, None, &open), &version, &url)?;
         let Put { path, is_new } =
             put_with(self, one.runtime, &one.version, &url, false, &|new, _| copy(&one.path, new, MAX_DEPTH))?;
         let installed = Installed { path, keeper: Keeper::Omg, ..one.clone() };
