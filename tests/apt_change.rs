@@ -548,6 +548,40 @@ fn what_is_half_there_is_upgraded_where_that_is_needed() {
 #[test]
 fn debian_13_is_changed_by_its_own_apt_get() {
     let Some([omg, apt]) = Root::twins_of("debian_13_is_changed_by_its_own_apt_get", "trixie") else { return };
+/// What dpkg printed is logged where the library can get it a terminal: with /dev/pts mounted, and not without, as below chroot(8).
+#[test]
+fn term_log_is_what_apt_get_makes_it() {
+    let Some([omg, apt]) = Root::twins("term_log_is_what_apt_get_makes_it") else { return };
+    let mount =
+        "mount -t devpts -o ptmxmode=666 devpts /dev/pts && mount --bind /dev/pts/ptmx /dev/ptmx && exec \"$@\"";
+    let log = |root: &Root| -> Vec<String> {
+        let text = root.read("var/log/apt/term.log");
+        text.lines().filter(|line| !line.starts_with("Log ")).map(str::to_owned).collect()
+    };
+    for (before, ours, theirs, is_logged) in [
+        ("exec \"$@\"", "install --yes alpha=1.0", "install alpha=1.0", false),
+        (mount, "upgrade --yes", "upgrade --with-new-pkgs", true),
+        ("exec \"$@\"", "remove --yes alpha", "remove alpha", true),
+    ] {
+        let words = |words: &str| words.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let run = |root: &Root, program: &[&str], more: Vec<String>| {
+            let more = more.iter().map(String::as_str);
+            let output = root.run(
+                &["/bin/sh", "-c", before, "sh"]
+                    .into_iter()
+                    .chain(program.iter().copied())
+                    .chain(more)
+                    .collect::<Vec<_>>(),
+            );
+            assert!(output.status.success(), "{}", talk(&output));
+        };
+        run(&omg, &["/opt/omg/omg"], words(ours));
+        run(&apt, &["apt-get", "-y"], words(theirs));
+        assert_eq!(log(&omg), log(&apt), "{ours}");
+        assert_eq!(log(&omg).iter().any(|line| line.contains("Setting up alpha")), is_logged, "{ours}");
+    }
+}
+
     if omg.run(&["/opt/omg/omg-apt"]).status.success() {
         println!("skipped debian_13_is_changed_by_its_own_apt_get: this engine is one for Debian 13");
         return;
