@@ -338,8 +338,7 @@ impl Backend for Apt {
 
     fn kept(&self, address: Option<&str>, _: &str, _: &str, _: &str) -> Kept {
         let (address, of_debian) = (address.unwrap_or(OLD_REPOSITORIES), address.is_none());
-        // They are fetched with this machine's keys.
-        if address.is_empty() || self.root != Path::new("/") {
+        if address.is_empty() {
             return Kept::Nowhere;
         }
         // What is wrong with the sources is for the index to say.
