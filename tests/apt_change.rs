@@ -227,23 +227,22 @@ fn what_cannot_be_done_changes_nothing_and_says_why() {
     assert!(!omg.read("var/lib/dpkg/status").contains("Package: delta"));
 }
 
+/// [`Root::state`], and which packages count as dependencies: apt keeps a stanza of one that does no longer.
+fn state(root: &Root) -> (BTreeMap<String, String>, Vec<String>) {
+    let text = root.read("var/lib/apt/extended_states");
+    let mut auto: Vec<String> = (text.split("\n\n"))
+        .filter(|stanza| stanza.contains("Auto-Installed: 1"))
+        .map(|stanza| stanza.lines().next().unwrap_or_default().to_owned())
+        .collect();
+    auto.sort();
+    let mut state = root.state();
+    state.retain(|key, _| !key.starts_with("var/lib/apt/extended_states"));
+    (state, auto)
+}
+
 #[test]
 fn each_transaction_is_taken_back_and_the_root_is_as_before() {
     let Some([omg, _]) = Root::twins("each_transaction_is_taken_back_and_the_root_is_as_before") else { return };
-    let auto = |root: &Root| -> Vec<String> {
-        let text = root.read("var/lib/apt/extended_states");
-        let mut names: Vec<String> = (text.split("\n\n"))
-            .filter(|stanza| stanza.contains("Auto-Installed: 1"))
-            .map(|stanza| stanza.lines().next().unwrap_or_default().to_owned())
-            .collect();
-        names.sort();
-        names
-    };
-    let state = |root: &Root| {
-        let mut state = root.state();
-        state.retain(|key, _| !key.starts_with("var/lib/apt/extended_states"));
-        (state, auto(root))
-    };
     let done = |words: &str| {
         let output = omg.omg(words);
         assert!(output.status.success(), "{words}: {}", talk(&output));
@@ -379,6 +378,99 @@ fn each_transaction_is_taken_back_and_the_root_is_as_before() {
     assert!(omg.read("usr/share/gamma/file").contains("gamma 1.0"));
 }
 
+/// Of another root they were looked for in its repositories and its cache alone.
+#[test]
+fn old_versions_of_another_root_come_from_where_they_are_kept() {
+    let Some([omg, _]) = Root::twins("old_versions_of_another_root_come_from_where_they_are_kept") else { return };
+    let done = |words: &str| {
+        let output = from_outside(&omg, words).output().unwrap();
+        assert!(output.status.success(), "{words}: {}", talk(&output));
+        talk(&output)
+    };
+    // What this test itself writes there is none of omg's.
+    let packages = || {
+        let (mut state, auto) = state(&omg);
+        state.retain(|key, _| !key.starts_with("etc/apt/sources.list") && !key.starts_with("etc/omg/"));
+        (state, auto)
+    };
+    let as_before = |before: &(BTreeMap<String, String>, Vec<String>), after: &str| {
+        let now = packages();
+        for key in now.0.keys().chain(before.0.keys()) {
+            assert!(now.0.get(key) == before.0.get(key), "{key} after {after}");
+        }
+        assert_eq!(now.1, before.1, "after {after}");
+    };
+    let configure = |text: &str| {
+        fs::create_dir_all(omg.path.join("etc/omg")).unwrap();
+        fs::write(omg.path.join("etc/omg/config.toml"), format!("[archives]\n{text}\n")).unwrap();
+    };
+    done("install --yes alpha=1.0 conf=1.0");
+    done("mark auto --yes conf");
+    done("snapshot create old");
+    let old = packages();
+    let came = || {
+        let all: serde_json::Value = serde_json::from_str(&done("history alpha --json")).unwrap();
+        let time = format!("-d@{}", all[0]["started"].as_i64().unwrap());
+        ok(Command::new("date").args(["-u", &time, "+%Y%m%dT%H%M%SZ"])).trim().to_owned()
+    };
+    let then = omg.path.join("srv/then/empty").join(came());
+    done("upgrade --yes");
+    let new = packages();
+    assert!(new != old && omg.read("etc/conf.conf") == "two");
+    // From now on the old ones are nowhere but in the repository as it was then.
+    let sources = "deb [signed-by=/etc/apt/keyrings/t.gpg] copy:/srv/empty ./\n";
+    fs::write(omg.path.join("etc/apt/sources.list"), sources).unwrap();
+    fs::create_dir_all(then.parent().unwrap()).unwrap();
+    fs::rename(omg.path.join("srv/repo"), &then).unwrap();
+    let forget = || {
+        for folder in ["var/cache/apt/archives", "var/lib/omg/archives"] {
+            for entry in fs::read_dir(omg.path.join(folder)).into_iter().flatten().flatten() {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    };
+    forget();
+    configure("apt = \"copy:/srv/then/{archive}/{time}/\"");
+    // Not where an archive is another than the signed lists say, nor where the lists are another's.
+    for damaged in ["alpha_1.0_all.deb", "InRelease"] {
+        let good = fs::read(then.join(damaged)).unwrap();
+        let mut bad = good.clone();
+        let place = bad.len() / 2;
+        bad[place] ^= 1;
+        fs::write(then.join(damaged), bad).unwrap();
+        let output = from_outside(&omg, "rollback --yes").output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{damaged}: {}", talk(&output));
+        assert!(talk(&output).contains("nothing was changed"), "{damaged}: {}", talk(&output));
+        as_before(&new, damaged);
+        fs::write(then.join(damaged), good).unwrap();
+    }
+    // A person could neither have them fetched into it nor change it.
+    let home = tempfile::tempdir().unwrap();
+    std::os::unix::fs::chown(home.path(), Some(65534), Some(65534)).unwrap();
+    let asked = from_outside(&omg, "rollback --dry-run").uid(65534).gid(65534).env("HOME", home.path()).output();
+    let asked = asked.unwrap();
+    assert_eq!(asked.status.code(), Some(3), "{}", talk(&asked));
+    assert!(talk(&asked).contains("only root"), "{}", talk(&asked));
+    done("rollback --yes");
+    as_before(&old, "the rollback");
+    assert!(omg.path.join("var/lib/omg/archives/alpha_1.0_all.deb").exists());
+    // A snapshot's return goes the same way. It came once more by the rollback, and what is kept of that time is looked at first.
+    std::os::unix::fs::symlink(then.file_name().unwrap(), then.with_file_name(came())).unwrap();
+    done("remove --yes alpha");
+    forget();
+    done("snapshot restore --yes old");
+    as_before(&old, "the snapshot's return");
+    // And what lies in a folder outside is brought in.
+    done("remove --yes --purge conf");
+    forget();
+    let pool = tempfile::tempdir().unwrap();
+    fs::copy(then.join("conf_1.0_all.deb"), pool.path().join("conf_1.0_all.deb")).unwrap();
+    configure(&format!("folders = [{:?}]\napt = \"\"", pool.path()));
+    done("rollback --yes");
+    as_before(&old, "a rollback from a folder");
+    assert!(from_outside(&omg, "audit verify").output().unwrap().status.success());
+}
+
 #[test]
 fn by_whose_key_a_list_was_believed_is_written_down() {
     let Some([omg, _]) = Root::twins("by_whose_key_a_list_was_believed_is_written_down") else { return };
@@ -457,6 +549,40 @@ fn what_an_upgrade_leaves_beside_a_conffile() {
     assert_eq!(omg.omg("conf").status.code(), Some(1));
     let log = done("audit log --json");
     assert!(["use", "keep", "merge"].iter().all(|action| log.contains(&format!("\"action\": \"{action}\""))), "{log}");
+}
+
+/// What dpkg printed is logged where the library can get it a terminal: with /dev/pts mounted, and not without, as below chroot(8).
+#[test]
+fn term_log_is_what_apt_get_makes_it() {
+    let Some([omg, apt]) = Root::twins("term_log_is_what_apt_get_makes_it") else { return };
+    let mount =
+        "mount -t devpts -o ptmxmode=666 devpts /dev/pts && mount --bind /dev/pts/ptmx /dev/ptmx && exec \"$@\"";
+    let log = |root: &Root| -> Vec<String> {
+        let text = root.read("var/log/apt/term.log");
+        text.lines().filter(|line| !line.starts_with("Log ")).map(str::to_owned).collect()
+    };
+    for (before, ours, theirs, is_logged) in [
+        ("exec \"$@\"", "install --yes alpha=1.0", "install alpha=1.0", false),
+        (mount, "upgrade --yes", "upgrade --with-new-pkgs", true),
+        ("exec \"$@\"", "remove --yes alpha", "remove alpha", true),
+    ] {
+        let words = |words: &str| words.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let run = |root: &Root, program: &[&str], more: Vec<String>| {
+            let more = more.iter().map(String::as_str);
+            let output = root.run(
+                &["/bin/sh", "-c", before, "sh"]
+                    .into_iter()
+                    .chain(program.iter().copied())
+                    .chain(more)
+                    .collect::<Vec<_>>(),
+            );
+            assert!(output.status.success(), "{}", talk(&output));
+        };
+        run(&omg, &["/opt/omg/omg"], words(ours));
+        run(&apt, &["apt-get", "-y"], words(theirs));
+        assert_eq!(log(&omg), log(&apt), "{ours}");
+        assert_eq!(log(&omg).iter().any(|line| line.contains("Setting up alpha")), is_logged, "{ours}");
+    }
 }
 
 /// apt's library compares its cache with dpkg's database by size and by whole seconds. A plan made between two changes of one second

@@ -760,6 +760,66 @@ fn candidates_of_foreign_architectures_are_apts() {
 }
 
 #[test]
+fn patterns_mean_the_foreign_packages_whose_names_something_qualifies() {
+    let name = "patterns_mean_the_foreign_packages_whose_names_something_qualifies";
+    if machine(name).is_none() {
+        return;
+    }
+    let native = run("dpkg", &["--print-architecture"]);
+    let (native, foreign) = (native.trim(), if native.trim() == "armhf" { "i386" } else { "armhf" });
+    let names = ["allowed", "given", "asked", "broken", "exact", "other", "plain", "stray", "base"];
+    let mut private = Private::new();
+    for (suite, release, number) in [
+        ("alpha", "Suite: stable\nCodename: alpha\n", 1),
+        ("beta", "Suite: testing\nCodename: beta\nNotAutomatic: yes\n", 2),
+    ] {
+        private.archive(suite, release, &[]);
+        for arch in [native, foreign] {
+            let more = |name: &str| if name == "base" { " Source=l-allowed" } else { "" };
+            let all: Vec<String> = names.iter().map(|name| format!("l-{name} {number} {arch}{}", more(name))).collect();
+            private.list(suite, &format!("binary-{arch}"), &all.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+    }
+    // The names are qualified by one package alone, in a list that no pin is about.
+    private.archive("gamma", "Suite: other\nCodename: gamma\n", &[]);
+    let says = [
+        format!("l-allowed 0 {native} Multi-Arch=allowed Provides=l-given,l-exact:{foreign}"),
+        format!("user 1 {native} Depends=l-asked:any|l-other:{native} Breaks=l-broken:any Suggests=plain"),
+        format!("unequal 1 {native} Multi-Arch=allowed Provides=l-plain(>=1)"),
+    ];
+    private.list("gamma", &format!("binary-{native}"), &says.iter().map(String::as_str).collect::<Vec<_>>());
+    let more = format!("APT::Architectures {{ \"{native}\"; \"{foreign}\"; }};\n");
+    let installed = [
+        format!("l-asked 1 installed Architecture={foreign}"),
+        "l-plain 1 installed".to_owned(),
+        // Whose own architecture is not configured is allowed nothing.
+        "alien 1 installed Architecture=sparc Multi-Arch=allowed Provides=l-stray".to_owned(),
+    ];
+    let installed: Vec<&str> = installed.iter().map(String::as_str).collect();
+    let (mut outcomes, mut foreigners) = (BTreeSet::new(), BTreeSet::new());
+    for package in
+        ["l-*", "/^l-.*any$/", "/armhf|i386/", "l-*:any", "l-g*", "src:l-a*", "src:l-*", "l-given", "l-e?act*"]
+    {
+        for priority in [1001, -1] {
+            let pin = format!("Package: {package}\nPin: release a=testing\nPin-Priority: {priority}\n");
+            match private.compare(&installed, &pin, &more) {
+                Some(candidates) => {
+                    let moved = candidates.iter().filter(|(name, version)| name.contains(':') && *version == "2");
+                    foreigners.extend(moved.map(|(name, _)| name.clone()));
+                    outcomes.insert(candidates);
+                }
+                None => return eprintln!("skipped {name}: no python3-apt"),
+            };
+        }
+    }
+    assert!(outcomes.len() > 6, "{outcomes:?}");
+    // Pins that reach none of these names would prove nothing.
+    for name in ["allowed", "given", "asked", "broken", "exact"] {
+        assert!(foreigners.contains(&format!("l-{name}:{foreign}")), "{name}: {foreigners:?}");
+    }
+}
+
+#[test]
 fn archives_without_components_or_without_a_release_file() {
     let name = "archives_without_components_or_without_a_release_file";
     if machine(name).is_none() {

@@ -1,9 +1,8 @@
 //! A person who is not root changes packages: through the real sudo, the real doas, and the real pkexec with its polkit, in a real Debian
-//! root. Only `omg apply` is run as root, what was shown is what is done, and where the right is refused nothing is changed.
+//! root, and through the real run0 in one that is booted. Only `omg apply` is run as root, what was shown is what is done, and where the
+//! right is refused nothing is changed.
 //!
-//! run0 wants a running systemd, which is not had in a root, so that one is not tried here.
-//!
-//! Needs what tests/support/apt.rs needs, and apt's archive once, for these programs.
+//! Needs what tests/support/apt.rs and tests/support/boot.rs need, and apt's archive once, for these programs.
 
 // What is skipped is said on standard output, where ./setup counts it.
 #![allow(clippy::print_stdout)]
@@ -14,7 +13,11 @@ mod debian;
 #[path = "support/apt.rs"]
 mod apt;
 
+#[path = "support/boot.rs"]
+mod boot;
+
 use apt::{Root, ok, talk};
+use debian::debian_root_with;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -149,6 +152,79 @@ fn a_person_changes_packages_through_pkexec_where_polkit_lets_them() {
     assert!(output.status.success(), "{}", talk(&output));
     assert!(root.read("var/lib/dpkg/status").contains("Package: gamma\nStatus: install"), "{}", talk(&output));
     assert_eq!(last_plan(&root), ("plan-applied".to_owned(), 1000, "person".to_owned()));
+}
+
+/// run0 ends by Ctrl-C, and what it has had systemd start hears of none: a change that somebody had stopped was made all the same.
+#[test]
+fn a_person_changes_packages_through_run0_and_ctrl_c_stops_what_it_started() {
+    let test = "a_person_changes_packages_through_run0_and_ctrl_c_stops_what_it_started";
+    let made = || debian_root_with("trixie", "trixie-systemd", &boot::PACKAGES);
+    let Some([root, _]) = Root::twins_from(test, made) else { return };
+    for (name, uid) in [("person", "1000"), ("stranger", "1001")] {
+        assert!(root.run(&["useradd", "--create-home", "--uid", uid, name]).status.success());
+    }
+    choose(&root, "run0");
+    assert!(root.omg("refresh").status.success());
+    let rule = "polkit.addRule(function(action, subject) {
+        if (action.id == 'org.freedesktop.systemd1.manage-units' && subject.user == 'person') return polkit.Result.YES;
+    });";
+    fs::write(root.path.join("etc/polkit-1/rules.d/10-person.rules"), rule).unwrap();
+    let script = r#"
+        mkdir /srv/told
+        by() {
+            told=/srv/told/$1; uid=$2; shift 2
+            setpriv --reuid=$uid --regid=$uid --clear-groups env --default-signal=INT HOME=/tmp LC_ALL=C "$@" >$told 2>$told.err
+            echo $? >$told.code
+        }
+        by refused 1001 /opt/omg/omg install --yes gamma
+        cp /var/lib/dpkg/status /srv/told/status
+        by plan 1000 /opt/omg/omg install --dry-run --json gamma
+        by installed 1000 /opt/omg/omg install --yes --json gamma
+        # What holds the lock meanwhile: its script tells that it runs, and goes on when it is told to.
+        mkfifo /srv/runs /srv/goes
+        apt-get -qq -y install waits >/srv/told/waits 2>&1 &
+        read x </srv/runs
+        by stopped 1000 setsid sh -c 'echo $$ >/tmp/group; exec /opt/omg/omg install --yes beta' &
+        stopped=$!
+        tries=0
+        until grep -q 'waiting for apt-get' /srv/told/stopped.err; do
+            tries=$((tries + 1)); [ $tries -lt 20000 ] || break
+        done
+        # As the terminal does: to omg and to run0, which are of one group.
+        kill -s INT -- -$(cat /tmp/group)
+        wait $stopped
+        echo >/srv/goes
+        read x </srv/runs
+        echo >/srv/goes
+        wait
+    "#;
+    let booted = match boot::run(&root, script) {
+        Ok(booted) => talk(&booted),
+        Err(why) => return println!("skipped {test}: {why}"),
+    };
+    let told = |name: &str| root.read(&format!("srv/told/{name}"));
+    let all = |name: &str| format!("{}{}{booted}", told(name), told(&format!("{name}.err")));
+    assert_eq!(told("refused.code"), "3\n", "{}", all("refused"));
+    assert!(told("refused.err").contains("run0 ended before omg could change packages"), "{}", all("refused"));
+    assert!(!told("status").contains("Package: gamma"));
+    assert_eq!(told("installed.code"), "0\n", "{}", all("installed"));
+    let status = root.read("var/lib/dpkg/status");
+    assert!(status.contains("Package: gamma\nStatus: install ok installed"), "{}", all("installed"));
+    // Each line came through as it was written.
+    let text = told("installed");
+    let lines: Vec<serde_json::Value> =
+        serde_json::Deserializer::from_str(&text).into_iter().map(Result::unwrap).collect();
+    let plan: serde_json::Value = serde_json::from_str(&told("plan")).unwrap();
+    assert!(lines.len() > 2 && lines.last().unwrap()["digest"] == plan["digest"], "{}", all("installed"));
+    let log = root.read("var/lib/omg/audit.jsonl");
+    let entries = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let applied = entries.into_iter().find(|entry| entry["event"] == "plan-applied").unwrap();
+    assert_eq!((applied["uid"].as_i64(), applied["user"].as_str()), (Some(1000), Some("person")), "{log}");
+    assert_eq!(told("stopped.code"), "130\n", "{}", all("stopped"));
+    assert!(told("stopped.err").contains("nothing was changed"), "{}", all("stopped"));
+    assert!(!status.contains("Package: beta"), "{}", all("stopped"));
+    assert!(status.contains("Package: waits\nStatus: install ok installed"), "{}", told("waits"));
+    assert!(root.omg("audit verify").status.success());
 }
 
 #[test]

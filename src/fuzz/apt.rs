@@ -5,6 +5,7 @@ use crate::backends::apt::config::{Config, quote_word};
 use crate::backends::apt::control::Stanzas;
 use crate::backends::apt::lists::{ListHead, file_name, host, read_list, read_translations};
 use crate::backends::apt::pins::{Pattern, Pins};
+use crate::backends::apt::qualified::Qualified;
 use crate::backends::apt::release::Release;
 use crate::backends::apt::rules::Weights;
 use crate::backends::apt::sources::{Defaults, parse, release_uri};
@@ -45,6 +46,7 @@ pub fn packages(data: &[u8]) {
     let mut seen = Default::default();
     let head = ListHead { repository: 0, native: "amd64", list: 0, weights: &Weights::default() };
     read_list(&text(data), &head, &HashMap::new(), Some(&mut seen), &mut sink);
+    Qualified::read([&*text(data)].into_iter(), &["amd64".to_owned()]);
 }
 
 /// dpkg's own files: the status, diversions and lists of paths, all of the same bytes.

@@ -2,7 +2,8 @@
 //! old ones for everybody. They are only brought here; whether they are installed is the plan's business.
 //!
 //! Nothing is believed for where it comes from. An archive of pacman's comes with its signature beside it, which libalpm verifies; one
-//! of apt's is fetched by apt-get out of a repository as it was at a time, by that one's signed lists.
+//! of apt's is fetched by apt-get out of a repository as it was at a time, by that one's signed lists. Of another root that is its own
+//! apt-get below chroot(8), with its own keys, and what is brought is brought into that root: the engine sees no other files there.
 
 use crate::backends::{Backend, Kept};
 use crate::config::ArchiveSettings;
@@ -13,6 +14,8 @@ use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -54,7 +57,7 @@ impl Keeper<'_> {
             let folders = self.settings.folders.iter().flatten();
             let mut files = folders.flat_map(|folder| names.iter().map(move |name| folder.join(name)));
             match files.find(|file| file.is_file()) {
-                Some(file) => target.file = Some(file),
+                Some(file) => target.file = Some(self.within_reach(backend, file)?),
                 None => old.push(Old { target, names }),
             }
         }
@@ -68,6 +71,24 @@ impl Keeper<'_> {
         };
         found.failure = fetched.err();
         Ok(found)
+    }
+
+    /// The file, or a copy of it where the engine works below a root that it is not in.
+    fn within_reach(&self, backend: &dyn Backend, file: PathBuf) -> Result<PathBuf> {
+        if backend.source() != Source::Apt || file.starts_with(backend.root()) {
+            return Ok(file);
+        }
+        let cannot = || format!("cannot copy {} into {}", file.display(), self.folder.display());
+        fs::create_dir_all(self.folder).with_context(cannot)?;
+        let copy = self.folder.join(file.file_name().unwrap_or_default());
+        let mut fresh = tempfile::Builder::new()
+            .permissions(fs::Permissions::from_mode(0o644))
+            .tempfile_in(self.folder)
+            .with_context(cannot)?;
+        let archive = fs::File::open(&file).with_context(cannot)?;
+        io::copy(&mut archive.take(MAX_ARCHIVE_BYTES), &mut fresh).with_context(cannot)?;
+        fresh.persist(&copy).with_context(cannot)?;
+        Ok(copy)
     }
 
     /// Each archive with its signature.
@@ -126,7 +147,7 @@ impl Keeper<'_> {
             };
             let time = Timestamp::from_second(time)?.strftime("%Y%m%dT%H%M%SZ").to_string();
             self.observer.event(Event::Stage { what: &format!("reading the repositories of {time}"), percent: 0 });
-            let then = Then::open(&stanzas, &time, self.folder)?;
+            let then = Then::open(backend.root(), &stanzas, &time, self.folder)?;
             for Old { target, names } in &mut wanted {
                 self.observer.event(Event::Stage { what: &format!("fetching {target}"), percent: 0 });
                 if then.download(target)? {
@@ -154,18 +175,27 @@ fn names(backend: &dyn Backend, target: &Target) -> Vec<String> {
     backend.archive_names(name, arch, version)
 }
 
-/// apt-get on the repositories of another time, with the machine's own keys and configuration for the rest.
+/// apt-get on the repositories of another time, with the keys of the root that is meant and its configuration for the rest.
 struct Then<'t> {
+    root: &'t Path,
     scratch: tempfile::TempDir,
+    /// As it is called below the root.
     config: PathBuf,
     folder: &'t Path,
 }
 
 impl<'t> Then<'t> {
-    fn open(stanzas: &[String], time: &str, folder: &'t Path) -> Result<Then<'t>> {
+    fn open(root: &'t Path, stanzas: &[String], time: &str, folder: &'t Path) -> Result<Then<'t>> {
+        ensure!(
+            root == Path::new("/") || rustix::process::geteuid().is_root(),
+            "only root can have old versions fetched into another root"
+        );
+        inside(root, folder)?;
         let scratch = tempfile::Builder::new().prefix("repositories-").tempdir_in(folder)?;
         let at = |name: &str| scratch.path().join(name);
-        let text = |path: PathBuf| path.into_os_string().into_string().ok().context("a folder that is not UTF-8");
+        let text = |path: PathBuf| {
+            inside(root, &path)?.into_os_string().into_string().ok().context("a folder that is not UTF-8")
+        };
         fs::create_dir(at("lists"))?;
         fs::create_dir(at("parts"))?;
         fs::write(at("parts/then.sources"), stanzas.join("\n").replace("{time}", time))?;
@@ -190,7 +220,7 @@ impl<'t> Then<'t> {
         }
         let config = at("apt.conf");
         fs::write(&config, lines)?;
-        let then = Then { config, folder, scratch };
+        let then = Then { root, config: inside(root, &config)?, folder, scratch };
         let output = then.apt_get(&["update", "--error-on=any"])?;
         ensure!(output.status.success(), "the repositories of {time} cannot be read: {}", last_error(&output.stderr));
         Ok(then)
@@ -204,15 +234,34 @@ impl<'t> Then<'t> {
     }
 
     fn apt_get(&self, words: &[&str]) -> Result<std::process::Output> {
-        let mut command = Command::new("apt-get");
-        command.arg("-q").arg("-c").arg(&self.config).args(words).current_dir(self.folder);
+        // It leaves an archive in the folder it stands in.
+        let mut command = if self.root == Path::new("/") {
+            let mut command = Command::new("apt-get");
+            command.current_dir(self.folder);
+            command
+        } else {
+            let mut command = Command::new("chroot");
+            command.arg(self.root).args(["env", "-C"]).arg(inside(self.root, self.folder)?).arg("apt-get");
+            // It speaks of this machine.
+            command.env_remove("APT_CONFIG");
+            command
+        };
+        command.arg("-q").arg("-c").arg(&self.config).args(words);
         let output = command.env("LC_ALL", "C").stdin(Stdio::null()).output();
         output.with_context(|| format!("cannot run apt-get in {}", self.scratch.path().display()))
     }
 }
 
+/// A path as it is called below the root.
+fn inside(root: &Path, path: &Path) -> Result<PathBuf> {
+    let below = path.strip_prefix(root).ok();
+    let below = below.with_context(|| format!("{} lies outside of {}", path.display(), root.display()))?;
+    Ok(Path::new("/").join(below))
+}
+
 fn last_error(talk: &[u8]) -> String {
     let talk = String::from_utf8_lossy(talk);
     let errors: Vec<&str> = talk.lines().filter_map(|line| line.strip_prefix("E: ")).collect();
-    errors.join("; ")
+    // Where it could not be started below a root, that is all there is.
+    if errors.is_empty() { talk.trim().to_owned() } else { errors.join("; ") }
 }

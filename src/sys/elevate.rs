@@ -27,7 +27,9 @@ impl Elevation {
         found.map(Elevation::Through)
     }
 
-    /// `program` as root. All four take a command behind their own name.
+    /// `program` as root. All four take a command behind their own name. run0 would put a terminal of its own in between, and garble
+    /// what is no text for the eye, but only where input, output and errors are all one: to whoever talks by pipes it hands these on.
+    /// (Its `--pipe` says so, and is not known to systemd 256.)
     pub fn command(&self, program: &Path) -> Command {
         match self {
             Elevation::None => Command::new(program),

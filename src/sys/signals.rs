@@ -8,6 +8,9 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
+/// What asks a change to end.
+const REQUESTS: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
+
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// Who is told of it too; 0 for nobody.
 static TOLD: AtomicU32 = AtomicU32::new(0);
@@ -36,7 +39,7 @@ pub fn outlive_interruption() {
         }
     }
     let handler = note as extern "C" fn(libc::c_int) as libc::sighandler_t;
-    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+    for signal in REQUESTS {
         // SAFETY: the handler does only what one may do at any moment.
         unsafe { libc::signal(signal, handler) };
     }
@@ -63,6 +66,17 @@ pub fn away_from_the_terminal(command: &mut Command) {
 /// The process that is to hear of a signal which only this one gets, as by `kill`; from the keyboard it comes to all of them.
 pub fn pass_on_to(child: Option<u32>) {
     TOLD.store(child.unwrap_or(0), Ordering::Relaxed);
+}
+
+/// Does what Ctrl-C would do.
+pub fn interrupt_this_process() {
+    // It fails for no process that is there.
+    let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::INT);
+}
+
+/// Whether a signal's number is that of one which [`outlive_interruption`] is about.
+pub fn asks_for_the_end(signal: i32) -> bool {
+    REQUESTS.contains(&signal)
 }
 
 /// Whether one has come since.

@@ -82,14 +82,8 @@ impl Copy {
             .step_by(5)
             .map(|stanza| with(stanza, "Version", &format!("{}+t1", field(stanza, "Version"))))
             .collect();
-        // To apt a name that such a package provides is one for every architecture where a pattern means it, which omg does not know.
-        let allowed = installed.iter().chain(&stable).filter(|stanza| field(stanza, "Multi-Arch") == "allowed");
-        let provided: BTreeSet<&str> = (allowed.flat_map(|stanza| field(stanza, "Provides").split(',')))
-            .filter_map(|provided| provided.split_whitespace().next())
-            .collect();
         let foreign = |stanzas: &[String]| -> Vec<String> {
             let native = stanzas.iter().filter(|stanza| field(stanza, "Architecture") == NATIVE);
-            let native = native.filter(|stanza| !provided.contains(field(stanza, "Package")));
             native.step_by(3).map(|stanza| with(stanza, "Architecture", FOREIGN)).collect()
         };
         copy.list("stable", NATIVE, &stable);

@@ -12,6 +12,7 @@ mod completions;
 mod conf;
 mod doctor;
 mod evidence;
+mod families;
 mod history;
 mod machine;
 mod manual;

@@ -1,6 +1,6 @@
 //! Networks that die, crawl and lie while apt's packages are fetched; by the engine, and by apt-get where none starts.
 
-use crate::apt::{Root, talk};
+use crate::apt::{Root, ok, talk};
 use crate::server::{Fault, Server};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -140,6 +140,49 @@ fn apt_a_signal_while_it_is_fetched_changes_nothing() {
     }
 }
 
+/// As run0: it has a program run elsewhere, and a signal ends it alone. What ran there went on to install what somebody had stopped.
+#[test]
+fn apt_a_signal_reaches_a_change_whose_starter_ended_by_it() {
+    let Some([root, _]) = Root::twins("apt_a_signal_reaches_a_change_whose_starter_ended_by_it") else { return };
+    let server = Server::of(&root.path.join("srv/repo"));
+    served(&root, &server.address);
+    ok(Command::new("cp").arg(root.path.join("usr/bin/setpriv")).arg(root.path.join("opt/become")));
+    ok(Command::new("chmod").arg("u+s").arg(root.path.join("opt/become")));
+    let starter =
+        "#!/bin/sh\nexec 3<&0\nsetsid /opt/become --reuid=0 --regid=0 --clear-groups \"$@\" <&3 3<&- &\nwait\n";
+    fs::write(root.path.join("opt/starter"), starter).unwrap();
+    ok(Command::new("chmod").arg("755").arg(root.path.join("opt/starter")));
+    fs::create_dir_all(root.path.join("etc/omg")).unwrap();
+    fs::write(root.path.join("etc/omg/config.toml"), "[privilege]\nwith = [\"/opt/starter\"]\n").unwrap();
+    assert!(root.omg("refresh").status.success());
+    let by_person = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "env", "HOME=/tmp", "/opt/omg/omg"];
+    for (engine, signal, to_all) in
+        [("/opt/omg", "-INT", true), ("/opt/omg", "-HUP", false), ("/nowhere", "-INT", true)]
+    {
+        let at = format!("{engine} {signal} {to_all}");
+        forget(&root);
+        server.has(Fault { of: ARCHIVE, slow: Some(100), ..Fault::default() });
+        let (before, from) = (root.state(), audit(&root, 0).0);
+        let words = [&by_person[..], &["install", "--yes", "big"]].concat();
+        let mut omg = Signalled::start_words(&root, engine, &words);
+        let part = root.path.join("var/cache/apt/archives/partial").join(ARCHIVE);
+        while fs::metadata(&part).map_or(0, |file| file.len()) < 300 {
+            assert!(omg.child.try_wait().unwrap().is_none(), "{at}: it has ended");
+        }
+        omg.signal(signal, to_all);
+        let output = omg.child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{at}: {}", talk(&output));
+        assert!(talk(&output).contains("stopped by a signal; nothing was changed"), "{at}: {}", talk(&output));
+        assert_eq!(root.state(), before, "{at}");
+        assert!(audit(&root, from).1.contains("plan-failed"), "{at}");
+        // And where nobody stops it, it is done.
+        server.has(Fault::default());
+        let again = root.run(&words);
+        assert!(again.status.success() && !talk(&again).contains("waiting"), "{at}: {}", talk(&again));
+        assert!(root.run(&["dpkg", "--purge", "big"]).status.success());
+    }
+}
+
 /// The engine, left alone, went on to install, when the person had long been told that it ended.
 #[test]
 fn apt_engine_whose_omg_was_killed_changes_nothing() {
@@ -175,9 +218,14 @@ pub struct Signalled {
 
 impl Signalled {
     pub fn start(root: &Root, engine: &str, words: &str) -> Signalled {
-        use std::os::unix::process::CommandExt;
         let words: Vec<&str> = ["/opt/omg/omg"].into_iter().chain(words.split(' ')).collect();
-        let mut command = root.command_with_survivors(&words);
+        Signalled::start_words(root, engine, &words)
+    }
+
+    /// The same of the words of a command.
+    pub fn start_words(root: &Root, engine: &str, words: &[&str]) -> Signalled {
+        use std::os::unix::process::CommandExt;
+        let mut command = root.command_with_survivors(words);
         command.env("OMG_ENGINE_DIR", engine).process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
         Signalled { child: command.spawn().unwrap() }
     }

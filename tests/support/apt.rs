@@ -146,6 +146,11 @@ impl Root {
 
     /// The same of another release of Debian.
     pub fn twins_of(test: &str, suite: &str) -> Option<[Root; 2]> {
+        Root::twins_from(test, || debian_root(suite))
+    }
+
+    /// The same of whatever root is made.
+    pub fn twins_from(test: &str, base: impl FnOnce() -> Result<PathBuf, String>) -> Option<[Root; 2]> {
         let skip = |why: String| {
             println!("skipped {test}: {why}");
             None
@@ -163,7 +168,7 @@ impl Root {
                 return skip(format!("no {program}"));
             }
         }
-        let base = match debian_root(suite) {
+        let base = match base() {
             Ok(base) => base,
             Err(why) => return skip(why),
         };

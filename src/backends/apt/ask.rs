@@ -2,12 +2,13 @@
 //!
 //! apt's library reads every list, with all relations, descriptions and tags, before it answers anything: the better part
 //! of a second for 63,000 packages, which its own cache file saves only where nothing has changed. But a candidate
-//! depends on no relation. So the library is shown lists, Release files and a status file of its own kind which hold
+//! depends on no relation, but for the names that one makes apt know. So the library is shown lists, Release files and a status file of its own kind which hold
 //! just the packages asked about and just what decides about their versions; its configuration, its sources and its
 //! preferences are the machine's. The policy is the library's either way.
 
 use super::entries::Entry;
 use super::lists::{World, plain_list};
+use super::qualified::Qualified;
 use crate::backends::engine::Request;
 use anyhow::{Context, Result, ensure};
 use std::fmt::Write;
@@ -69,13 +70,13 @@ pub fn told_architectures(architectures: &[String]) -> String {
 
 /// Makes in `folder` what apt would find of `world` and dpkg's database if there were no packages but these. A list is
 /// there even where it is empty, since pins may speak of it.
-pub fn write_small_world(folder: &Path, world: &World, entries: &[Entry<'_>]) -> Result<()> {
+pub fn write_small_world(folder: &Path, world: &World, entries: &[Entry<'_>], qualified: &Qualified) -> Result<()> {
     let lists = folder.join("lists");
     fs::create_dir(&lists).with_context(|| format!("cannot create {}", lists.display()))?;
     let mut texts = vec![String::new(); world.lists.len() + 1];
     for entry in entries {
         let text = texts.get_mut(entry.list).context("an entry of no list")?;
-        write_stanza(entry, text)?;
+        write_stanza(entry, qualified, text)?;
     }
     let status = texts.pop().context("no status file")?;
     write(&folder.join("status"), &status)?;
@@ -93,8 +94,12 @@ pub fn write_small_world(folder: &Path, world: &World, entries: &[Entry<'_>]) ->
     Ok(())
 }
 
-fn write_stanza(entry: &Entry<'_>, text: &mut String) -> Result<()> {
+fn write_stanza(entry: &Entry<'_>, qualified: &Qualified, text: &mut String) -> Result<()> {
     let build = entry.build.to_string();
+    let known = [&*entry.name, entry.source_name()]
+        .into_iter()
+        .flat_map(|name| qualified.of(name).map(move |found| format!("{name}:{found}")));
+    let known = known.collect::<Vec<_>>().join(", ");
     for (name, value) in [
         ("Package", &*entry.name),
         ("Status", entry.status),
@@ -105,6 +110,8 @@ fn write_stanza(entry: &Entry<'_>, text: &mut String) -> Result<()> {
         // A pattern in the preferences means what allows any architecture otherwise.
         ("Multi-Arch", entry.multi_arch),
         ("Size", entry.download_bytes),
+        // A pattern means these names, too. By no such relation apt tells builds apart.
+        ("Suggests", &known),
         // Stands for all that apt tells builds by.
         ("Installed-Size", &build),
     ] {

@@ -34,6 +34,13 @@ pub struct Entry<'a> {
     pub status: &'a str,
 }
 
+impl Entry<'_> {
+    /// Of the source package; its version may stand behind it.
+    pub fn source_name(&self) -> &str {
+        self.source.split_ascii_whitespace().next().unwrap_or(&self.name)
+    }
+}
+
 /// Whose entries are wanted.
 #[derive(Clone, Copy)]
 pub enum Wanted<'a> {
@@ -70,9 +77,7 @@ pub fn read<'a>(lists: &'a Lists, status: &'a str, native: &str, wanted: Wanted<
         _ => None,
     };
     let mut heads = Vec::new();
-    // What cannot be read is told as the catalogue's problem; here it offers nothing.
-    let contents = lists.contents.iter().map(|content| content.as_ref().map_or("", |content| content.text.as_str()));
-    for (list, content) in contents.chain([status]).enumerate() {
+    for (list, content) in lists.texts().chain([status]).enumerate() {
         heads_of(content, list, native, named.as_ref(), &mut heads);
     }
     // By a hash, since to sort 60,000 names takes as long as to read them. Two packages of one hash go together, which

@@ -242,6 +242,11 @@ impl Lists {
         Lists { world, contents }
     }
 
+    /// Each list's text. What cannot be read is told as the catalogue's problem; here it offers nothing.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.contents.iter().map(|content| content.as_ref().map_or("", |content| content.text.as_str()))
+    }
+
     /// Hands every package of every list to the sink, in apt's order.
     pub fn read_catalogue(&self, native: &str, weights: &Weights<'_>, sink: &mut dyn CatalogueSink) {
         let world = &self.world;

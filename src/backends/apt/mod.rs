@@ -2,9 +2,9 @@
 //! engine to ask it, else omg's rules.
 //!
 //! `control` is the syntax most of the files share, `config` and `sources` say where to look, `lists` reads what the
-//! archives offer and `status` what is installed. `entries` is what of both decides about candidates, `ask` puts it to
-//! the engine, and where that cannot be had, `pins` reads the preferences and `rules` draws the policy from it all, and
-//! `apt_get` plans and makes changes.
+//! archives offer and `status` what is installed. `entries` is what of both decides about candidates, `qualified` what a
+//! pattern in the preferences means besides plain names, `ask` puts it to the engine, and where that cannot be had, `pins`
+//! reads the preferences and `rules` draws the policy from it all, and `apt_get` plans and makes changes.
 
 pub mod apt_get;
 mod ask;
@@ -16,6 +16,7 @@ pub(crate) mod lists;
 pub mod news;
 pub(crate) mod owned;
 pub(crate) mod pins;
+pub(crate) mod qualified;
 mod record;
 pub(crate) mod release;
 pub(crate) mod rules;
@@ -37,6 +38,7 @@ use entries::{Entry, Wanted};
 use jiff::tz::TimeZone;
 pub use lists::plain_list;
 use pins::Pins;
+use qualified::Qualified;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -60,6 +62,8 @@ pub struct Apt {
     places: status::Places,
     /// Read once: the catalogue and the policy both want them.
     lists: OnceLock<lists::Lists>,
+    /// Read once, where a pin wants them.
+    qualified: OnceLock<Qualified>,
 }
 
 impl Apt {
@@ -75,8 +79,8 @@ impl Apt {
         let admin = status.parent().unwrap_or(Path::new("/")).to_path_buf();
         let extended_states = config.path("Dir::State::extended_states").unwrap_or_default();
         let places = status::Places { status, extended_states, admin };
-        let (root, architectures, lists) = (root.into(), OnceLock::new(), OnceLock::new());
-        Ok(Some(Apt { root, config_file, engine, architectures, config, places, lists }))
+        let (root, architectures, lists, qualified) = (root.into(), OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Ok(Some(Apt { root, config_file, engine, architectures, config, places, lists, qualified }))
     }
 
     fn architectures(&self) -> &[String] {
@@ -119,13 +123,31 @@ impl Apt {
         self.lists.get_or_init(|| lists::Lists::read(self.world()))
     }
 
+    /// Whether it takes a look at all relations to know which packages the preferences mean. Where there are no foreign ones it makes no
+    /// difference, but to a pattern that is about the colon.
+    fn qualifies(&self, pins: &Pins) -> bool {
+        pins.have_patterns() && self.architectures().len() > 1
+    }
+
+    /// What patterns in the preferences mean besides plain names.
+    fn qualified(&self, pins: &Pins) -> &Qualified {
+        self.qualified.get_or_init(|| {
+            if !self.qualifies(pins) {
+                return Qualified::default();
+            }
+            // That it cannot be read is told by whoever reads what is installed.
+            let status = status::content(&self.places.status).unwrap_or_default();
+            Qualified::read(self.lists().texts().chain([&*status]), self.architectures())
+        })
+    }
+
     /// The policy about the packages of `entries`.
-    fn decide(&self, world: &lists::World, pins: &Pins, entries: &[Entry<'_>]) -> Policy {
-        let mut reason = match self.ask(world, entries) {
+    fn decide(&self, question: &rules::Question<'_>, entries: &[Entry<'_>]) -> Policy {
+        let mut reason = match self.ask(question, entries) {
             Ok(reply) => return Policy { authority: Authority::Engine(reply.decider), choices: reply.choices },
             Err(reason) => format!("{reason:#}"),
         };
-        let (choices, fault) = rules::choose(&self.question(world, pins), entries);
+        let (choices, fault) = rules::choose(question, entries);
         if let Some(fault) = fault {
             reason.push_str(&format!("; apt would refuse: {fault}"));
         }
@@ -135,18 +157,24 @@ impl Apt {
         Policy { authority: Authority::Rules(reason), choices }
     }
 
-    fn question<'q>(&'q self, world: &'q lists::World, pins: &'q Pins) -> rules::Question<'q> {
+    fn question<'q>(
+        &'q self,
+        world: &'q lists::World,
+        pins: &'q Pins,
+        qualified: &'q Qualified,
+    ) -> rules::Question<'q> {
         let default_release = self.config.find("APT::Default-Release");
-        rules::Question { world, native: self.native(), pins, default_release }
+        rules::Question { world, native: self.native(), pins, qualified, default_release }
     }
 
     /// The engine's answer, or why there is none.
-    fn ask(&self, world: &lists::World, entries: &[Entry<'_>]) -> Result<Reply> {
+    fn ask(&self, question: &rules::Question<'_>, entries: &[Entry<'_>]) -> Result<Reply> {
         ensure!(self.root == Path::new("/"), "apt's library is asked about the running machine alone");
         ensure!(self.config.find("RootDir").is_empty(), "apt's library is not asked about another RootDir");
         let engine = self.engine.clone()?;
         let folder = tempfile::Builder::new().prefix("omg-").tempdir().context("cannot make a temporary folder")?;
-        ask::write_small_world(folder.path(), world, entries)?;
+        let world = question.world;
+        ask::write_small_world(folder.path(), world, entries, question.qualified)?;
         let mut request = Request::new(&self.root, Scope::All);
         if let Some(file) = &self.config_file {
             request.set(key::CONFIG, file.to_str().with_context(|| format!("{} is not UTF-8", file.display()))?);
@@ -184,7 +212,7 @@ impl Backend for Apt {
 
     fn read_catalogue(&self, sink: &mut dyn CatalogueSink) -> Result<()> {
         let (lists, pins) = (self.lists(), Pins::read(&self.config));
-        let question = self.question(&lists.world, &pins);
+        let question = self.question(&lists.world, &pins, self.qualified(&pins));
         let (weights, _) = rules::Weights::new(&question);
         lists.read_catalogue(self.native(), &weights, sink);
         pins.problems.iter().for_each(|problem| sink.problem(problem.clone()));
@@ -219,7 +247,7 @@ impl Backend for Apt {
         // That it cannot be read is told by whoever reads what is installed.
         let status = status::content(&self.places.status).unwrap_or_default();
         let entries = entries::read(lists, &status, self.native(), Wanted::new(scope, pins.may_forbid()));
-        Ok(self.decide(&lists.world, &pins, &entries))
+        Ok(self.decide(&self.question(&lists.world, &pins, self.qualified(&pins)), &entries))
     }
 
     fn policy_among(&self, names: &[(&str, &str)], offers: &[Offer<'_>]) -> Result<Policy> {
@@ -229,10 +257,14 @@ impl Backend for Apt {
             // The index does not know in which of a repository's lists a version stands.
             return self.policy(Scope::Only(names));
         }
+        if self.qualifies(&pins) {
+            // Nor does it know what some other package calls these.
+            return self.policy(Scope::Only(names));
+        }
         // That it cannot be read is told by whoever reads what is installed.
         let status = status::content(&self.places.status).unwrap_or_default();
         let entries = entries::from_offers(&world, &status, self.native(), names, offers);
-        Ok(self.decide(&world, &pins, &entries))
+        Ok(self.decide(&self.question(&world, &pins, &Qualified::default()), &entries))
     }
 
     fn engine(&self) -> Option<&EngineCommand> {
@@ -306,8 +338,7 @@ impl Backend for Apt {
 
     fn kept(&self, address: Option<&str>, _: &str, _: &str, _: &str) -> Kept {
         let (address, of_debian) = (address.unwrap_or(OLD_REPOSITORIES), address.is_none());
-        // They are fetched with this machine's keys.
-        if address.is_empty() || self.root != Path::new("/") {
+        if address.is_empty() {
             return Kept::Nowhere;
         }
         // What is wrong with the sources is for the index to say.

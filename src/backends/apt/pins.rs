@@ -101,6 +101,11 @@ impl Pins {
         self.all.iter().any(|pin| pin.priority <= 0)
     }
 
+    /// Whether some name is a pattern that names no architecture: what [`super::qualified`] knows matters to those alone.
+    pub fn have_patterns(&self) -> bool {
+        self.all.iter().filter_map(|pin| pin.name.as_ref()).any(Name::is_open_pattern)
+    }
+
     /// Whether it matters for which architecture a list is.
     pub fn tell_architectures_apart(&self) -> bool {
         let of_release = |pin: &Pin| matches!(&pin.what, What::Release(wanted) if wanted.architecture.is_some());
@@ -160,22 +165,29 @@ impl Name {
         Name { pattern: Pattern::parse(text), of_source, architecture: architecture.to_string() }
     }
 
-    /// Whether the pin is for the package (or the source package) `name` of `architecture`. `allowed`: its versions say
-    /// `Multi-Arch: allowed`. For these apt knows a package `NAME:any` besides; a pattern means that one too, and apt then reads
-    /// the name it found as one for every architecture. (It knows `NAME:any`, too, where only a relation asks for that, or where a package that
-    /// says so provides the name; these are not looked for here.)
-    pub fn is_for(&self, name: &str, architecture: &str, native: &str, allowed: bool) -> bool {
-        let wanted = match self.architecture.as_str() {
-            "" if architecture != native => {
-                let is_pattern = !matches!(self.pattern, Pattern::Text(_));
-                return is_pattern && allowed && !self.of_source && self.pattern.matches(&format!("{name}:any"));
-            }
-            "" => true,
-            "any" => true,
-            wanted => wanted == architecture || wanted.strip_prefix("any-") == Some(architecture),
-        };
-        wanted && self.pattern.matches(name)
+    /// Whether the pin is for the package (or the source package) `name` of `architecture`. `qualifiers` are what stands behind that name's
+    /// colon somewhere: a pattern is compared with these names too, and apt then reads the one it found with its architecture.
+    pub fn is_for<'q>(
+        &self,
+        name: &str,
+        architecture: &str,
+        native: &str,
+        qualifiers: impl Iterator<Item = &'q str>,
+    ) -> bool {
+        let own = if self.architecture.is_empty() { native } else { &self.architecture };
+        let mut qualifiers = qualifiers.filter(|_| self.is_open_pattern());
+        (covers(own, architecture) && self.pattern.matches(name))
+            || qualifiers.any(|found| covers(found, architecture) && self.pattern.matches(&format!("{name}:{found}")))
     }
+
+    fn is_open_pattern(&self) -> bool {
+        self.architecture.is_empty() && !matches!(self.pattern, Pattern::Text(_))
+    }
+}
+
+/// Whether what stands behind a name's colon means an architecture.
+fn covers(wanted: &str, architecture: &str) -> bool {
+    wanted == "any" || wanted == architecture || wanted.strip_prefix("any-") == Some(architecture)
 }
 
 impl What {
@@ -394,13 +406,18 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_means_any_architecture_of_what_allows_it() {
-        let (read, _) = pins("Package: p* /q$/ pq pq:amd64\nPin: version *\nPin-Priority: 5\n");
-        let is_for =
-            |pin: usize, name, allowed| read.all[pin].name.as_ref().unwrap().is_for(name, "i386", "amd64", allowed);
-        assert!(is_for(0, "pq", true) && !is_for(0, "pq", false));
+    fn a_pattern_means_the_architectures_that_the_name_is_known_with() {
+        let (read, _) = pins("Package: p* src:p* /q$/ pq pq:amd64 p*:armhf\nPin: version *\nPin-Priority: 5\n");
+        assert!(read.have_patterns());
+        let is_for = |pin: usize, known: &[&'static str]| {
+            read.all[pin].name.as_ref().unwrap().is_for("pq", "i386", "amd64", known.iter().copied())
+        };
+        for pin in [0, 1] {
+            assert!(is_for(pin, &["any"]) && is_for(pin, &["armhf", "i386"]), "{pin}");
+            assert!(!is_for(pin, &[]) && !is_for(pin, &["armhf"]), "{pin}");
+        }
         // `pq:any` does not end in q.
-        assert!(!is_for(1, "pq", true) && !is_for(2, "pq", true) && !is_for(3, "pq", true));
+        assert!((2..6).all(|pin| !is_for(pin, &["any", "i386"])));
     }
 
     #[test]
@@ -412,8 +429,10 @@ mod tests {
         assert_eq!(outcome, Ok(()));
         assert_eq!(read.all.iter().map(|pin| pin.priority).collect::<Vec<_>>(), [1001, 1001, 1001, NEVER]);
         let name = read.all[1].name.as_ref().unwrap();
-        assert!(name.of_source && name.is_for("b", "i386", "amd64", false));
-        assert!(!read.all[0].name.as_ref().unwrap().is_for("a", "i386", "amd64", false));
+        let none = std::iter::empty;
+        assert!(name.of_source && name.is_for("b", "i386", "amd64", none()));
+        assert!(!read.all[0].name.as_ref().unwrap().is_for("a", "i386", "amd64", none()));
+        assert!(!read.have_patterns());
         let What::Version(version) = &read.all[0].what else { panic!("not a version") };
         assert!(version.matches("1.2-3") && !version.matches("11"));
     }

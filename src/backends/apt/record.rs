@@ -135,10 +135,6 @@ impl<'a> Record<'a> {
         (name, version.map(str::trim_ascii).filter(|version| !version.is_empty()))
     }
 
-    pub fn multi_arch(&self) -> &'a str {
-        self.plain.iter().find(|(field, _)| *field == Field::MultiArch).map_or("", |(_, value)| value)
-    }
-
     /// The architecture as omg shows it: empty for the machine's own and for `all`.
     pub fn foreign_arch(&self, native: &str) -> &'a str {
         if self.architecture == native || self.architecture == "all" { "" } else { self.architecture }

@@ -7,6 +7,7 @@
 use super::entries::Entry;
 use super::lists::World;
 use super::pins::{NEVER, Name, Pin, Pins, Place, VersionIs, What};
+use super::qualified::Qualified;
 use super::record::Record;
 use super::status::Status;
 use super::version::compare;
@@ -17,6 +18,7 @@ pub struct Question<'a> {
     pub world: &'a World,
     pub native: &'a str,
     pub pins: &'a Pins,
+    pub qualified: &'a Qualified,
     /// `APT::Default-Release`; empty for none.
     pub default_release: &'a str,
 }
@@ -33,6 +35,7 @@ pub struct Weights<'q> {
     lists: Vec<i32>,
     pins: Vec<(&'q Name, i32, Means<'q>)>,
     native: &'q str,
+    qualified: Option<&'q Qualified>,
 }
 
 enum Means<'q> {
@@ -52,11 +55,6 @@ pub fn choose(question: &Question<'_>, entries: &[Entry<'_>]) -> (Vec<Choice>, O
 /// Whether the entry is what is on the machine.
 fn is_current(entry: &Entry<'_>) -> bool {
     !matches!(Status::parse(entry.status).state, "" | "not-installed" | "config-files")
-}
-
-/// The name of the source package; its version may stand behind it.
-fn source_name<'e>(entry: &'e Entry<'_>) -> &'e str {
-    entry.source.split_ascii_whitespace().next().unwrap_or(&entry.name)
 }
 
 impl<'q> Weights<'q> {
@@ -99,7 +97,7 @@ impl<'q> Weights<'q> {
             };
             pins.push((name, *priority, means));
         }
-        (Weights { lists, pins, native: question.native }, fault)
+        (Weights { lists, pins, native: question.native, qualified: Some(question.qualified) }, fault)
     }
 
     /// The priority of what a list offers, unless a pin is for the package.
@@ -122,9 +120,13 @@ impl<'q> Weights<'q> {
                 Means::Version(wanted) => wanted.matches(record.version),
                 Means::Lists(wanted) => wanted[list],
             };
-            is_meant && name.is_for(known_by, architecture, self.native, record.multi_arch() == "allowed")
+            is_meant && name.is_for(known_by, architecture, self.native, self.qualifiers(known_by))
         };
         self.pins.iter().find(meant).map(|(_, priority, _)| *priority)
+    }
+
+    fn qualifiers(&self, name: &str) -> impl Iterator<Item = &'q str> {
+        self.qualified.into_iter().flat_map(|known| known.of(name))
     }
 
     /// The candidate among the entries of one package.
@@ -140,11 +142,10 @@ impl<'q> Weights<'q> {
         versions.sort_by(|a, b| compare(b.version, a.version));
         let current = package.iter().find(|entry| is_current(entry)).map(|entry| entry.version);
         let architecture = if first.arch.is_empty() { self.native } else { first.arch };
-        let allowed = package.iter().any(|entry| entry.multi_arch == "allowed");
         let mut best = None;
         let mut highest = -1;
         for version in &versions {
-            let priority = self.of_version(version, architecture, allowed);
+            let priority = self.of_version(version, architecture);
             let is_downgrade = current.is_some_and(|current| compare(version.version, current).is_lt());
             if priority == 0 || priority <= highest || (priority < 1000 && is_downgrade) {
                 continue;
@@ -163,15 +164,15 @@ impl<'q> Weights<'q> {
         }
     }
 
-    fn of_version(&self, version: &Version<'_, '_>, architecture: &str, allowed: bool) -> i32 {
+    fn of_version(&self, version: &Version<'_, '_>, architecture: &str) -> i32 {
         let pinned = self.pins.iter().find(|(name, _, means)| {
             let entry = version.entries[0];
-            let known_by = if name.of_source { source_name(entry) } else { &entry.name };
+            let known_by = if name.of_source { entry.source_name() } else { &entry.name };
             let is_meant = match means {
                 Means::Version(wanted) => wanted.matches(version.version),
                 Means::Lists(wanted) => version.entries.iter().any(|entry| wanted[entry.list]),
             };
-            is_meant && name.is_for(known_by, architecture, self.native, allowed)
+            is_meant && name.is_for(known_by, architecture, self.native, self.qualifiers(known_by))
         });
         if let Some((_, priority, _)) = pinned {
             // Where every archive that has it is never to be used, a pin of the package does not help.

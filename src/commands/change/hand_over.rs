@@ -1,4 +1,5 @@
-//! From the person's process to the privileged one and back: the plan goes in with its digest, lines of JSON come out.
+//! From the person's process to the privileged one and back: the plan goes in with its digest, lines of JSON come out. What is in between
+//! is only relied on to pass both on as they are.
 
 use super::screen::Screen;
 use super::typed;
@@ -28,6 +29,8 @@ use std::thread;
 const MAX_PLAN_BYTES: u64 = 64 << 20;
 /// In place of a digest: the first line is an order, and the digest comes before the plan.
 const COMES: &str = "-";
+/// The line behind the plan that asks for what Ctrl-C asks for.
+const STOP: &str = "stop\n";
 
 /// `omg apply`: what the privileged process is. It is not for people, and without a plan it does nothing.
 pub fn apply_command() -> Command {
@@ -127,34 +130,50 @@ pub fn hand_over(
     signals::outlive_interruption();
     let mut stdin = child.stdin.take().expect("asked for a pipe");
     let head = if *knows { String::new() } else { format!("{digest}\n") };
-    let sent = stdin.write_all(head.as_bytes()).and_then(|()| stdin.write_all(text.as_bytes()));
-    drop(stdin);
+    let sent = [&head, text, "\n"].iter().try_for_each(|part| stdin.write_all(part.as_bytes()));
     let mut screen = Screen::new(ctx, plan);
     let (mut ended, mut changing) = (None, false);
-    while let Some(line) = screen.wait_for(lines) {
-        let Ok(report) = serde_json::from_str::<Report>(&line.context("cannot hear the privileged omg")?) else {
-            continue;
-        };
-        if ctx.json {
-            ctx.ui.print(&format!("{}\n", serde_json::to_string(&report)?))?;
-        }
-        changing |= report == Report::Progress(Progress::Changing);
-        screen.show(&report);
-        if changing {
-            screen.answer_interruption();
-        }
-        if report == Report::Changed {
-            look();
-        }
-        if matches!(report, Report::Done | Report::Refused(_) | Report::Failed { .. }) {
-            ended = Some(report);
-        }
-    }
-    signals::pass_on_to(None);
-    let status = child.wait().context("cannot wait for the privileged omg")?;
+    let (heard, status) = thread::scope(|scope| {
+        let waiter = scope.spawn(move || {
+            let status = child.wait();
+            signals::pass_on_to(None);
+            // run0 ends by a signal, and what it had systemd start has heard of none and goes on.
+            let by_signal = status.as_ref().is_ok_and(|status| status.signal().is_some());
+            if by_signal || signals::was_interrupted() {
+                let _ = stdin.write_all(STOP.as_bytes());
+            }
+            status
+        });
+        let heard = (|| -> Result<()> {
+            while let Some(line) = screen.wait_for(lines) {
+                let Ok(report) = serde_json::from_str::<Report>(&line.context("cannot hear the privileged omg")?)
+                else {
+                    continue;
+                };
+                if ctx.json {
+                    ctx.ui.print(&format!("{}\n", serde_json::to_string(&report)?))?;
+                }
+                changing |= report == Report::Progress(Progress::Changing);
+                screen.show(&report);
+                if changing {
+                    screen.answer_interruption();
+                }
+                if report == Report::Changed {
+                    look();
+                }
+                if matches!(report, Report::Done | Report::Refused(_) | Report::Failed { .. }) {
+                    ended = Some(report);
+                }
+            }
+            Ok(())
+        })();
+        (heard, waiter.join().expect("to wait does not panic"))
+    });
+    heard?;
+    let status = status.context("cannot wait for the privileged omg")?;
     let work = screen.end();
-    // One that was killed may have begun, and have been about to say so.
-    let may_change = changing || status.signal().is_some();
+    // One that was killed may have begun, and have been about to say so. What asks it to end does not end it from there on.
+    let may_change = changing || status.signal().is_some_and(|signal| !signals::asks_for_the_end(signal));
     let message = format!("the privileged omg ended without a word ({status})");
     let killed = || Report::Failed { message, changing: true };
     match ended.or_else(|| may_change.then(killed)) {
@@ -209,6 +228,15 @@ fn planned_here(ctx: &Ctx, world: &Result<World>, order: &str, command: &str) ->
     Ok(desk)
 }
 
+/// Waits for the line behind the plan, which comes where a signal ended the program between, and not this process.
+fn stop_when_asked() {
+    let mut line = String::new();
+    let length = io::stdin().lock().take(STOP.len() as u64).read_line(&mut line);
+    if length.is_ok() && line == STOP {
+        signals::interrupt_this_process();
+    }
+}
+
 /// The error of a plan that the policy forbids.
 pub fn refused(why: &str) -> anyhow::Error {
     let hint = "nothing was changed; `omg policy` shows the rules in force";
@@ -237,7 +265,7 @@ pub fn apply(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let world = World::open(&ctx.place);
     let command = argument("command");
     let (mut digest, mut text, mut desk) = (argument("digest").to_owned(), String::new(), None);
-    let mut stdin = BufReader::new(io::stdin().lock().take(MAX_PLAN_BYTES));
+    let mut stdin = io::stdin().lock().take(MAX_PLAN_BYTES);
     let engine = world.as_ref().ok().zip(ctx.backend).and_then(|(world, source)| world.backend(source)?.engine());
     if digest == COMES {
         engine.inspect(|engine| engine.get_ready());
@@ -259,8 +287,11 @@ pub fn apply(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
             return Ok(Reply::new((), |_, ()| String::new(), Exit::Failed));
         }
     }
-    stdin.read_to_string(&mut text).context("cannot read the plan")?;
+    stdin.read_line(&mut text).context("cannot read the plan")?;
+    text.truncate(text.strip_suffix('\n').unwrap_or(&text).len());
+    drop(stdin);
     signals::outlive_interruption();
+    thread::spawn(stop_when_asked);
     let mut changing = false;
     let write = |reports: Vec<Report>| {
         let lines = reports.iter().filter_map(|report| serde_json::to_string(report).ok());

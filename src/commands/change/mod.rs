@@ -1,10 +1,12 @@
 //! The one way every command changes packages: order, plan, show, ask, hand over, tell.
 
+mod family;
 mod hand_over;
 mod news;
 mod screen;
 mod view;
 
+pub use family::family;
 pub use hand_over::{Privileged, apply, apply_command, hand_over};
 pub use view::{afterwards, because};
 
@@ -14,7 +16,6 @@ use crate::audit::grade::Graded;
 use crate::audit::log::Event;
 use crate::config::Config;
 use crate::error::{Exit, Hinted};
-use crate::index::Index;
 use crate::model::{Missing, Order, Plan, Reason, Resolution, Source, Step, Target, Task};
 use crate::ops::gate::{self, Ledger, Refused};
 use crate::ops::trust::Trust;
@@ -22,6 +23,7 @@ use crate::ops::{World, archives, history, transact};
 use crate::ui::Stages;
 use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use family::offered_by;
 use std::path::Path;
 
 /// The options that all these commands take.
@@ -223,54 +225,6 @@ fn judge(ctx: &Ctx, plan: &Plan, digest: &str, command: &str) -> Result<()> {
 pub fn typed() -> String {
     let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
     ["omg".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
-}
-
-/// The package family that an order is about: the only one, the one that `--backend` names, or the one that knows the first target.
-pub fn family(ctx: &Ctx, world: &World, targets: &[Target]) -> Result<Source> {
-    let sources: Vec<Source> = world.backends.iter().map(|backend| backend.source()).collect();
-    let file = targets.iter().find_map(|target| target.file.as_ref());
-    let of_file = file.map(|file| match file.extension().is_some_and(|extension| extension == "deb") {
-        true => Source::Apt,
-        false => Source::Pacman,
-    });
-    match (of_file.or(ctx.backend), sources.as_slice()) {
-        (Some(wanted), _) if sources.contains(&wanted) => Ok(wanted),
-        (Some(wanted), _) => {
-            let message = format!("this machine has no {}", wanted.name());
-            Err(Hinted::new(Exit::Failed, message, "omg doctor says which families it has").into())
-        }
-        (None, [only]) => Ok(*only),
-        (None, several) => {
-            let index = ctx.index()?;
-            let known = targets.first().map(|target| known_by(&index, &target.name)).transpose()?;
-            match several.iter().find(|source| known.as_ref().is_some_and(|known| known.contains(source))) {
-                Some(source) => Ok(*source),
-                None => {
-                    let hint = "say which is meant: --backend apt, or --backend pacman";
-                    Err(Hinted::new(Exit::Usage, "this machine has two package families", hint).into())
-                }
-            }
-        }
-    }
-}
-
-/// The families that have a package of this name, the one it is installed from first.
-fn known_by(index: &Index, name: &str) -> Result<Vec<Source>> {
-    let mut sources = Vec::new();
-    for rank in index.local.find(name)? {
-        let row = index.local.row(rank)?;
-        if row.installed() {
-            sources.push(row.source);
-        }
-    }
-    sources.extend(offered_by(index, name)?);
-    Ok(sources)
-}
-
-/// The families whose repositories have this name.
-fn offered_by(index: &Index, name: &str) -> Result<Vec<Source>> {
-    let ids = index.catalogue.find(name)?;
-    ids.map(|id| Ok(index.catalogue.row(id)?.source)).collect()
 }
 
 /// Puts the package that is to stand for a name in its place.
