@@ -15,6 +15,7 @@ use crate::runtimes::active::{Choice, Person, environment};
 use crate::runtimes::installed::Installed;
 use crate::runtimes::pin::{self, Folders};
 use crate::runtimes::tools::{self, Tool};
+use crate::shell::script::{self, HERE};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -58,11 +59,14 @@ pub struct Environment {
 pub struct Watched {
     /// Files, and beside each one whose time it had. Another time means another environment.
     pub files: Vec<(String, String)>,
-    /// Names that were not in the folder.
-    pub absent: Vec<&'static str>,
-    /// A file with the folder's own time, where that tells whether a name has come since.
-    pub folder: Option<String>,
+    /// The folder, and the nearest above, with the names that were not there.
+    pub folders: Vec<script::Folder>,
+    /// The time that another file had, which is looked at as well.
+    pub line: Option<String>,
 }
+
+/// Folders above that are looked at, at most: each costs a prompt 3 µs.
+const MOST_ABOVE: usize = 4;
 
 /// The environment of a folder, for a process whose environment `variable` tells.
 pub fn of_folder(person: &Person, folder: &Path, variable: &dyn Fn(&str) -> Option<String>) -> Environment {
@@ -160,19 +164,30 @@ fn change(
 }
 
 /// What a shell looks at, as the folder is now. `cache` is where the files of times may be kept.
-pub fn watched(person: &Person, folder: &Path, folders: &Folders, cache: &Path) -> Watched {
-    let is_here =
-        |name: &&str| folders.first().is_some_and(|(nearest, there)| nearest == folder && there.contains(name));
-    let absent = pin::names().filter(|name| !is_here(name)).collect();
-    let mut files: Vec<PathBuf> = there(folders).collect();
-    files.extend(person.global.clone().filter(|global| global.exists()));
+///
+/// The home folder and `/` are not looked at from below: so much is written there that the names would be looked for all the time.
+pub fn watched(person: &Person, folder: &Path, folders: &Folders, line: Option<&Path>, cache: &Path) -> Watched {
     let stamp = |file: &Path| stamps::of(file, cache)?.into_os_string().into_string().ok();
     let with_stamp = |file: PathBuf| {
         let stamp = stamp(&file)?;
         Some((file.into_os_string().into_string().ok()?, stamp))
     };
-    let own = stamps::is_settled(folder).then(|| stamp(folder)).flatten();
-    Watched { files: files.into_iter().filter_map(with_stamp).collect(), absent, folder: own }
+    let looked_at = |path: &Path, shown: &str, there: &[&str]| {
+        let absent: Vec<&str> = pin::names().filter(|name| !there.contains(name)).collect();
+        let stamp = stamps::is_settled(path).then(|| stamp(path)).flatten();
+        (!absent.is_empty()).then(|| script::Folder { path: shown.to_owned(), absent, stamp })
+    };
+    let here = folders.first().filter(|(nearest, _)| nearest == folder).map_or(&[][..], |(_, there)| there.as_slice());
+    let is_busy = |path: &Path| person.home.as_deref() == Some(path) || path.parent().is_none();
+    let above = folders.iter().filter(|(path, _)| path != folder && !is_busy(path)).take(MOST_ABOVE);
+    let above = above.filter_map(|(path, there)| looked_at(path, path.to_str()?, there));
+    let mut files: Vec<PathBuf> = there(folders).collect();
+    files.extend(person.global.clone().filter(|global| global.exists()));
+    Watched {
+        folders: looked_at(folder, HERE, here).into_iter().chain(above).collect(),
+        files: files.into_iter().filter_map(with_stamp).collect(),
+        line: line.and_then(stamp),
+    }
 }
 
 /// What a shell looks at that can compare contents and not times: each version file with the SHA-256 of as much as is read of it, and
