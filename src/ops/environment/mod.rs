@@ -7,7 +7,7 @@
 mod stamps;
 mod trust;
 
-pub use trust::{Settings, Trust, settings};
+pub use trust::{Settings, Trust, may_be_set, settings};
 
 use crate::audit::sha256;
 use crate::ops::mise;
@@ -84,10 +84,16 @@ pub fn of_folder(person: &Person, folder: &Path, variable: &dyn Fn(&str) -> Opti
     };
     let folders = pin::folders(folder, person.home.as_deref());
     let tools = tools::in_force(person, &folders);
-    let found = if tools.is_empty() { mise::Found::default() } else { mise::find(person, folder, &tools) };
+    let before = before(variable);
+    let found = match tools.is_empty() {
+        true => mise::Found::default(),
+        false => mise::world(person, folder, &tools, &plain(&before, variable)),
+    };
     let path: Vec<String> = programs.into_iter().chain(found.path.iter().cloned()).filter_map(&mut text).collect();
     let mut set: Vec<(String, String)> =
         variables.into_iter().filter_map(|(name, value)| Some((name.to_owned(), text(value)?))).collect();
+    let mises = found.variables.iter().filter(|(name, _)| set.iter().all(|(nearer, _)| nearer != name)).cloned();
+    set.extend(mises.collect::<Vec<_>>());
     let mut untrusted = Vec::new();
     let trust = Trust::of(&person.folders);
     for settings in trust::in_force(folder, person.home.as_deref()) {
@@ -108,9 +114,27 @@ pub fn of_folder(person: &Person, folder: &Path, variable: &dyn Fn(&str) -> Opti
             }
         }
     }
-    let before = variable(VARIABLE).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     let (changed, assign) = change(&before, path, set, variable);
     Environment { choices, folders, tools, found, changed, assign, untrusted, problems }
+}
+
+/// What omg changed before in the environment that `variable` tells.
+pub fn before(variable: &dyn Fn(&str) -> Option<String>) -> Changed {
+    variable(VARIABLE).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+}
+
+/// The variables that omg set, as they would be without it.
+pub fn plain(before: &Changed, variable: &dyn Fn(&str) -> Option<String>) -> Vec<(String, Option<String>)> {
+    before.set.iter().map(|(name, ..)| (name.clone(), without(before, name, variable))).collect()
+}
+
+/// What a variable would be without omg. One that was set to something else since is its owner's.
+fn without(before: &Changed, name: &str, variable: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let now = variable(name);
+    match before.set.iter().find(|(own, value, _)| own == name && now.as_ref() == Some(value)) {
+        Some((_, _, old)) => old.clone(),
+        None => now,
+    }
 }
 
 /// What is to be assigned to come from the environment that is to the one that is meant.
@@ -134,23 +158,15 @@ fn change(
     if whole != search {
         assign.push(("PATH".to_owned(), Some(whole)));
     }
-    // What a variable would be without omg. One that was set to something else since is its owner's.
-    let without = |name: &str| {
-        let now = variable(name);
-        match before.set.iter().find(|(own, value, _)| own == name && now.as_ref() == Some(value)) {
-            Some((_, _, old)) => old.clone(),
-            None => now,
-        }
-    };
     for (name, _, _) in before.set.iter().filter(|(name, ..)| set.iter().all(|(kept, _)| kept != name)) {
-        let old = without(name);
+        let old = without(before, name, variable);
         if old != variable(name) {
             assign.push((name.clone(), old));
         }
     }
     let mut changed = Changed { path, set: Vec::new() };
     for (name, value) in set {
-        let old = without(&name);
+        let old = without(before, &name, variable);
         if variable(&name).as_ref() != Some(&value) {
             assign.push((name.clone(), Some(value.clone())));
         }
