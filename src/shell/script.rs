@@ -93,7 +93,9 @@ fn comparison(shell: Shell, kept: &Kept<'_>) -> Comparison {
         let (path, stamp) = (quoted(&folder.path), quoted(folder.stamp.as_ref()?));
         Some(if folder.path == HERE { differs(HERE, &stamp) } else { is_newer(&path, &stamp) })
     };
-    let came = |folder: &Folder| match guard(folder).filter(|_| shell != Shell::Fish) {
+    // Of several folders the one that has changed.
+    let is_one_of_many = |folder: &Folder| shell != Shell::Fish && folder.path != HERE;
+    let came = |folder: &Folder| match guard(folder).filter(|_| is_one_of_many(folder)) {
         Some(guard) => format!("( {guard} ) && ( {} )", names(folder)),
         None => names(folder),
     };
@@ -144,12 +146,17 @@ fn bourne(shell: Shell, kept: &Kept<'_>) -> String {
     if !files.is_empty() {
         same += &format!(" && ! ( {} )", files.join(or));
     }
-    let none_came = match guards {
-        _ if came.is_empty() => String::new(),
-        Some(guards) => format!(" && {{ [[ ! ( {} ) ]] || ! __omg_came; }}", guards.join(or)),
-        None => " && ! __omg_came".to_owned(),
-    };
-    let came = if came.is_empty() { "false".to_owned() } else { format!("[[ {} ]]", came.join(or)) };
+    // What changes is mostly the folder itself, which comes first: then the others cost no more than before.
+    let mut asks = String::new();
+    let mut functions = String::new();
+    for (at, name) in [(0..1, "__omg_came"), (1..came.len(), "__omg_came_above")] {
+        let Some(came) = came.get(at.clone()).filter(|came| !came.is_empty()) else { continue };
+        functions += &format!("{name}() {{ [[ {} ]]; }}\n", came.join(or));
+        asks += &match &guards {
+            Some(guards) => format!(" && {{ [[ ! ( {} ) ]] || ! {name}; }}", guards[at].join(or)),
+            None => format!(" && ! {name}"),
+        };
+    }
     let show = match kept.line {
         Some(_) if line.is_empty() => "\n    __omg_show".to_owned(),
         Some(_) => format!("\n    [[ ! ( {line} ) ]] || __omg_show"),
@@ -158,7 +165,7 @@ fn bourne(shell: Shell, kept: &Kept<'_>) -> String {
     // zsh reads a percent sign of a prompt as the beginning of something.
     let runtimes = kept.runtimes.replace('%', if shell == Shell::Zsh { "%%" } else { "%" });
     format!(
-        "__omg_came() {{ {came}; }}\n__omg_hook() {{\n    [[ {same} ]]{none_came} || __omg_enter{show}\n}}\n__omg_line={}\n__omg_runtimes={}\n",
+        "{functions}__omg_hook() {{\n    [[ {same} ]]{asks} || __omg_enter{show}\n}}\n__omg_line={}\n__omg_runtimes={}\n",
         quoted(kept.line.unwrap_or_default()),
         quoted(&runtimes)
     )
