@@ -16,11 +16,13 @@ use std::time::{Duration, SystemTime};
 const PROMPTS: u32 = 2000;
 /// Measurements of a shell.
 const RUNS: usize = 15;
+/// Where one is in the home.
+const HERE: &str = "project/part/deep";
 /// What a prompt and a shell's start may take, in microseconds.
 const PROMPT_MICROS: f64 = 60.0;
 const START_MICROS: f64 = 1000.0;
 
-/// A home with two versions of node and a project that asks for one.
+/// A home with two versions of node and a project that asks for one, two folders below which one is.
 struct Home(tempfile::TempDir);
 
 impl Home {
@@ -32,7 +34,7 @@ impl Home {
             fs::write(folder.join("node"), "#!/bin/sh\n")?;
             fs::set_permissions(folder.join("node"), fs::Permissions::from_mode(0o755))?;
         }
-        fs::create_dir_all(home.at("project"))?;
+        fs::create_dir_all(home.at(HERE))?;
         fs::create_dir_all(home.at("index"))?;
         fs::write(home.at("project/.nvmrc"), "22\n")?;
         fs::write(home.at("index/status.txt"), "updates=3 security=- attention=0 installed=900 built=1\n")?;
@@ -42,7 +44,7 @@ impl Home {
     /// A project is older than the moment in which one comes into it. One of the same second has its names looked for at each prompt.
     fn settle(&self) -> Result<()> {
         let hour_ago = SystemTime::now() - Duration::from_secs(3600);
-        for name in ["project/.nvmrc", "project"] {
+        for name in ["project/.nvmrc", "project", "project/part", HERE] {
             File::open(self.at(name))?.set_modified(hour_ago)?;
         }
         Ok(())
@@ -54,7 +56,7 @@ impl Home {
 
     /// In the project.
     fn program(&self, argv: &[&str]) -> Program {
-        let program = Program::new(argv).at(self.at("project"));
+        let program = Program::new(argv).at(self.at(HERE));
         program.env("HOME", self.0.path()).env("OMG_INDEX_DIR", self.at("index"))
     }
 }
@@ -149,7 +151,7 @@ fn inside(home: &Home, shell: &str, script: &str, times: u32) -> Result<f64> {
     if shell == "zsh" {
         command.arg("-f");
     }
-    command.current_dir(home.at("project")).env("HOME", home.0.path()).env("OMG_INDEX_DIR", home.at("index"));
+    command.current_dir(home.at(HERE)).env("HOME", home.0.path()).env("OMG_INDEX_DIR", home.at("index"));
     let output = command.args(["-c", script]).output()?;
     let text = String::from_utf8(output.stdout)?;
     let seconds: Vec<f64> = text.split_whitespace().filter_map(|word| word.replace(',', ".").parse().ok()).collect();

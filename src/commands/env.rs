@@ -101,20 +101,21 @@ pub fn run(_: &Ctx, matches: &ArgMatches) -> Result<Reply> {
 /// What the hook evaluates, and what is said beside it.
 fn for_shell(person: &Person, folder: &Path, environment: &Environment, shell: Shell) -> (String, Vec<Remark>) {
     let (mut looked_at, mut contents) = (Watched::default(), (Vec::new(), Vec::new()));
+    let line = line();
     match shell {
         Shell::Nushell => contents = self::contents(person, &environment.folders),
         Shell::Bash | Shell::Zsh | Shell::Fish => {
-            looked_at = watched(person, folder, &environment.folders, &shop::cache(person))
+            looked_at = watched(person, folder, &environment.folders, line.as_deref(), &shop::cache(person))
         }
     }
     let of_folder = environment.choices.iter().map(|choice| &choice.pin);
     let runtimes = versions(of_folder.filter(|pin| Some(&pin.file) != person.global.as_ref()));
-    let line = line().and_then(|path| path.into_os_string().into_string().ok());
+    let line = line.and_then(|path| path.into_os_string().into_string().ok());
     let kept = Kept {
         path: &environment.changed.path,
         files: &looked_at.files,
-        absent: &looked_at.absent,
-        folder: looked_at.folder.as_deref(),
+        folders: &looked_at.folders,
+        line_stamp: looked_at.line.as_deref(),
         contents: &contents.0,
         missing: &contents.1,
         line: line.as_deref(),

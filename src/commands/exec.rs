@@ -1,10 +1,12 @@
 //! `omg exec`: a command in the world of some runtimes' versions, in this process's place.
 
+use super::env::variable;
 use super::shop::{Wanted, person, wanted};
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
-use crate::ops::mise;
-use crate::runtimes::active::{Person, environment};
+use crate::ops::environment;
+use crate::ops::mise::{self, Found};
+use crate::runtimes::active::{self, Person};
 use crate::runtimes::installed::{Installed, is_program};
 use crate::runtimes::pin::folders;
 use crate::runtimes::tools::{Tool, in_force};
@@ -65,32 +67,40 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
     let of_folder: Vec<Tool> = of_folder.into_iter().filter(|tool| !is_named(tool)).collect();
     let mut mises = tools_there(ctx, &person, &folder, &tools, matches.get_flag("install"))?;
     if !of_folder.is_empty() {
-        mises.extend(mise::find(&person, &folder, &of_folder).path);
+        mises = mises.followed_by(mise::world(&person, &folder, &of_folder, &plain()));
     }
     let words: Vec<OsString> = matches.get_many::<OsString>("COMMAND").unwrap_or_default().cloned().collect();
-    let (folders, _) = environment(&chosen);
-    let search: Vec<PathBuf> = folders.into_iter().chain(mises.iter().chain(&person.search).cloned()).collect();
+    let (folders, _) = active::environment(&chosen);
+    let search: Vec<PathBuf> = folders.into_iter().chain(mises.path.iter().chain(&person.search).cloned()).collect();
     let program = program(&words[0], &search)?;
     match becomes(&program, &words[0], &words[1..], &chosen, &mises, person)? {}
 }
 
-/// Runs a program in this process's place, in the world of these versions and these folders of tools. It comes back only where that failed.
+/// Runs a program in this process's place, in the world of these versions and tools. It comes back only where that failed.
 pub fn becomes(
     program: &Path,
     name: &OsStr,
     arguments: &[OsString],
     chosen: &[Installed],
-    tools: &[PathBuf],
+    tools: &Found,
     person: Person,
 ) -> Result<Infallible> {
     let mut command = std::process::Command::new(program);
     command.arg0(name).args(arguments);
-    if !chosen.is_empty() || !tools.is_empty() {
-        let (folders, variables) = environment(chosen);
-        let search = std::env::join_paths(folders.into_iter().chain(tools.iter().cloned()).chain(person.search));
-        command.envs(variables).env("PATH", search.context("a folder of the search path has a colon in its name")?);
+    if !chosen.is_empty() || !tools.path.is_empty() {
+        let (folders, variables) = active::environment(chosen);
+        let search = std::env::join_paths(folders.into_iter().chain(tools.path.iter().cloned()).chain(person.search));
+        command
+            .envs(tools.variables.iter().cloned())
+            .envs(variables)
+            .env("PATH", search.context("a folder of the search path has a colon in its name")?);
     }
     Err(command.exec()).with_context(|| format!("cannot run {}", program.display()))
+}
+
+/// What omg changed in this environment, as it was before.
+pub fn plain() -> Vec<(String, Option<String>)> {
+    environment::plain(&environment::before(&variable), &variable)
 }
 
 /// What this folder asks for of a runtime, or the newest that is installed.
@@ -117,23 +127,20 @@ fn there(ctx: &Ctx, person: &Person, wanted: &Wanted, installs: bool) -> Result<
     Err(Hinted::new(Exit::NothingFound, message, hint).into())
 }
 
-/// The folders of the tools that were named, of which mise has to have each.
-fn tools_there(ctx: &Ctx, person: &Person, folder: &Path, tools: &[Tool], installs: bool) -> Result<Vec<PathBuf>> {
+/// The tools that were named, of which mise has to have each.
+fn tools_there(ctx: &Ctx, person: &Person, folder: &Path, tools: &[Tool], installs: bool) -> Result<Found> {
     if tools.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Found::default());
     }
-    let mut found = mise::find(person, folder, tools);
-    if installs && !found.missing.is_empty() {
+    let mut found = mise::world(person, folder, tools, &plain());
+    if installs && found.fault.is_none() && !found.missing.is_empty() {
         super::tools::hand_over(ctx, person, "install", &found.missing)?;
-        found = mise::find(person, folder, tools);
+        found = mise::world(person, folder, tools, &plain());
     }
-    let missing = found.missing.first().map(|tool| {
-        let hint = format!("`omg install {}`, or --install", word(&tool.spelt()));
-        (format!("mise has not installed {} {}", tool.name, tool.version), hint)
-    });
-    match found.fault.or(missing) {
-        Some((message, hint)) => Err(Hinted::new(Exit::NothingFound, message, hint).into()),
-        None => Ok(found.path),
+    let or_install = if found.fault.is_none() { ", or --install" } else { "" };
+    match found.lack() {
+        Some((message, hint)) => Err(Hinted::new(Exit::NothingFound, message, hint + or_install).into()),
+        None => Ok(found),
     }
 }
 

@@ -50,7 +50,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
         text += &environment;
         text += match shell {
             Shell::Fish => "set -g __omg_folder $PWD\n",
-            _ => "__omg_folder=$PWD\n",
+            _ => "__omg_folder=$PWD\n__omg_show\n",
         };
         remarks = said;
     }

@@ -28,20 +28,17 @@ pub fn command() -> Command {
 }
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
-    let names: Vec<&String> = matches.get_many::<String>("NAME").unwrap_or_default().collect();
-    let runtimes = names.iter().filter(|name| is_runtime(ctx, name)).count();
-    if runtimes == names.len() {
-        return runtime::install(ctx, &names, matches.get_flag("dry-run"));
-    }
-    if runtimes > 0 {
-        let hint = "install the runtimes with a command of their own; they need no root and ask nothing";
-        return Err(Hinted::new(Exit::Usage, "runtimes and packages are not installed by one command", hint).into());
-    }
+    let names = matches.get_many::<String>("NAME").unwrap_or_default();
+    let (runtimes, others): (Vec<&String>, Vec<&String>) = names.partition(|name| is_runtime(ctx, name));
     // A package may be called so.
     let is_package = |name: &&String| ctx.index().and_then(|index| Ok(!index.catalogue.find(name)?.is_empty()));
-    let tools = tools::all_of(names.iter().copied());
-    if let Some(tools) = tools.filter(|_| !names.iter().any(|name| is_package(name).unwrap_or(false))) {
-        return tools::install(ctx, tools, matches.get_flag("dry-run"));
+    let tools = tools::all_of(others.iter().copied());
+    if let Some(tools) = tools.filter(|_| !others.iter().any(|name| is_package(name).unwrap_or(false))) {
+        return runtime::install(ctx, &runtimes, &tools, matches.get_flag("dry-run"));
+    }
+    if !runtimes.is_empty() {
+        let hint = "install the runtimes with a command of their own; they need no root and ask nothing";
+        return Err(Hinted::new(Exit::Usage, "runtimes and packages are not installed by one command", hint).into());
     }
     let mut targets = targets(matches)?;
     if matches.get_flag("as-dependency") {

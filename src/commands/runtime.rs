@@ -81,17 +81,44 @@ fn runtimes(matches: &ArgMatches) -> Result<Vec<Runtime>> {
 }
 
 /// `omg install NAME@VERSION...`: what fails does not keep the others from being installed.
-pub fn install(ctx: &Ctx, names: &[&String], dry_run: bool) -> Result<Reply> {
+pub fn install(ctx: &Ctx, names: &[&String], tools: &[Tool], dry_run: bool) -> Result<Reply> {
     let person = person()?;
     let wanted: Vec<Wanted> = names.iter().map(|name| wanted(name)).collect::<Result<_>>()?;
-    let all = bring(ctx, &person, &wanted.iter().collect::<Vec<_>>(), dry_run)?;
-    match wanted.len() {
-        1 => Ok(told_of_all(all.into_iter().collect::<Result<_>>()?, Vec::new(), dry_run)),
-        _ => {
-            let (done, failed) = apart(all);
+    if !tools.is_empty() {
+        tools::there(&person, tools)?;
+    }
+    let all = match wanted.is_empty() {
+        true => Vec::new(),
+        false => bring(ctx, &person, &wanted.iter().collect::<Vec<_>>(), dry_run)?,
+    };
+    let (done, mut failed) = apart(all);
+    let mut done = of_runtimes(done);
+    if !tools.is_empty() {
+        match tools::install(ctx, &person, tools, dry_run) {
+            Ok(all) => done.extend(all.into_iter().map(Brought::Tool)),
+            Err(error) => failed.push(error),
+        }
+    }
+    // What failed as a whole is an error, and no list of nothing.
+    match failed.pop() {
+        Some(error) if done.is_empty() && failed.is_empty() => Err(error),
+        last => {
+            failed.extend(last);
             Ok(told_of_all(done, failed, dry_run))
         }
     }
+}
+
+/// What an installation brought.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Brought {
+    Runtime(Shown),
+    Tool(tools::Done),
+}
+
+fn of_runtimes(all: Vec<Shown>) -> Vec<Brought> {
+    all.into_iter().map(Brought::Runtime).collect()
 }
 
 fn apart(all: Vec<Result<Shown>>) -> (Vec<Shown>, Vec<anyhow::Error>) {
@@ -106,7 +133,7 @@ fn apart(all: Vec<Result<Shown>>) -> (Vec<Shown>, Vec<anyhow::Error>) {
 }
 
 /// What was brought, and what was not: then the command ends as the first of those would have by itself.
-fn told_of_all(done: Vec<Shown>, failed: Vec<anyhow::Error>, dry_run: bool) -> Reply {
+fn told_of_all(done: Vec<Brought>, failed: Vec<anyhow::Error>, dry_run: bool) -> Reply {
     let exit = failed.first().map_or(Exit::Found, Exit::of);
     let remarks: Vec<Remark> = failed.iter().map(Remark::of).collect();
     Reply::new(done, move |_, all| brought(all, dry_run), exit).with(remarks)
@@ -134,14 +161,14 @@ fn bring(ctx: &Ctx, person: &Person, wanted: &[&Wanted], dry_run: bool) -> Resul
     Ok(wanted.iter().map(would).collect())
 }
 
-fn brought(all: &[Shown], dry_run: bool) -> String {
-    let line = |one: &Shown| {
-        let Shown { runtime, version, path, new, .. } = one;
-        match (new, dry_run) {
+fn brought(all: &[Brought], dry_run: bool) -> String {
+    let line = |one: &Brought| match one {
+        Brought::Tool(tool) => tool.line(if dry_run { "would be installed" } else { "is installed" }),
+        Brought::Runtime(Shown { runtime, version, path, new, .. }) => match (new, dry_run) {
             (true, true) => format!("{runtime} {version} would be installed in {path}\n"),
             (true, false) => format!("{runtime} {version} is installed in {path}\n"),
             (false, _) => format!("{runtime} {version} is installed already, in {path}\n"),
-        }
+        },
     };
     all.iter().map(line).collect()
 }
@@ -280,7 +307,7 @@ fn upgrade(ctx: &Ctx, runtimes: &[Runtime], dry_run: bool) -> Result<Reply> {
     let has_newer = done.iter().any(|one| one.new);
     all.extend(done);
     let hint = has_newer.then(|| Remark::Hint("`omg runtime prune` removes the older ones".to_owned()));
-    Ok(told_of_all(all, failed, dry_run).with(hint))
+    Ok(told_of_all(of_runtimes(all), failed, dry_run).with(hint))
 }
 
 /// A channel that has moved on, in the place of what it was.

@@ -1,14 +1,17 @@
 //! `omg shims`: makes them, and is what runs when one is called.
 
-use super::exec::becomes;
+use super::exec::{becomes, plain};
 use super::reply::{Remark, Reply};
 use super::shop;
-use super::which::{answer, fault};
+use super::which::fault;
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
+use crate::ops::mise::{self, Found};
 use crate::ops::runtimes::shims;
-use crate::runtimes::Runtime;
+use crate::runtimes::active::which;
 use crate::runtimes::installed::{Folders, Installed};
+use crate::runtimes::pin::folders;
+use crate::runtimes::{Runtime, tools};
 use crate::ui::{Ui, clean};
 use anyhow::{Context, Result};
 use clap::{ArgMatches, Command};
@@ -69,12 +72,21 @@ fn is_shim(name: &str) -> bool {
 fn run_shim(name: &str, arguments: &[OsString]) -> Result<Infallible> {
     let person = shop::person()?;
     let folder = std::env::current_dir().context("the current folder is gone")?;
-    let answer = answer(&person, &folder, name);
+    let mut answer = which(&person, &folder, name);
+    let mut mises = Found::default();
+    if answer.runtime.is_none() {
+        // It may be of a tool that is left to mise.
+        let tools = tools::in_force(&person, &folders(&folder, person.home.as_deref()));
+        if !tools.is_empty() {
+            mises = mise::world(&person, &folder, &tools, &plain());
+            answer.program = mises.program(name).or(answer.program);
+        }
+    }
     let Some(program) = &answer.program else {
-        let (message, hint) = fault(name, &answer);
+        let (message, hint) = mises.lack().unwrap_or_else(|| fault(name, &answer));
         return Err(Hinted::new(Exit::NothingFound, message, hint).into());
     };
     // What it starts finds its own version's programs without another shim.
     let chosen: Vec<Installed> = answer.choice.and_then(|choice| choice.installed).into_iter().collect();
-    becomes(program, name.as_ref(), arguments, &chosen, &[], person)
+    becomes(program, name.as_ref(), arguments, &chosen, &mises, person)
 }

@@ -6,7 +6,7 @@ use crate::error::{Exit, Hinted};
 use crate::model::Observer;
 use crate::ops::runtimes::{Done, Locked, Shop, shims};
 use crate::runtimes::active::Person;
-use crate::runtimes::installed::Installed;
+use crate::runtimes::installed::{Folders, Installed};
 use crate::runtimes::{Request, Runtime, lock, pin, toolchain};
 use crate::sys::http::Network;
 use crate::ui::{Fetches, clean};
@@ -143,16 +143,21 @@ pub fn install(ctx: &Ctx, person: &Person, wanted: &Wanted) -> Result<Shown> {
     install_all(ctx, person, &[wanted])?.pop().context("one was wanted")?
 }
 
+/// Whoever has shims wants those of a new version's programs as well.
+pub fn renew_shims(folders: &Folders) -> Result<()> {
+    if shims::folder(folders).is_dir() {
+        let omg = std::env::current_exe().context("cannot tell where omg lies")?;
+        shims::renew(folders, &omg)?;
+    }
+    Ok(())
+}
+
 /// What follows from an installation.
 fn settle(ctx: &Ctx, person: &Person, shop: &Shop<'_>, done: Done) -> Result<Shown> {
     let Done { installed, is_new, sha256, key, unverified } = done;
     let (runtime, version) = (installed.runtime.name(), installed.version.to_string());
     if is_new {
-        // Whoever has shims wants those of the new version's programs as well.
-        if shims::folder(&shop.folders).is_dir() {
-            let omg = std::env::current_exe().context("cannot tell where omg lies")?;
-            shims::renew(&shop.folders, &omg)?;
-        }
+        renew_shims(&shop.folders)?;
         for what in &unverified {
             ctx.ui.note(&format!("{runtime} {version}: its checksum was verified; not verified: {what}"));
         }

@@ -1,8 +1,7 @@
 //! Tools that are no runtimes of ours and are left to mise: their part of `omg install`, `uninstall`, `use` and `runtime list`.
 
 use super::reply::Reply;
-use super::shop::person;
-use super::use_version::{Used, ask_for, text};
+use super::shop::{person, renew_shims};
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::ops::mise;
@@ -12,11 +11,11 @@ use crate::ui::{Ui, clean};
 use anyhow::{Context, Result};
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What was done with a tool.
 #[derive(Serialize)]
-struct Done {
+pub struct Done {
     tool: String,
     version: String,
     keeper: &'static str,
@@ -27,14 +26,23 @@ pub fn all_of<'n>(names: impl IntoIterator<Item = &'n String>) -> Option<Vec<Too
     names.into_iter().map(|name| Tool::typed(name)).collect()
 }
 
-pub fn install(ctx: &Ctx, tools: Vec<Tool>, dry_run: bool) -> Result<Reply> {
-    let person = person()?;
-    if dry_run {
-        there(&person, &tools)?;
-        return Ok(done(tools, "would be installed by mise"));
+/// Has mise install them.
+pub fn install(ctx: &Ctx, person: &Person, tools: &[Tool], dry_run: bool) -> Result<Vec<Done>> {
+    if !dry_run {
+        hand_over(ctx, person, "install", tools)?;
     }
-    hand_over(ctx, &person, "install", &tools)?;
-    Ok(done(tools, "is installed by mise"))
+    Ok(tools.iter().map(Done::of).collect())
+}
+
+impl Done {
+    fn of(tool: &Tool) -> Done {
+        Done { tool: tool.name.clone(), version: tool.version.clone(), keeper: "mise" }
+    }
+
+    /// With what became of it.
+    pub fn line(&self, what: &str) -> String {
+        format!("{} {} {what} by mise\n", clean(&self.tool), clean(&self.version))
+    }
 }
 
 pub fn uninstall(ctx: &Ctx, tools: Vec<Tool>, matches: &ArgMatches) -> Result<Reply> {
@@ -42,41 +50,37 @@ pub fn uninstall(ctx: &Ctx, tools: Vec<Tool>, matches: &ArgMatches) -> Result<Re
     let dry_run = matches.get_flag("dry-run");
     there(&person, &tools)?;
     let found = mise::find(&person, &std::env::current_dir().context("the current folder is gone")?, &tools);
-    let missing = found.missing.first().map(|tool| {
-        let hint = format!("`omg runtime list {}` shows what is installed", tool.name);
-        (format!("mise has not installed {} {}", tool.name, tool.version), hint)
-    });
-    if let Some((message, hint)) = found.fault.or(missing) {
+    if let Some((message, hint)) = found.lack() {
+        let hint = match found.missing.first() {
+            Some(tool) if found.fault.is_none() => format!("`omg runtime list {}` shows what is installed", tool.name),
+            _ => hint,
+        };
         return Err(Hinted::new(Exit::NothingFound, message, hint).into());
     }
+    let gone: Vec<Done> = tools.iter().map(Done::of).collect();
     if !dry_run {
-        let would = |tool: &Tool| line(&tool.name, &tool.version, "would be removed by mise");
-        super::runtime::agree(ctx, matches, &tools.iter().map(would).collect::<String>())?;
+        super::runtime::agree(ctx, matches, &gone.iter().map(|one| one.line(WOULD_BE_REMOVED)).collect::<String>())?;
         hand_over(ctx, &person, "uninstall", &tools)?;
     }
-    Ok(done(tools, if dry_run { "would be removed by mise" } else { "was removed by mise" }))
+    let what = if dry_run { WOULD_BE_REMOVED } else { "was removed" };
+    let text = move |_: &Ui, all: &Vec<Done>| all.iter().map(|one| one.line(what)).collect();
+    Ok(Reply::new(gone, text, Exit::Found))
 }
 
-/// Asks for them in a file of omg's own form, and has mise install those that are missing.
-pub fn ask(ctx: &Ctx, tools: &[Tool], file: &Path) -> Result<Reply> {
-    let person = person()?;
+const WOULD_BE_REMOVED: &str = "would be removed";
+
+/// Those of the tools that mise has not.
+pub fn missing(person: &Person, tools: &[Tool]) -> Result<Vec<Tool>> {
+    if tools.is_empty() {
+        return Ok(Vec::new());
+    }
     let folder = std::env::current_dir().context("the current folder is gone")?;
-    there(&person, tools)?;
-    let found = mise::find(&person, &folder, tools);
-    if let Some((message, hint)) = found.fault {
-        return Err(Hinted::new(Exit::Failed, message, hint).into());
+    there(person, tools)?;
+    let found = mise::find(person, &folder, tools);
+    match found.fault {
+        Some((message, hint)) => Err(Hinted::new(Exit::Failed, message, hint).into()),
+        None => Ok(found.missing),
     }
-    if !found.missing.is_empty() {
-        hand_over(ctx, &person, "install", &found.missing)?;
-    }
-    let mut used = Vec::new();
-    for tool in tools {
-        ask_for(file, &tool.name, &tool.version)?;
-        let is_new = found.missing.contains(tool);
-        let version = Some(tool.version.clone());
-        used.push(Used::of(&tool.name, tool.version.clone(), version, file.display().to_string(), is_new));
-    }
-    Ok(Reply::new(used, |_: &Ui, used| text(used), Exit::Found))
 }
 
 #[derive(Deserialize)]
@@ -147,7 +151,8 @@ fn program(person: &Person, what: &str) -> Result<PathBuf> {
     mise::program(person).ok_or_else(absent)
 }
 
-fn there(person: &Person, tools: &[Tool]) -> Result<PathBuf> {
+/// The same, of these tools.
+pub fn there(person: &Person, tools: &[Tool]) -> Result<PathBuf> {
     program(person, &tools.iter().map(Tool::spelt).collect::<Vec<_>>().join(" "))
 }
 
@@ -160,16 +165,5 @@ pub fn hand_over(ctx: &Ctx, person: &Person, verb: &str, tools: &[Tool]) -> Resu
         let hint = "what mise says is above";
         return Err(Hinted::new(Exit::Failed, format!("mise could not {verb} {}", names.join(" ")), hint).into());
     }
-    Ok(())
-}
-
-fn done(tools: Vec<Tool>, what: &'static str) -> Reply {
-    let done = |tool: Tool| Done { tool: tool.name, version: tool.version, keeper: "mise" };
-    let all: Vec<Done> = tools.into_iter().map(done).collect();
-    let text = move |_: &Ui, all: &Vec<Done>| all.iter().map(|one| line(&one.tool, &one.version, what)).collect();
-    Reply::new(all, text, Exit::Found)
-}
-
-fn line(name: &str, version: &str, what: &str) -> String {
-    format!("{} {} {what}\n", clean(name), clean(version))
+    renew_shims(&person.folders)
 }

@@ -9,6 +9,7 @@ use crate::runtimes::active::Person;
 use crate::runtimes::edit;
 use crate::runtimes::pin::variable;
 use crate::runtimes::request::Kind;
+use crate::runtimes::tools::Tool;
 use crate::shell::Shell;
 use crate::shell::script::assign;
 use crate::ui::{Stages, Ui, clean};
@@ -52,22 +53,28 @@ impl Used {
 
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let person = person()?;
-    let names = matches.get_many::<String>("NAME").unwrap_or_default();
     let in_shell = matches.get_flag("shell");
-    if let Some(found) = tools::all_of(names.clone()) {
-        if in_shell {
-            let hint = "`mise shell` does, where mise's own hook is; `omg use` without --shell writes a file";
-            return Err(Hinted::new(Exit::Usage, "tools of mise are not asked for in one shell alone", hint).into());
+    let (mut tools, mut all) = (Vec::new(), Vec::new());
+    for name in matches.get_many::<String>("NAME").unwrap_or_default() {
+        match Tool::typed(name) {
+            Some(tool) => tools.push(tool),
+            None => all.push(wanted(name)?),
         }
-        return tools::ask(ctx, &found, &file(&person, matches)?);
     }
-    let all: Vec<Wanted> = names.map(|name| wanted(name)).collect::<Result<_>>()?;
+    if in_shell && !tools.is_empty() {
+        let hint = "`mise shell` does, where mise's own hook is; `omg use` without --shell writes a file";
+        return Err(Hinted::new(Exit::Usage, "tools of mise are not asked for in one shell alone", hint).into());
+    }
     let is_locked = !in_shell && !matches.get_flag("global") && lock_file(&person)?.is_some();
     let file = file(&person, matches)?;
+    let missing_tools = tools::missing(&person, &tools)?;
     let find = |wanted: &Wanted| person.folders.find(wanted.runtime, &wanted.request);
     let is_missing = |wanted: &&Wanted| wanted.request.kind != Kind::System && find(wanted).is_none();
     let missing: Vec<&Wanted> = all.iter().filter(is_missing).collect();
     let mut brought = if missing.is_empty() { Vec::new() } else { install_all(ctx, &person, &missing)? }.into_iter();
+    if !missing_tools.is_empty() {
+        tools::hand_over(ctx, &person, "install", &missing_tools)?;
+    }
     let mut used = Vec::new();
     for wanted in &all {
         let is_new = match missing.iter().any(|one| std::ptr::eq(*one, wanted)) {
@@ -85,6 +92,12 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
             ask_for(&file, wanted.runtime.name(), &wanted.request.to_string())?;
         }
         used.push(Used::of(wanted.runtime.name(), wanted.request.to_string(), version, asker, is_new));
+    }
+    for Tool { name, version, .. } in &tools {
+        ask_for(&file, name, version)?;
+        let is_new = missing_tools.iter().any(|tool| tool.name == *name);
+        let asker = file.display().to_string();
+        used.push(Used::of(name, version.clone(), Some(version.clone()), asker, is_new));
     }
     if in_shell {
         // The hook says which shell it is.

@@ -140,6 +140,11 @@ impl Folders {
         self.set.iter().find(|(name, _)| *name == variable).map(|(_, path)| path.clone()).or(otherwise)
     }
 
+    /// Where mise keeps what it installs.
+    pub fn mise(&self) -> Option<PathBuf> {
+        self.set_or("MISE_DATA_DIR", self.shared.as_ref().map(|shared| shared.join("mise")))
+    }
+
     /// Where each manager keeps its versions, and what stands within one's folder before the runtime itself.
     fn other_folders(&self, runtime: Runtime) -> Vec<(Keeper, PathBuf, &'static str)> {
         let home = |name: &str| self.home.as_ref().map(|home| home.join(name));
@@ -171,7 +176,7 @@ impl Folders {
         };
         let asdf_inner = if runtime == Runtime::Go { "go" } else { "" };
         let asdf = self.set_or("ASDF_DATA_DIR", home(".asdf"));
-        let mise = self.set_or("MISE_DATA_DIR", shared("mise"));
+        let mise = self.mise();
         let mut all: Vec<_> = own.into_iter().flatten().collect();
         all.extend(asdf.map(|at| (Keeper::Asdf, at.join("installs").join(asdf_name), asdf_inner)));
         all.extend(mise.map(|at| (Keeper::Mise, at.join("installs").join(mise_name), "")));

@@ -3,7 +3,7 @@
 //!
 //! It cannot begin with the environment of the folder that a shell starts in, so it finds out with built-ins whether anything asks for
 //! one there. Where something does, the first prompt asks `omg env`; where nothing does, no process is started until the folder
-//! changes.
+//! changes or gets a version file. Folders above are not looked at again so, since no stamp has their times.
 
 use super::{Shell, hook};
 use std::path::Path;
@@ -31,7 +31,10 @@ pub fn script(
 
 const QUIET: &str = r#"# Kept in a file by `omg hook --keep`, and kept up to date by what the hook asks.
 __omg_any() { [[ @ANY@ ]]; }
-__omg_is_same() { [[ $PWD == "$__omg_folder" ]] && ! __omg_any "$PWD"; }
+__omg_hook() {
+    [[ $PWD == "$__omg_folder" ]] && ! __omg_any "$PWD" || __omg_enter
+    __omg_show
+}
 __omg_is_quiet() {
     [[ -z "${OMG_ENV-}@SET@" && ! -e @GLOBAL@ ]] || return 1
     local at=$PWD

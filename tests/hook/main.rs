@@ -147,14 +147,46 @@ fn a_new_version_file_in_a_folder_long_unchanged_is_noticed_and_other_files_are_
         // Its time counts from here on, since it is not of this very moment.
         let settled = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
         fs::File::open(home.at("none")).unwrap().set_modified(settled).unwrap();
-        let seen =
-            each(shell, "{ functions __omg_is_same 2>/dev/null || declare -f __omg_is_same; } >~/same", "true >~/same");
+        let seen = each(
+            shell,
+            "{ functions __omg_hook 2>/dev/null || declare -f __omg_hook; } >~/same",
+            "functions __omg_is_same >~/same",
+        );
         let script = format!(
             "cd ~/none; prompt; {seen}; echo x >built; prompt; echo 22 >.nvmrc; prompt; node; rm .nvmrc; prompt; command -v node; echo end"
         );
         assert_eq!(home.says(shell, &script), ["22.1.0", "end"], "{shell:?}");
         let same = fs::read_to_string(home.at("same")).unwrap();
-        assert!(shell == Shell::Fish || same.contains("1700000000.000000000"), "{shell:?} {same}");
+        assert!(same.contains("1700000000.000000000"), "{shell:?} {same}");
+    }
+}
+
+#[test]
+fn a_version_file_that_comes_into_a_folder_above_is_noticed_without_a_change_of_folder() {
+    for shell in shells("a_version_file_that_comes_into_a_folder_above_is_noticed_without_a_change_of_folder") {
+        for is_old in [true, false] {
+            let home = Home::new();
+            fs::create_dir_all(home.at("none/it's deep/er")).unwrap();
+            let settled = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+            for folder in ["none", "none/it's deep", "none/it's deep/er"].into_iter().filter(|_| is_old) {
+                fs::File::open(home.at(folder)).unwrap().set_modified(settled).unwrap();
+            }
+            let script = "cd ~/none/it*/er; prompt; echo x >../built; prompt; command -v node; echo 22 >../../.nvmrc; prompt; node
+echo x >../../built; prompt; echo 20 >../.node-version; prompt; node; rm ../.node-version; prompt; node; rm ../../.nvmrc; prompt
+command -v node; echo end";
+            assert_eq!(home.says(shell, script), ["22.1.0", "20.1.0", "22.1.0", "end"], "{shell:?} {is_old}");
+        }
+    }
+}
+
+#[test]
+fn the_counts_follow_the_status_while_one_stays_in_a_folder() {
+    for shell in shells("the_counts_follow_the_status_while_one_stays_in_a_folder") {
+        let home = Home::new();
+        home.write("index/status.txt", "updates=3 security=- attention=0 installed=9 built=1\n");
+        let script = "cd ~/a; prompt; echo \"$OMG_PROMPT\"; echo updates=5 attention=1 >~/index/status.txt; prompt; echo \"$OMG_PROMPT\"
+rm ~/index/status.txt; prompt; echo \"$OMG_PROMPT\"";
+        assert_eq!(home.says(shell, script), ["↑3 node 22 ", "↑5 ×1 node 22 ", "node 22 "], "{shell:?}");
     }
 }
 
@@ -252,11 +284,16 @@ fn an_ordinary_prompt_starts_no_process() {
         let home = Home::new();
         home.write("index/status.txt", "updates=3 security=- attention=0 installed=9 built=1\n");
         home.write("mark", "");
+        fs::create_dir(home.at("b/c")).unwrap();
         let log = home.at("trace");
         let load = each(shell, "eval \"$(OMG hook SHELL)\"", "OMG hook SHELL | source");
         let load = load.replace("OMG", &format!("'{OMG}'")).replace("SHELL", shell.name());
         let mark = each(shell, "read -r x <~/mark || :", "read x <~/mark; true");
-        let script = format!("{load}; cd ~/b; __omg_hook; {mark}; __omg_hook; __omg_hook; __omg_hook; {mark}");
+        // Something comes into a folder above, and later the counts are others.
+        let counts = "echo updates=4 >~/index/status.txt";
+        let script = format!(
+            "{load}; cd ~/b/c; __omg_hook; echo x >../built; {mark}; __omg_hook; __omg_hook; __omg_hook; {mark}; {counts}; {mark}; __omg_hook; {mark}"
+        );
         let mut command = Command::new("strace");
         home.settle(&mut command);
         command
@@ -269,12 +306,16 @@ fn an_ordinary_prompt_starts_no_process() {
         let log = fs::read_to_string(log).unwrap();
         let marked: Vec<usize> =
             log.lines().enumerate().filter(|(_, line)| line.contains("/mark\"")).map(|(at, _)| at).collect();
-        assert_eq!(marked.len(), 2, "{shell:?}: {log}");
-        let between: Vec<&str> = log.lines().take(marked[1]).skip(marked[0] + 1).collect();
+        assert_eq!(marked.len(), 4, "{shell:?}: {log}");
         let begun = |line: &&&str| ["fork(", "clone(", "clone3(", "execve("].iter().any(|call| line.contains(call));
-        assert_eq!(between.iter().find(begun), None, "{shell:?}");
-        let read = between.iter().filter(|line| line.contains("status.txt")).count();
-        assert_eq!(read, 3, "{shell:?}: the status is read each time: {between:?}");
+        for (prompts, (from, to)) in [(3, (marked[0], marked[1])), (1, (marked[2], marked[3]))] {
+            let between: Vec<&str> = log.lines().take(to).skip(from + 1).collect();
+            assert_eq!(between.iter().find(begun), None, "{shell:?}");
+            let read = between.iter().filter(|line| line.contains("status.txt")).count();
+            // fish reads it each time, the others where it is another.
+            let expected = if shell == Shell::Fish || prompts == 1 { prompts } else { 0 };
+            assert_eq!(read, expected, "{shell:?}: {between:?}");
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tools that are left to mise, with the real mise and a plugin of three lines: what a folder that asks for one gets, and that mise is
 //! not started elsewhere.
 
-use super::{Home, OMG, each_prompt, shells};
+use super::{Home, OMG, each, each_prompt, shells};
 use omg::shell::Shell;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -27,6 +27,11 @@ fn home(test: &str) -> Option<Home> {
         "plugin/bin/install",
         "mkdir -p \"$ASDF_INSTALL_PATH/bin\"; program=$ASDF_INSTALL_PATH/bin/mytool
          printf '#!/bin/sh\\necho mytool %s\\n' \"$ASDF_INSTALL_VERSION\" >\"$program\"; chmod +x \"$program\"",
+    );
+    script(
+        &home,
+        "plugin/bin/exec-env",
+        "export MYTOOL_HOME=\"$ASDF_INSTALL_PATH\" MYTOOL_LIST=\"${MYTOOL_LIST-}:x y\" OMG_ENV=taken",
     );
     home.write("c/.tool-versions", "nodejs 22\nmytool 1.7\n");
     let mut link = Command::new(home.at("programs/mise"));
@@ -74,6 +79,59 @@ fn mises_tools_come_and_go_with_the_folder_beside_our_own_versions() {
         let said = home.says(shell, "cd ~/c; prompt; mytool; node; cd ~; prompt; command -v mytool; echo $PATH");
         assert_eq!(said, ["mytool 1.7.2", "22.1.0", &home.path(shell, "")], "{shell:?}");
     }
+}
+
+#[test]
+fn variables_of_mises_tools_come_and_go_and_do_not_grow() {
+    let test = "variables_of_mises_tools_come_and_go_and_do_not_grow";
+    for shell in shells(test) {
+        let Some(home) = home(test) else { return };
+        prints(&home, "c", &["install", "mytool@1.7"]);
+        // What a file of mise's sets is not a tool's.
+        home.write("c/mise.toml", "[env]\nOTHER = \"1\"\n");
+        let mut trust = Command::new(home.at("programs/mise"));
+        home.settle(&mut trust);
+        assert!(trust.arg("trust").arg(home.at("c/mise.toml")).output().unwrap().status.success());
+        let set = each(shell, "export MYTOOL_LIST=mine", "set -gx MYTOOL_LIST mine");
+        let show = "echo \"$MYTOOL_HOME|$MYTOOL_LIST|$OTHER|\"";
+        let said = home.says(
+            shell,
+            &format!("{set}; cd ~/c; prompt; {show}; echo >.go-version; prompt; {show}; cd ~; prompt; {show}"),
+        );
+        let inside = format!("{}|mine:x y||", home.at(".local/share/mise/installs/mytool/1.7.2").display());
+        assert_eq!(said, [&*inside, &*inside, "|mine||"], "{shell:?}");
+    }
+}
+
+#[test]
+fn mises_tools_run_in_tasks_commands_and_shims() {
+    let Some(home) = home("mises_tools_run_in_tasks_commands_and_shims") else { return };
+    home.write("c/omg.toml", "[tasks]\nsay = \"mytool; echo $MYTOOL_LIST\"\n");
+    let folder = prints(&home, "c", &["shims"]);
+    let shim = Path::new(folder.trim()).join("mytool");
+    assert!(!shim.exists());
+    prints(&home, "c", &["install", "mytool@1.7", "mytool@2"]);
+    assert!(shim.is_symlink(), "installed since");
+    assert_eq!(prints(&home, "c", &["run", "say"]), "mytool 1.7.2\n:x y\n");
+    assert_eq!(prints(&home, "c", &["exec", "--", "sh", "-c", "mytool; echo $MYTOOL_LIST"]), "mytool 1.7.2\n:x y\n");
+    let named = prints(&home, "c", &["exec", "mytool@2", "--", "sh", "-c", "mytool; echo $MYTOOL_HOME"]);
+    assert_eq!(named, format!("mytool 2.0.0\n{}\n", home.at(".local/share/mise/installs/mytool/2.0.0").display()));
+    let by_shim = |folder: &str| {
+        let mut command = Command::new(&shim);
+        home.settle(&mut command);
+        command.current_dir(home.at(folder)).output().unwrap()
+    };
+    assert_eq!(String::from_utf8_lossy(&by_shim("c").stdout), "mytool 1.7.2\n");
+    let elsewhere = by_shim("a");
+    let said = String::from_utf8_lossy(&elsewhere.stderr).into_owned();
+    assert!(elsewhere.status.code() == Some(127) && said.contains("there is no mytool here"), "{said}");
+    prints(&home, "c", &["uninstall", "--yes", "mytool@1.7"]);
+    let gone = by_shim("c");
+    let said = String::from_utf8_lossy(&gone.stderr).into_owned();
+    let expected = "error: mise has not installed mytool 1.7\nhint: `omg install mytool@1.7`\n";
+    assert!(gone.status.code() == Some(127) && said == expected, "{said}");
+    prints(&home, "c", &["uninstall", "--yes", "mytool@2"]);
+    assert!(!shim.is_symlink(), "no tool has it any more");
 }
 
 #[test]
@@ -134,14 +192,19 @@ fn mise_is_started_only_where_a_file_names_a_tool_of_its_own() {
     let test = "mise_is_started_only_where_a_file_names_a_tool_of_its_own";
     for shell in shells(test) {
         let home = Home::new();
-        script(&home, "programs/mise", "echo $* >>~/started; echo /nowhere/mytool");
+        script(
+            &home,
+            "programs/mise",
+            "echo $MISE_OFFLINE $MISE_AUTO_INSTALL $* >>~/started; [ $1 != env ] && echo /nowhere/mytool || echo '{}'",
+        );
         home.write("c/.tool-versions", "nodejs 22\nmytool 1.7\n");
         home.write("d/.tool-versions", "nodejs 22\njava 21\npython system\nyq system\n");
         home.write("started", "");
         let script = "cd ~/a; prompt; cd ~/b; prompt; cd ~/d; prompt; node; cd ~/c; prompt; prompt; prompt; node";
         assert_eq!(home.says(shell, script), ["22.1.0", "22.1.0"], "{shell:?}");
         let started = fs::read_to_string(home.at("started")).unwrap();
-        assert_eq!(started, "bin-paths -- mytool@1.7\n", "{shell:?}");
+        let expected = "1 0 bin-paths -- mytool@1.7\n1 0 env --json-extended -- mytool@1.7\n";
+        assert_eq!(started, expected, "{shell:?}: it looks up and installs nothing by itself");
         for words in [&["which", "node"][..], &["prompt"], &["exec", "--", "node"], &["env"]] {
             assert!(omg(&home, "d", words).status.success(), "{words:?}");
         }

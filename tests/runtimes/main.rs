@@ -7,6 +7,7 @@ mod hard;
 mod lock;
 mod ruby;
 mod rust;
+mod selection;
 mod several;
 mod world;
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::fs;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
@@ -63,6 +64,59 @@ fn one_that_fails_keeps_none_of_the_others_back() {
     let installed = log.as_array().unwrap().iter().filter(|entry| entry["event"] == "runtime-installed").count();
     assert_eq!(installed, 2);
     assert_eq!(world.omg(&["audit", "verify"]).status.code(), Some(0));
+}
+
+/// A mise in the home that has `mytool` once it was told to install it, and cannot install `badtool`.
+fn keep_mise(world: &World) {
+    let write = |name: &str, text: &str| {
+        let file = world.home().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    write("mytool/mytool", "echo mytool $MYTOOL");
+    write(
+        ".local/bin/mise",
+        "case \"$*\" in
+        'bin-paths -- mytool@1') [ ! -e ~/installed ] || echo ~/mytool ;;
+        'env --json-extended -- mytool@1') echo '{\"MYTOOL\": {\"value\": \"set\", \"tool\": \"mytool\"}}' ;;
+        'install -- mytool@1') >~/installed ;;
+        install*) exit 1 ;;
+        esac",
+    );
+}
+
+#[test]
+fn one_command_brings_runtimes_and_tools_of_mise() {
+    let world = World::new();
+    world.publish("22.11.0");
+    let both = ["node@22", "mytool@1"];
+    let with = |verb: &str, names: &[&str]| world.omg(&[&[verb], names].concat());
+    let asks = || fs::read_to_string(world.project().join("omg.toml")).unwrap_or_default();
+    for verb in ["install", "use"] {
+        let output = with(verb, &both);
+        assert!(output.status.code() == Some(1) && err(&output).contains("there is no mise here"), "{}", err(&output));
+        assert!(world.versions().is_empty() && asks().is_empty(), "{verb}");
+    }
+    keep_mise(&world);
+    let would = out(with("install", &["node@22", "mytool@1", "--dry-run"]));
+    assert!(would.contains("node 22.11.0 would be installed in "), "{would}");
+    assert!(would.ends_with("mytool 1 would be installed by mise\n") && world.versions().is_empty(), "{would}");
+    assert!(!world.home().join("installed").exists());
+    // What fails keeps the others from nothing, but no file asks for it.
+    let output = with("install", &["badtool@1", "node@22"]);
+    assert_eq!(output.status.code(), Some(3), "{}", err(&output));
+    assert!(err(&output).contains("error: mise could not install badtool@1\nhint: "), "{}", err(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("node 22.11.0 is installed in "), "{output:?}");
+    assert_eq!(world.versions(), ["22.11.0"]);
+    assert!(!with("use", &["node@22", "badtool@1"]).status.success() && asks().is_empty());
+    let done: Value = serde_json::from_str(&out(with("install", &["node@22", "mytool@1", "--json"]))).unwrap();
+    assert_eq!((&done[0]["runtime"], &done[1]["tool"]), (&"node".into(), &"mytool".into()), "{done}");
+    let used = out(with("use", &both));
+    assert_eq!(used.lines().count(), 2, "{used}");
+    assert_eq!(asks(), "[runtimes]\nmytool = \"1\"\nnode = \"22\"\n");
+    let run = ["exec", "node@22", "mytool@1", "--", "sh", "-c", "node; mytool"];
+    assert_eq!(out(world.omg(&run)), "node 22.11.0\nmytool set\n");
 }
 
 /// Tells of each connection, and answers it with nothing before both have come: whoever fetches one after the other waits forever.

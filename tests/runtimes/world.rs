@@ -213,6 +213,7 @@ pub enum Manner {
 
 /// The mirror behind HTTP.
 pub struct Server {
+    pub url: String,
     /// The archives that were asked for, with where each request began.
     pub asked: Arc<Mutex<Vec<(String, usize)>>>,
     /// What it does from now on.
@@ -233,7 +234,7 @@ impl Server {
             }
         });
         world.configure(&format!("mirror = \"{url}\""));
-        Server { asked, manner }
+        Server { url, asked, manner }
     }
 }
 

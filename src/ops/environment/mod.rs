@@ -7,7 +7,7 @@
 mod stamps;
 mod trust;
 
-pub use trust::{Settings, Trust, settings};
+pub use trust::{Settings, Trust, may_be_set, settings};
 
 use crate::audit::sha256;
 use crate::ops::mise;
@@ -15,6 +15,7 @@ use crate::runtimes::active::{Choice, Person, environment};
 use crate::runtimes::installed::Installed;
 use crate::runtimes::pin::{self, Folders};
 use crate::runtimes::tools::{self, Tool};
+use crate::shell::script::{self, HERE};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -58,11 +59,14 @@ pub struct Environment {
 pub struct Watched {
     /// Files, and beside each one whose time it had. Another time means another environment.
     pub files: Vec<(String, String)>,
-    /// Names that were not in the folder.
-    pub absent: Vec<&'static str>,
-    /// A file with the folder's own time, where that tells whether a name has come since.
-    pub folder: Option<String>,
+    /// The folder, and the nearest above, with the names that were not there.
+    pub folders: Vec<script::Folder>,
+    /// The time that another file had, which is looked at as well.
+    pub line: Option<String>,
 }
+
+/// Folders above that are looked at, at most: each costs a prompt 3 µs.
+const MOST_ABOVE: usize = 4;
 
 /// The environment of a folder, for a process whose environment `variable` tells.
 pub fn of_folder(person: &Person, folder: &Path, variable: &dyn Fn(&str) -> Option<String>) -> Environment {
@@ -80,10 +84,16 @@ pub fn of_folder(person: &Person, folder: &Path, variable: &dyn Fn(&str) -> Opti
     };
     let folders = pin::folders(folder, person.home.as_deref());
     let tools = tools::in_force(person, &folders);
-    let found = if tools.is_empty() { mise::Found::default() } else { mise::find(person, folder, &tools) };
+    let before = before(variable);
+    let found = match tools.is_empty() {
+        true => mise::Found::default(),
+        false => mise::world(person, folder, &tools, &plain(&before, variable)),
+    };
     let path: Vec<String> = programs.into_iter().chain(found.path.iter().cloned()).filter_map(&mut text).collect();
     let mut set: Vec<(String, String)> =
         variables.into_iter().filter_map(|(name, value)| Some((name.to_owned(), text(value)?))).collect();
+    let mises = found.variables.iter().filter(|(name, _)| set.iter().all(|(nearer, _)| nearer != name)).cloned();
+    set.extend(mises.collect::<Vec<_>>());
     let mut untrusted = Vec::new();
     let trust = Trust::of(&person.folders);
     for settings in trust::in_force(folder, person.home.as_deref()) {
@@ -104,9 +114,27 @@ pub fn of_folder(person: &Person, folder: &Path, variable: &dyn Fn(&str) -> Opti
             }
         }
     }
-    let before = variable(VARIABLE).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     let (changed, assign) = change(&before, path, set, variable);
     Environment { choices, folders, tools, found, changed, assign, untrusted, problems }
+}
+
+/// What omg changed before in the environment that `variable` tells.
+pub fn before(variable: &dyn Fn(&str) -> Option<String>) -> Changed {
+    variable(VARIABLE).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+}
+
+/// The variables that omg set, as they would be without it.
+pub fn plain(before: &Changed, variable: &dyn Fn(&str) -> Option<String>) -> Vec<(String, Option<String>)> {
+    before.set.iter().map(|(name, ..)| (name.clone(), without(before, name, variable))).collect()
+}
+
+/// What a variable would be without omg. One that was set to something else since is its owner's.
+fn without(before: &Changed, name: &str, variable: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let now = variable(name);
+    match before.set.iter().find(|(own, value, _)| own == name && now.as_ref() == Some(value)) {
+        Some((_, _, old)) => old.clone(),
+        None => now,
+    }
 }
 
 /// What is to be assigned to come from the environment that is to the one that is meant.
@@ -130,23 +158,15 @@ fn change(
     if whole != search {
         assign.push(("PATH".to_owned(), Some(whole)));
     }
-    // What a variable would be without omg. One that was set to something else since is its owner's.
-    let without = |name: &str| {
-        let now = variable(name);
-        match before.set.iter().find(|(own, value, _)| own == name && now.as_ref() == Some(value)) {
-            Some((_, _, old)) => old.clone(),
-            None => now,
-        }
-    };
     for (name, _, _) in before.set.iter().filter(|(name, ..)| set.iter().all(|(kept, _)| kept != name)) {
-        let old = without(name);
+        let old = without(before, name, variable);
         if old != variable(name) {
             assign.push((name.clone(), old));
         }
     }
     let mut changed = Changed { path, set: Vec::new() };
     for (name, value) in set {
-        let old = without(&name);
+        let old = without(before, &name, variable);
         if variable(&name).as_ref() != Some(&value) {
             assign.push((name.clone(), Some(value.clone())));
         }
@@ -160,19 +180,30 @@ fn change(
 }
 
 /// What a shell looks at, as the folder is now. `cache` is where the files of times may be kept.
-pub fn watched(person: &Person, folder: &Path, folders: &Folders, cache: &Path) -> Watched {
-    let is_here =
-        |name: &&str| folders.first().is_some_and(|(nearest, there)| nearest == folder && there.contains(name));
-    let absent = pin::names().filter(|name| !is_here(name)).collect();
-    let mut files: Vec<PathBuf> = there(folders).collect();
-    files.extend(person.global.clone().filter(|global| global.exists()));
+///
+/// The home folder and `/` are not looked at from below: so much is written there that the names would be looked for all the time.
+pub fn watched(person: &Person, folder: &Path, folders: &Folders, line: Option<&Path>, cache: &Path) -> Watched {
     let stamp = |file: &Path| stamps::of(file, cache)?.into_os_string().into_string().ok();
     let with_stamp = |file: PathBuf| {
         let stamp = stamp(&file)?;
         Some((file.into_os_string().into_string().ok()?, stamp))
     };
-    let own = stamps::is_settled(folder).then(|| stamp(folder)).flatten();
-    Watched { files: files.into_iter().filter_map(with_stamp).collect(), absent, folder: own }
+    let looked_at = |path: &Path, shown: &str, there: &[&str]| {
+        let absent: Vec<&str> = pin::names().filter(|name| !there.contains(name)).collect();
+        let stamp = stamps::is_settled(path).then(|| stamp(path)).flatten();
+        (!absent.is_empty()).then(|| script::Folder { path: shown.to_owned(), absent, stamp })
+    };
+    let here = folders.first().filter(|(nearest, _)| nearest == folder).map_or(&[][..], |(_, there)| there.as_slice());
+    let is_busy = |path: &Path| person.home.as_deref() == Some(path) || path.parent().is_none();
+    let above = folders.iter().filter(|(path, _)| path != folder && !is_busy(path)).take(MOST_ABOVE);
+    let above = above.filter_map(|(path, there)| looked_at(path, path.to_str()?, there));
+    let mut files: Vec<PathBuf> = there(folders).collect();
+    files.extend(person.global.clone().filter(|global| global.exists()));
+    Watched {
+        folders: looked_at(folder, HERE, here).into_iter().chain(above).collect(),
+        files: files.into_iter().filter_map(with_stamp).collect(),
+        line: line.and_then(stamp),
+    }
 }
 
 /// What a shell looks at that can compare contents and not times: each version file with the SHA-256 of as much as is read of it, and

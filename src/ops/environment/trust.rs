@@ -48,19 +48,23 @@ pub fn settings(file: &Path) -> Result<Option<Settings>> {
     let env = env.as_table().with_context(|| format!("`env` of {} is no table", file.display()))?;
     let mut variables = Vec::new();
     for (name, value) in env {
-        let is_name = !name.starts_with(|first: char| first.is_ascii_digit())
-            && !name.is_empty()
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if !is_name || name == "PATH" || name.starts_with("OMG_") {
+        let value = value.as_str().with_context(|| format!("{name} of {} is no text", file.display()))?;
+        if !may_be_set(name, value) {
             bail!("{} cannot set {name:?}", file.display());
         }
-        let value = value.as_str().filter(|value| !value.contains('\0'));
-        let value = value.with_context(|| format!("{name} of {} is no text", file.display()))?;
         variables.push((name.clone(), value.to_owned()));
     }
     let place = file.as_os_str().as_bytes();
     let digest = sha256(&[place, b"\0", text.as_bytes()].concat());
     Ok((!variables.is_empty()).then(|| Settings { file: file.to_owned(), variables, digest }))
+}
+
+/// Whether this is a variable that another than omg may have set: of a plain name, none of omg's own, and not the search path.
+pub fn may_be_set(name: &str, value: &str) -> bool {
+    let is_name = !name.starts_with(|first: char| first.is_ascii_digit())
+        && !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    is_name && name != "PATH" && !name.starts_with("OMG_") && !value.contains('\0')
 }
 
 /// The files that set variables in a folder, nearest first, up to the home folder; of one that cannot be understood, why.

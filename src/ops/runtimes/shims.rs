@@ -17,7 +17,7 @@ pub fn folder(folders: &Folders) -> PathBuf {
     folders.data.join("shims")
 }
 
-/// Makes one for each program of each installed version, and takes away those of no version; the names there are now.
+/// Makes one for each program of each installed version, and of each tool that mise has, and takes away those of no version; the names there are now.
 pub fn renew(folders: &Folders, omg: &Path) -> Result<Vec<String>> {
     let at = folder(folders);
     fs::create_dir_all(&at).with_context(|| format!("cannot create {}", at.display()))?;
@@ -41,17 +41,24 @@ pub fn renew(folders: &Folders, omg: &Path) -> Result<Vec<String>> {
     Ok(wanted.into_iter().collect())
 }
 
-/// The names of all programs of all versions that are installed, whoever installed them.
+/// The names of all programs of all versions that are installed, whoever installed them. What mise's tools have it tells by shims of its
+/// own, which it makes and takes away itself.
 fn programs(folders: &Folders) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
+    let mut add = |folder: &Path| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let name =
+            |entry: fs::DirEntry| is_program(&entry.path()).then(|| entry.file_name().into_string().ok()).flatten();
+        // By the name of omg it would not know what is meant.
+        names.extend(entries.filter_map(name).filter(|name| !is_own(name)));
+    };
     for runtime in Runtime::ALL {
         for installed in folders.own(runtime).into_iter().chain(folders.others(runtime)) {
-            let entries = fs::read_dir(installed.programs()).into_iter().flatten().flatten();
-            let name =
-                |entry: fs::DirEntry| is_program(&entry.path()).then(|| entry.file_name().into_string().ok()).flatten();
-            // By the name of omg it would not know what is meant.
-            names.extend(entries.filter_map(name).filter(|name| !is_own(name)));
+            add(&installed.programs());
         }
+    }
+    if let Some(mise) = folders.mise() {
+        add(&mise.join("shims"));
     }
     names
 }
