@@ -152,6 +152,9 @@ fn settle(ctx: &Ctx, person: &Person, shop: &Shop<'_>, done: Done) -> Result<Sho
             let omg = std::env::current_exe().context("cannot tell where omg lies")?;
             shims::renew(&shop.folders, &omg)?;
         }
+        if !key.is_empty() {
+            ctx.ui.note(&format!("{runtime} {version}: its checksum was verified, and that {key} signed it"));
+        }
         for what in &unverified {
             ctx.ui.note(&format!("{runtime} {version}: its checksum was verified; not verified: {what}"));
         }
