@@ -155,6 +155,10 @@ pub struct IgnoredAdvisory {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RuntimesSettings {
+    /// The address of an API like GitHub's, that attestations lie below, or `off`.
+    pub attestations: Option<String>,
+    /// A `trusted_root.json` of the authorities and logs that are believed of attestations.
+    pub trusted_root: Option<PathBuf>,
     pub node: RuntimeSettings,
     pub bun: RuntimeSettings,
     pub deno: RuntimeSettings,
@@ -220,7 +224,7 @@ impl RuntimesSettings {
     }
 
     fn all_mut(&mut self) -> [&mut RuntimeSettings; 8] {
-        let RuntimesSettings { node, bun, deno, python, go, java, rust, zig } = self;
+        let RuntimesSettings { attestations: _, trusted_root: _, node, bun, deno, python, go, java, rust, zig } = self;
         [node, bun, deno, python, go, java, rust, zig]
     }
 }
@@ -256,6 +260,8 @@ impl Config {
                 all.archives.pacman = archives.pacman.or(all.archives.pacman);
                 all.archives.apt = archives.apt.or(all.archives.apt);
                 all.advisories = advisories.over(all.advisories);
+                all.runtimes.attestations = runtimes.attestations.take().or(all.runtimes.attestations);
+                all.runtimes.trusted_root = runtimes.trusted_root.take().or(all.runtimes.trusted_root);
                 for (above, own) in all.runtimes.all_mut().into_iter().zip(runtimes.all_mut()) {
                     above.mirror = own.mirror.take().or(above.mirror.take());
                     above.index = own.index.take().or(above.index.take());
@@ -292,6 +298,8 @@ fn read_file(path: &Path) -> Result<Option<Config>> {
     })?;
     let mut addresses = vec![("url", config.aur.url.clone()), ("url", config.news.url.clone())];
     addresses.extend(config.advisories.addresses().into_iter().map(|(key, address)| (key, Some(address))));
+    let attestations = config.runtimes.attestations.clone().filter(|address| address != "off");
+    addresses.push(("attestations", attestations));
     for settings in config.runtimes.all_mut() {
         addresses.extend([("mirror", settings.mirror.clone()), ("index", settings.index.clone())]);
     }
@@ -356,6 +364,7 @@ mod tests {
             ("[aur]\nenabled = true\nenabled = false\n", 3, "duplicate key"),
             ("[runtimes.node]\nmirror = \"ftp://x\"\n", 2, "`mirror` is no address"),
             ("[runtimes.nodejs]\n", 1, "unknown field `nodejs`"),
+            ("[runtimes]\nattestations = \"on\"\n", 2, "`attestations` is no address"),
             ("[advisories]\nosv = [\"off\", \"x\"]\n", 2, "`osv` is no address"),
             ("[[advisories.ignore]]\nid = \"CVE-1\"\n", 1, "missing field `reason`"),
             ("[[advisories.ignore]]\nid = \"a\"\nreason = \"b\"\nuntil = \"2026-02-30\"\n", 4, "`until` is no day"),

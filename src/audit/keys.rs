@@ -4,13 +4,16 @@
 //!   those that the README of nodejs/node lists; of one that is newer, the list beside the keys has it.
 //! - `rust.asc`: the key that Rust's project signs releases with, as rustup carried it; its fingerprint is the one that
 //!   distributions pin.
+//! - `bun.asc`: the key of Bun's own robot, which signs its lists of checksums; its fingerprint is the one that Bun's Dockerfiles and
+//!   those of others have. Two projects that carry it have the same key, byte for byte.
 //!
-//! Both were exported without the signatures of others. What was made by a key that is newer is told to be unverified, not refused:
+//! They were exported without the signatures of others. What was made by a key that is newer is told to be unverified, not refused:
 //! these lists age with omg.
 
 /// Of a runtime's publisher, by the runtime's name.
 pub fn of(runtime: &str) -> Option<&'static str> {
     match runtime {
+        "bun" => Some(include_str!("keys/bun.asc")),
         "node" => Some(include_str!("keys/node.asc")),
         "rust" => Some(include_str!("keys/rust.asc")),
         _ => None,

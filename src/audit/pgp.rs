@@ -5,20 +5,24 @@
 
 use anyhow::{Context, Result, bail};
 use sequoia_openpgp::cert::CertParser;
-use sequoia_openpgp::packet::Signature;
+use sequoia_openpgp::crypto::hash;
+use sequoia_openpgp::packet::key::{PublicParts, UnspecifiedRole};
+use sequoia_openpgp::packet::{Key, Signature};
 use sequoia_openpgp::parse::Parse;
 use sequoia_openpgp::parse::stream::{
     DetachedVerifierBuilder, MessageLayer, MessageStructure, VerificationError, VerificationHelper,
 };
 use sequoia_openpgp::policy::{HashAlgoSecurity, Policy, StandardPolicy};
-use sequoia_openpgp::types::HashAlgorithm;
-use sequoia_openpgp::{Cert, KeyHandle};
+use sequoia_openpgp::types::{HashAlgorithm, SignatureType};
+use sequoia_openpgp::{Cert, KeyHandle, Packet, PacketPile};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// All keys of a distribution's maintainers are smaller.
 const MAX_RING_BYTES: u64 = 32 << 20;
+/// One is enough of whoever signs archives.
+const MOST_SIGNATURES: usize = 16;
 const BEGIN: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
 
 /// Keys that are believed.
@@ -59,9 +63,7 @@ impl Ring {
     /// The key that made a good signature of `data`, as the fingerprint of its owner's certificate. The error is [`Unknown`] where no key
     /// of these can tell.
     pub fn verify(&self, data: &[u8], signature: &[u8]) -> Result<String> {
-        let mut policy = StandardPolicy::new();
-        // What binds the parts of a key together needs no more, where somebody chose the key as it is; Rust's is of 2013.
-        policy.accept_hash_property(HashAlgorithm::SHA1, HashAlgoSecurity::SecondPreImageResistance);
+        let policy = policy();
         let judge = Judge { certs: &self.certs, policy: &policy, data, good: None };
         let mut verifier = DetachedVerifierBuilder::from_bytes(signature)
             .context("not an OpenPGP signature")?
@@ -70,6 +72,80 @@ impl Ring {
         verifier.verify_bytes(data)?;
         verifier.into_helper().good.context("there is no signature")
     }
+
+    /// A detached signature of what is still to come, by a key of these. The error is [`Unknown`] where none of them can tell.
+    pub fn awaited(&self, signature: &[u8]) -> Result<Awaited> {
+        let mut why = Unknown("there is no signature".to_owned());
+        let packets = PacketPile::from_bytes(signature).context("not an OpenPGP signature")?;
+        for packet in packets.into_children().take(MOST_SIGNATURES) {
+            let Packet::Signature(signature) = packet else { bail!("not an OpenPGP signature: {}", packet.tag()) };
+            match self.awaited_by(signature) {
+                Ok(awaited) => return Ok(awaited),
+                Err(error) => why = error.downcast()?,
+            }
+        }
+        Err(why.into())
+    }
+
+    fn awaited_by(&self, signature: Signature) -> Result<Awaited> {
+        let policy = policy();
+        if signature.typ() != SignatureType::Binary {
+            bail!("not a signature of a file: {}", signature.typ());
+        }
+        policy.signature(&signature, HashAlgoSecurity::CollisionResistance)?;
+        signature.signature_alive(None, None)?;
+        let issuers = signature.get_issuers();
+        let is_issuer = |key: KeyHandle| issuers.iter().any(|issuer| issuer.aliases(&key));
+        let named = |cert: &&Cert| cert.keys().any(|key| is_issuer(key.key().key_handle()));
+        let Some(cert) = self.certs.iter().find(named) else {
+            return Err(stranger(&issuers).into());
+        };
+        let certificate = cert.fingerprint().to_hex();
+        let keys = cert.keys().with_policy(&policy, signature.signature_creation_time());
+        let mut keys = keys.supported().alive().revoked(false).for_signing();
+        let Some(key) = keys.find(|key| is_issuer(key.key().key_handle())) else {
+            return Err(Unknown(format!("{certificate}: its key was none for signing when it was made")).into());
+        };
+        let mut context = signature.hash_algo().context()?.for_signature(signature.version());
+        signature.salt().into_iter().for_each(|salt| context.update(salt));
+        let key = key.key().clone().role_into_unspecified();
+        Ok(Awaited { signature, key, certificate, context })
+    }
+}
+
+/// A signature whose file is still to come.
+#[derive(Clone)]
+pub struct Awaited {
+    signature: Signature,
+    key: Key<PublicParts, UnspecifiedRole>,
+    /// The fingerprint of the key's certificate.
+    pub certificate: String,
+    context: hash::Context,
+}
+
+impl Awaited {
+    /// The next bytes of the file.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.context.update(bytes);
+    }
+
+    /// Whether all that came is what was signed.
+    pub fn holds(self) -> bool {
+        self.signature.verify_hash(&self.key, self.context).is_ok()
+    }
+}
+
+/// What is asked of keys and signatures.
+fn policy<'p>() -> StandardPolicy<'p> {
+    let mut policy = StandardPolicy::new();
+    // What binds the parts of a key together needs no more, where somebody chose the key as it is; Rust's is of 2013.
+    policy.accept_hash_property(HashAlgorithm::SHA1, HashAlgoSecurity::SecondPreImageResistance);
+    policy
+}
+
+fn stranger(issuers: &[KeyHandle]) -> Unknown {
+    let issuers: Vec<String> = issuers.iter().map(KeyHandle::to_hex).collect();
+    Unknown(format!("it was signed by {}, which is not among the keys", issuers.join(" or ")))
 }
 
 /// It is no signature that these keys could tell to be good or bad.
@@ -139,11 +215,7 @@ impl VerificationHelper for Judge<'_> {
                         self.good = Some(good.ka.cert().fingerprint().to_hex());
                         return Ok(());
                     }
-                    Err(VerificationError::MissingKey { sig }) => {
-                        let issuers: Vec<String> = sig.get_issuers().iter().map(KeyHandle::to_hex).collect();
-                        let text = format!("it was signed by {}, which is not among the keys", issuers.join(" or "));
-                        why = Unknown(text).into();
-                    }
+                    Err(VerificationError::MissingKey { sig }) => why = stranger(&sig.get_issuers()).into(),
                     Err(VerificationError::UnboundKey { sig, cert, error }) => {
                         match self.by_later_confirmed(sig, cert) {
                             Some(Ok(())) => {
@@ -208,6 +280,40 @@ mod tests {
         let mut damaged = signature.clone();
         *damaged.last_mut().unwrap() ^= 1;
         assert!(ring.verify(b"list", &damaged).is_err());
+    }
+
+    #[test]
+    fn a_signature_waits_for_what_it_is_of() {
+        let (known, stranger) = (releaser(), releaser());
+        let ring = Ring { certs: vec![releaser(), known.clone()] };
+        let holds = |signature: &[u8], pieces: &[&[u8]]| {
+            let mut awaited = ring.awaited(signature).unwrap();
+            assert_eq!(awaited.certificate, known.fingerprint().to_hex());
+            pieces.iter().for_each(|piece| awaited.update(piece));
+            awaited.holds()
+        };
+        let good = signed(&known, b"archive");
+        assert!(holds(&good, &[b"arch", b"", b"ive"]));
+        assert!(!holds(&good, &[b"arch"]) && !holds(&good, &[b"archive", b"s"]) && !holds(&good, &[]));
+        // Of several the one by a key that is known.
+        assert!(holds(&[signed(&stranger, b"archive"), good.clone()].concat(), &[b"archive"]));
+        let unknown = ring.awaited(&signed(&stranger, b"archive")).err().unwrap();
+        assert!(unknown.is::<Unknown>(), "{unknown:#}");
+        for bad in [b"no signature", &good[..good.len() / 2]] {
+            assert!(!ring.awaited(bad).err().unwrap().is::<Unknown>());
+        }
+        let key = known.armored().to_vec().unwrap();
+        assert!(!ring.awaited(&key).err().unwrap().is::<Unknown>(), "a key is none");
+    }
+
+    /// By its fingerprint, which is a digest of the key.
+    #[test]
+    fn buns_key_is_the_one_that_its_project_names() {
+        let ring = Ring::of_text(super::super::keys::of("bun").unwrap()).unwrap();
+        assert_eq!(ring.certs.len(), 1);
+        assert_eq!(ring.certs[0].fingerprint().to_hex(), "F3DCC08A8572C0749B3E18888EAB4D40A7B22B59");
+        let policy = StandardPolicy::new();
+        assert_eq!(ring.certs[0].keys().with_policy(&policy, None).supported().alive().for_signing().count(), 1);
     }
 
     /// A list of Node's own with its releaser's signature, and the fingerprints that the README of nodejs/node has.

@@ -158,6 +158,9 @@ fn settle(ctx: &Ctx, person: &Person, shop: &Shop<'_>, done: Done) -> Result<Sho
     let (runtime, version) = (installed.runtime.name(), installed.version.to_string());
     if is_new {
         renew_shims(&shop.folders)?;
+        if !key.is_empty() {
+            ctx.ui.note(&format!("{runtime} {version}: its checksum was verified, and that {key} signed it"));
+        }
         for what in &unverified {
             ctx.ui.note(&format!("{runtime} {version}: its checksum was verified; not verified: {what}"));
         }

@@ -12,7 +12,7 @@ use crate::audit::sbom::license::{License, Words};
 use crate::audit::sbom::purl::Purl;
 use crate::audit::signature::trustdb::TrustDb;
 use crate::audit::signature::{self, Keyring, Verdict, armor, judge_clear, judge_message, packets};
-use crate::audit::sigstore::{Artifact, Expected, Trust, entries, verify};
+use crate::audit::sigstore::{Artifact, Expected, MAX_BYTES, Trust, entries, unpacked, verify};
 use crate::audit::vex::{Verdicts, read as read_vex};
 use crate::model::{Advisory, Open};
 use std::sync::OnceLock;
@@ -183,6 +183,9 @@ pub fn bundle(data: &[u8]) {
     static TRUST: OnceLock<Trust> = OnceLock::new();
     let trust = TRUST.get_or_init(|| Trust::built_in().expect("the built-in roots are whole"));
     let artifact = Artifact::of_digest(&format!("sha256:{}", "00".repeat(32))).expect("a digest");
+    if let Ok(bytes) = unpacked(data.to_vec()) {
+        assert!(bytes.len() as u64 <= MAX_BYTES.max(data.len() as u64));
+    }
     for entry in entries(data).unwrap_or_default() {
         entry.payload().map(provenance);
         let verdict = verify(&entry, &artifact, &Expected::Anybody, trust).expect("no file is read");

@@ -47,7 +47,7 @@ pub struct Archive {
     pub sha256: String,
     /// Whose words the digest is.
     pub checksum_from: String,
-    /// The key whose signature was accepted, if any was.
+    /// The key whose signature was accepted, or the workflow whose attestation was, if any was.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub signed_by: String,
 }

@@ -27,6 +27,7 @@ mod sbom_projects;
 mod secrets;
 mod secrets_corpus;
 mod signature;
+#[path = "../support/sigstore.rs"]
 mod sigstore;
 mod support;
 mod terminal;

@@ -3,12 +3,16 @@
 
 #![expect(clippy::print_stdout, reason = "a skipped test says so")]
 
+mod attested;
 mod hard;
 mod lock;
 mod ruby;
 mod rust;
 mod selection;
 mod several;
+mod signed;
+#[path = "../support/sigstore.rs"]
+mod sigstore;
 mod world;
 
 use serde_json::Value;

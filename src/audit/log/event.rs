@@ -63,7 +63,7 @@ pub enum Event {
         sha256: String,
         /// Whose words the digest is.
         checksum_from: String,
-        /// The key whose signature was accepted; empty where none was looked at.
+        /// The key whose signature was accepted, or the workflow whose attestation was; empty where none was.
         key: String,
         /// What was not verified, and why.
         unverified: Vec<String>,

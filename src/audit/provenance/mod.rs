@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 
 const V0_2: &str = "https://slsa.dev/provenance/v0.2";
 const V1: &str = "https://slsa.dev/provenance/v1";
+/// The predicates that say who built something.
+pub const PREDICATES: [&str; 2] = [V0_2, V1];
 
 /// Platforms that build on machines of their own, by the issuer of their identities, and what they call such a machine.
 const PLATFORMS: &[(&str, &str)] =

@@ -10,7 +10,7 @@ mod crypto;
 mod verdict;
 
 pub use artifact::Artifact;
-pub use bundle::{Entry, MAX_BYTES, entries};
+pub use bundle::{Entry, MAX_BYTES, entries, unpacked};
 pub use verdict::{Answer, Proven, Signer, Verdict, best};
 
 use super::policy::matches;
@@ -18,7 +18,7 @@ use super::provenance::Statement;
 use anyhow::{Context, Result, bail};
 use sigstore_verify::trust_root::{SIGSTORE_GITHUB_TRUSTED_ROOT, SIGSTORE_PRODUCTION_TRUSTED_ROOT, TrustedRoot};
 use sigstore_verify::types::bundle::VerificationMaterialContent as Material;
-use sigstore_verify::types::{Bundle, DerPublicKey, HashAlgorithm, SignatureContent};
+use sigstore_verify::types::{Bundle, DerPublicKey, HashAlgorithm, LogKeyId, SignatureContent};
 use sigstore_verify::{Error, Policy, PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult, Verifier};
 use std::fs::File;
 use std::io::Read;
@@ -30,6 +30,8 @@ const MAX_ROOT_BYTES: u64 = 4 << 20;
 /// The authorities and logs that are believed.
 pub struct Trust {
     main: Verifier,
+    /// The transparency logs that `main` knows.
+    logs: Vec<LogKeyId>,
     /// Of GitHub's own authority, which signs for private repositories and keeps no log. Not beside a root that somebody chose.
     github: Option<Verifier>,
 }
@@ -37,21 +39,32 @@ pub struct Trust {
 impl Trust {
     /// The public-good instance and GitHub's, as they stood when `sigstore-verify` was released: the crate carries both roots.
     pub fn built_in() -> Result<Trust> {
-        let github = verifier(SIGSTORE_GITHUB_TRUSTED_ROOT)?;
-        Ok(Trust { main: verifier(SIGSTORE_PRODUCTION_TRUSTED_ROOT)?, github: Some(github) })
+        let (github, _) = verifier(SIGSTORE_GITHUB_TRUSTED_ROOT)?;
+        let (main, logs) = verifier(SIGSTORE_PRODUCTION_TRUSTED_ROOT)?;
+        Ok(Trust { main, logs, github: Some(github) })
     }
 
     /// From a `trusted_root.json`, and nothing else.
     pub fn read(path: &Path) -> Result<Trust> {
         let describe = || format!("cannot read the trust root {}", path.display());
-        let main = read(path, MAX_ROOT_BYTES).and_then(|text| verifier(&text)).with_context(describe)?;
-        Ok(Trust { main, github: None })
+        let (main, logs) = read(path, MAX_ROOT_BYTES).and_then(|text| verifier(&text)).with_context(describe)?;
+        Ok(Trust { main, logs, github: None })
+    }
+
+    /// Whether it is in a log that is known, or in none. A log that is not known may be newer than this list of them, which does not
+    /// make a signature bad.
+    pub fn knows_log_of(&self, entry: &Entry) -> bool {
+        let Entry::Bundle(bundle) = entry else { return true };
+        let entries = &bundle.verification_material.tlog_entries;
+        entries.is_empty() || entries.iter().any(|entry| self.logs.contains(&entry.log_id.key_id))
     }
 }
 
-fn verifier(json: &str) -> Result<Verifier> {
+fn verifier(json: &str) -> Result<(Verifier, Vec<LogKeyId>)> {
     crypto::install();
-    Ok(Verifier::new(&TrustedRoot::from_json(json)?)?)
+    let root = TrustedRoot::from_json(json)?;
+    let logs = root.tlogs.iter().map(|log| log.log_id.key_id.clone()).collect();
+    Ok((Verifier::new(&root)?, logs))
 }
 
 fn read(path: &Path, most_bytes: u64) -> Result<String> {
@@ -91,6 +104,7 @@ pub fn verify(entry: &Entry, artifact: &Artifact, expected: &Expected, trust: &T
                 "an envelope alone: nothing in it proves when it was signed, and by a valid certificate".to_owned(),
             ));
         }
+        Entry::Elsewhere(address) => return Ok(unknown(format!("its bundle lies at {address}, and is not looked at"))),
         Entry::Broken(why) => return Ok(bad(why.clone())),
     };
     let by_key = match &bundle.verification_material.content {

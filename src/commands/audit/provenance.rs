@@ -108,14 +108,14 @@ fn report(file: &Path, bundle: &Path, artifact: &Artifact, expected: &Expected, 
     if bytes.len() as u64 > MAX_BYTES {
         bail!("{} has more than {MAX_BYTES} bytes: that is no bundle", bundle.display());
     }
-    let (entries, broken) = match entries(&bytes) {
-        Ok(entries) => (entries, String::new()),
+    let (entries, without) = match entries(&bytes) {
+        Ok(entries) => (entries, "there is no signature in it".to_owned()),
         Err(error) => (Vec::new(), format!("{error:#}")),
     };
     let verdicts: Result<Vec<Verdict>> = entries.iter().map(|entry| verify(entry, artifact, expected, trust)).collect();
     let verdicts = verdicts?;
     let (answer, reason) =
-        best(&verdicts).map_or((Answer::Bad, broken), |verdict| (verdict.answer, verdict.reason.clone()));
+        best(&verdicts).map_or((Answer::Bad, without), |verdict| (verdict.answer, verdict.reason.clone()));
     let signatures = entries.iter().zip(verdicts).map(|(entry, verdict)| signature(entry, verdict)).collect();
     let name = |path: &Path| path.to_string_lossy().into_owned();
     Ok(Report { file: name(file), bundle: name(bundle), answer, reason, signatures })

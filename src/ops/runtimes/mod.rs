@@ -4,6 +4,7 @@
 //! folder bears its name, which is the last step; whatever ends the process before leaves a `.new-` folder, which the next
 //! installation takes away.
 
+mod attested;
 mod locked;
 mod place;
 mod ruby;
@@ -75,7 +76,7 @@ pub struct Done {
     /// False where it was there already.
     pub is_new: bool,
     pub sha256: String,
-    /// The key whose signature was accepted; empty where there was none.
+    /// The key whose signature was accepted, or the workflow whose attestation was; empty where there was none.
     pub key: String,
     /// What was not verified, and why.
     pub unverified: Vec<String>,

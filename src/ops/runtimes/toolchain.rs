@@ -78,7 +78,7 @@ impl Shop<'_> {
                 layout: RUST_LAYOUT,
                 sha256: part.sha256.clone(),
                 from: release.url.clone(),
-                minisign: None,
+                signature: None,
             });
         }
         let names: String = toolchain.parts.iter().map(|part| format!("{}\n", part.name)).collect();

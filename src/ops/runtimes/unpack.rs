@@ -4,8 +4,9 @@
 //! decompressed, and what is written. What has come is kept until the whole is good, so that an interrupted installation goes on
 //! where it was: `CACHE/archives/SHA256.part`.
 
-use super::vouch::{Archive, Minisigned};
+use super::vouch::{Archive, Detached, Minisigned};
 use super::{Rejected, Shop};
+use crate::audit::pgp::Awaited;
 use crate::model::Event;
 use crate::sys::archive::{Limits, untar, unzip};
 use crate::sys::http::{Stream, forget};
@@ -53,7 +54,7 @@ pub(super) fn unpack(shop: &Shop<'_>, archive: &Archive, folder: &Path, scratch:
     };
     let is_resumed = stream.is_resumed();
     let total_bytes = stream.total_bytes();
-    let (watched, seen) = Watched::new(stream, archive.minisign.as_ref())?;
+    let (watched, seen) = Watched::new(stream, archive.signature.as_ref())?;
     let mut tick = || {
         let done_bytes = seen.bytes.load(Ordering::Relaxed);
         shop.observer.event(Event::Fetching { what, done_bytes, total_bytes });
@@ -151,30 +152,57 @@ impl Seen {
 struct Watched {
     input: Stream,
     hash: Option<Hash>,
-    minisign: Option<StreamVerifier<'static>>,
+    signature: Option<Verifier>,
     seen: Arc<Seen>,
 }
 
-impl Watched {
-    fn new(input: Stream, minisigned: Option<&Minisigned>) -> Result<(Watched, Arc<Seen>)> {
-        let minisign = match minisigned {
-            Some(Minisigned { key, signature }) => {
+/// A signature that is verified while its archive passes.
+enum Verifier {
+    Minisign(StreamVerifier<'static>),
+    OpenPgp(Box<Awaited>),
+}
+
+impl Verifier {
+    fn of(signature: &Detached) -> Result<Verifier> {
+        Ok(match signature {
+            Detached::Minisign(Minisigned { key, signature }) => {
                 // The verifier borrows both, and a thread of its own needs them for as long as it likes: some hundred bytes for each
                 // installation, of which a process makes a few.
                 let key = Box::leak(Box::new(key.clone()));
                 let signature = Box::leak(Box::new(signature.clone()));
-                Some(key.verify_stream(signature).map_err(|error| anyhow::anyhow!("{error}"))?)
+                Verifier::Minisign(key.verify_stream(signature).map_err(|error| anyhow::anyhow!("{error}"))?)
             }
-            None => None,
-        };
+            Detached::OpenPgp(awaited) => Verifier::OpenPgp(awaited.clone()),
+        })
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Verifier::Minisign(verifier) => verifier.update(bytes),
+            Verifier::OpenPgp(awaited) => awaited.update(bytes),
+        }
+    }
+
+    /// Whether all that passed is what was signed.
+    fn holds(self) -> bool {
+        match self {
+            Verifier::Minisign(mut verifier) => verifier.finalize().is_ok(),
+            Verifier::OpenPgp(awaited) => awaited.holds(),
+        }
+    }
+}
+
+impl Watched {
+    fn new(input: Stream, signature: Option<&Detached>) -> Result<(Watched, Arc<Seen>)> {
+        let signature = signature.map(Verifier::of).transpose()?;
         let seen = Arc::new(Seen::default());
-        Ok((Watched { input, hash: Some(Hash::new(&SHA256)), minisign, seen: seen.clone() }, seen))
+        Ok((Watched { input, hash: Some(Hash::new(&SHA256)), signature, seen: seen.clone() }, seen))
     }
 
     fn end(&mut self) {
         let Some(hash) = self.hash.take() else { return };
         let sha256 = hash.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        let is_signed = self.minisign.as_mut().is_none_or(|verifier| verifier.finalize().is_ok());
+        let is_signed = self.signature.take().is_none_or(Verifier::holds);
         drop(self.seen.verdict.set(Verdict { sha256, is_signed }));
     }
 }
@@ -188,7 +216,7 @@ impl Read for Watched {
         if let Some(hash) = &mut self.hash {
             hash.update(&out[..got]);
         }
-        if let Some(verifier) = &mut self.minisign {
+        if let Some(verifier) = &mut self.signature {
             verifier.update(&out[..got]);
         }
         self.seen.bytes.fetch_add(got as u64, Ordering::Relaxed);

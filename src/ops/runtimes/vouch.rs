@@ -6,14 +6,15 @@
 use super::ruby::Builder;
 use super::{Rejected, Shop};
 use crate::audit::keys;
-use crate::audit::pgp::{Ring, Unknown};
+use crate::audit::pgp::{Awaited, Ring, Unknown};
+use crate::audit::signature::armor::{Clear, clear};
 use crate::runtimes::Runtime;
 use crate::runtimes::installed::Installed;
 use crate::runtimes::sources::{Checksum, Release, Signature, listed_digest, lone_digest};
 use crate::runtimes::toolchain::Wanted;
 use crate::sys::archive::Layout;
 use crate::sys::http::{Absent, Stream};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use minisign_verify::{PublicKey, Signature as Minisignature};
 use std::path::PathBuf;
 
@@ -26,7 +27,7 @@ pub(super) struct Vouched {
     pub sha256: String,
     /// Where that stands.
     pub from: String,
-    /// The key whose signature vouches for it; empty where there is none.
+    /// The key whose signature vouches for it, or the workflow whose attestation does; empty where there is none.
     pub key: String,
     /// Whether a signature vouches for it, or will once the archive is there.
     pub is_signed: bool,
@@ -50,10 +51,15 @@ pub(super) struct Archive {
     pub sha256: String,
     /// Where that stands.
     pub from: String,
-    pub minisign: Option<Minisigned>,
+    pub signature: Option<Detached>,
 }
 
-/// A minisign signature that the archive must have.
+/// A signature that an archive must have.
+pub(super) enum Detached {
+    Minisign(Minisigned),
+    OpenPgp(Box<Awaited>),
+}
+
 pub(super) struct Minisigned {
     pub key: PublicKey,
     pub signature: Minisignature,
@@ -70,23 +76,35 @@ impl Shop<'_> {
         }
         let (sha256, from, list) = self.stated(release)?;
         let mut vouched = Vouched::new(sha256, from, release.date.clone());
-        let mut minisign = None;
+        let file = release.url.rsplit('/').next().unwrap_or_default();
+        let mut signature = None;
         match &release.signature {
             Some(Signature::OfList { url }) => {
                 let of = vouched.from.clone();
                 self.check_signed(release.runtime, url, &of, &list, &mut vouched)?;
             }
+            Some(Signature::InList { url }) => {
+                let verify = |keys: &Ring, list: &[u8]| signed_list(keys, list, file, &vouched.sha256);
+                let key = self.signed(release.runtime, url, &vouched.from, &mut vouched.unverified, verify)?;
+                vouched.accept(key);
+            }
             Some(Signature::OfManifest { .. }) => {}
+            Some(Signature::OfArchive { url }) => {
+                let of = &release.url;
+                let awaited = self.signed(release.runtime, url, of, &mut vouched.unverified, Ring::awaited)?;
+                vouched.accept(awaited.as_ref().map(|awaited| awaited.certificate.clone()));
+                signature = awaited.map(|awaited| Detached::OpenPgp(Box::new(awaited)));
+            }
+            Some(Signature::Attested(by)) => self.check_attested(release, by, &mut vouched)?,
             Some(Signature::Minisign { url, key }) => {
                 let text = Stream::text(url, &self.network, MAX_LIST_BYTES).with_context(|| {
                     format!("the signature of {} {} could not be verified", release.runtime.name(), release.version)
                 })?;
-                let file = release.url.rsplit('/').next().unwrap_or_default();
-                minisign = Some(minisigned(key, &text, file).with_context(|| format!("{url} is not to be used"))?);
-                vouched.key = (*key).to_owned();
-                vouched.is_signed = true;
+                let minisigned = minisigned(key, &text, file).with_context(|| format!("{url} is not to be used"))?;
+                signature = Some(Detached::Minisign(minisigned));
+                vouched.accept(Some((*key).to_owned()));
             }
-            None => vouched.unverified.push("who made it: omg verifies no signature of this publisher".to_owned()),
+            None => vouched.unverified.push("who made it: there is no signature of it that omg verifies".to_owned()),
         }
         vouched.archives.push(Archive {
             what: format!("{} {}", release.runtime.name(), release.version),
@@ -94,7 +112,7 @@ impl Shop<'_> {
             layout: release.layout,
             sha256: vouched.sha256.clone(),
             from: vouched.from.clone(),
-            minisign,
+            signature,
         });
         Ok(vouched)
     }
@@ -124,8 +142,7 @@ impl Shop<'_> {
         })
     }
 
-    /// Verifies a text that holds checksums, and came from `of`, where there are keys. By those that somebody chose it must be signed; of
-    /// those that come with omg a good signature counts, a bad one is refused, and what they cannot tell is told.
+    /// Verifies a text that holds checksums, and came from `of`, where there are keys.
     pub(super) fn check_signed(
         &self,
         runtime: Runtime,
@@ -134,33 +151,47 @@ impl Shop<'_> {
         text: &str,
         vouched: &mut Vouched,
     ) -> Result<()> {
+        let verify = |keys: &Ring, signature: &[u8]| keys.verify(text.as_bytes(), signature);
+        let key = self.signed(runtime, url, of, &mut vouched.unverified, verify)?;
+        vouched.accept(key);
+        Ok(())
+    }
+
+    /// What `verify` makes of a signature that vouches for `of`, where there are keys. By those that somebody chose it must be signed; of
+    /// those that come with omg a good signature counts, a bad one is refused, and what they cannot tell is told.
+    fn signed<T>(
+        &self,
+        runtime: Runtime,
+        url: &str,
+        of: &str,
+        unverified: &mut Vec<String>,
+        verify: impl Fn(&Ring, &[u8]) -> Result<T>,
+    ) -> Result<Option<T>> {
         let (name, chosen) = (runtime.name(), self.keyring(runtime));
         let keys = match (&chosen, keys::of(name)) {
             (Some(ring), _) => Ring::read(ring)?,
             (None, Some(text)) => Ring::of_text(text)?,
             (None, None) => {
                 let why = format!("there are no keys of {name} (omg-config(5), keyring)");
-                vouched.unverified.push(format!("the signature of {of}: {why}"));
-                return Ok(());
+                unverified.push(format!("the signature of {of}: {why}"));
+                return Ok(None);
             }
         };
         let signature = match Stream::bytes(url, &self.network, MAX_LIST_BYTES) {
             Err(error) if chosen.is_none() && error.chain().any(|cause| cause.is::<Absent>()) => {
-                vouched.unverified.push(format!("the signature of {of}: {error:#}"));
-                return Ok(());
+                unverified.push(format!("the signature of {of}: {error:#}"));
+                return Ok(None);
             }
             signature => signature.with_context(|| format!("the signature of {of} could not be verified"))?,
         };
-        match keys.verify(text.as_bytes(), &signature) {
-            Ok(key) => (vouched.key, vouched.is_signed) = (key, true),
+        match verify(&keys, &signature) {
+            Ok(good) => Ok(Some(good)),
             Err(error) if chosen.is_none() && error.chain().any(|cause| cause.is::<Unknown>()) => {
-                vouched.unverified.push(format!("the signature of {of}, by the keys that come with omg: {error:#}"));
+                unverified.push(format!("the signature of {of}, by the keys that come with omg: {error:#}"));
+                Ok(None)
             }
-            Err(error) => {
-                return Err(Rejected(format!("the signature {url} does not vouch for {of}: {error:#}")).into());
-            }
+            Err(error) => Err(Rejected(format!("the signature {url} does not vouch for {of}: {error:#}")).into()),
         }
-        Ok(())
     }
 
     /// The keys that somebody chose to believe for a runtime: what the settings name, else what lies in the usual places.
@@ -179,6 +210,22 @@ impl Vouched {
         let (archives, files) = (Vec::new(), Vec::new());
         Vouched { sha256, from, key, is_signed, date, unverified, archives, builder: None, files }
     }
+
+    /// The key whose signature vouches for it, if one does.
+    pub(super) fn accept(&mut self, key: Option<String>) {
+        if let Some(key) = key {
+            (self.key, self.is_signed) = (key, true);
+        }
+    }
+}
+
+/// Verifies a list that is signed in the clear, and that it says of a file what the other list says. It gives the key.
+fn signed_list(keys: &Ring, list: &[u8], file: &str, sha256: &str) -> Result<String> {
+    let Clear { text, signatures } = clear(list)?;
+    let key = keys.verify(&text, &signatures)?;
+    let digest = listed_digest(std::str::from_utf8(&text).context("no text")?, file)?;
+    ensure!(digest == sha256, "what is signed has the SHA-256 {digest} for {file}");
+    Ok(key)
 }
 
 /// The signature that a file of this name must have. The signer's own comment is part of what is signed, and names the file: another

@@ -1,8 +1,8 @@
-//! Bun: its releases on GitHub, each with a list of checksums.
+//! Bun: its releases on GitHub, each with a list of checksums, and with that list signed.
 //!
 //! GitHub shows the newest hundred. An older one can be installed by its whole version, of which the address follows.
 
-use super::{Checksum, Layout, Place, Release, Source};
+use super::{Checksum, Layout, Place, Release, Signature, Source};
 use crate::runtimes::{Runtime, Version};
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -43,7 +43,7 @@ fn release(version: &Version, place: &Place<'_>) -> Option<Release> {
         version: version.clone(),
         url: format!("{folder}/{file}"),
         checksum: Checksum::Listed { url: format!("{folder}/SHASUMS256.txt"), file: file.to_owned() },
-        signature: None,
+        signature: Some(Signature::InList { url: format!("{folder}/SHASUMS256.txt.asc") }),
         lts: None,
         date: None,
         layout: Layout { below: "", strip: 1, into: "bin", without: "" },

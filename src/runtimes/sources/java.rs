@@ -1,9 +1,9 @@
 //! Java: the JDKs of Eclipse Temurin, and of other makers. Where they lie says the list that mise keeps of all of them; what they must be
-//! says Adoptium, beside each archive of its own, and for the others that list. Who states no SHA-256 there is left out.
+//! says Adoptium, beside each archive of its own with a signature, and for the others that list. Who states no SHA-256 there is left out.
 //!
 //! Adoptium's own API answers for one line at a time, and in pages.
 
-use super::{Checksum, Layout, Place, Release, Source, basename, sha256_digest};
+use super::{Checksum, Layout, Place, Release, Signature, Source, basename, sha256_digest};
 use crate::runtimes::request::is_java_lts;
 use crate::runtimes::{Runtime, Version, makers};
 use anyhow::{Context, Result};
@@ -60,7 +60,8 @@ fn temurin(entry: &Entry, place: &Place<'_>) -> Option<Release> {
     let version = Version::parse(Runtime::Java, entry.version.strip_suffix(".0.LTS").unwrap_or(&entry.version))?;
     // Adoptium's checksums stand beside its own archives alone.
     let url = format!("{}{}", place.mirror, entry.url.strip_prefix(SOURCE.mirror)?);
-    Some(release(version, Checksum::Alone { url: format!("{url}.sha256.txt") }, url))
+    let signature = Some(Signature::OfArchive { url: format!("{url}.sig") });
+    Some(Release { signature, ..release(version, Checksum::Alone { url: format!("{url}.sha256.txt") }, url) })
 }
 
 fn of_maker(maker: &str, entry: &Entry, place: &Place<'_>) -> Option<Release> {

@@ -54,10 +54,24 @@ pub enum Checksum {
 pub enum Signature {
     /// OpenPGP, of the list of checksums.
     OfList { url: String },
+    /// OpenPGP, in a copy of the list that is signed in the clear.
+    InList { url: String },
     /// OpenPGP, of the manifest that names the archives.
     OfManifest { url: String },
+    /// OpenPGP, of the archive.
+    OfArchive { url: String },
     /// minisign, of the archive, by a key that is known.
     Minisign { url: String, key: &'static str },
+    /// An attestation that GitHub keeps, of the archive.
+    Attested(&'static Attested),
+}
+
+/// A workflow of GitHub's that attests what it builds.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Attested {
+    pub repository: &'static str,
+    /// As its certificates name it: the workflow, and the branch it has to be of.
+    pub identity: &'static str,
 }
 
 /// The kind of machine an archive is for.

@@ -3,7 +3,7 @@
 //! GitHub pages its releases, and asks for patience of whoever reads them all; this list is one file with every address and
 //! checksum. PyPy is in it, too; GraalPy and Pyodide are, and are left out.
 
-use super::{Checksum, Layout, Place, Release, Source, sha256_digest};
+use super::{Attested, Checksum, Layout, Place, Release, Signature, Source, sha256_digest};
 use crate::runtimes::makers::PYPY;
 use crate::runtimes::{Runtime, Version};
 use anyhow::{Context, Result};
@@ -15,6 +15,13 @@ pub(super) const SOURCE: Source = Source {
     index: |_| "https://raw.githubusercontent.com/astral-sh/uv/main/crates/uv-python/download-metadata.json".to_owned(),
     read,
     unlisted: None,
+};
+
+/// It attests what it publishes since the build of this day.
+const ATTESTED_SINCE: &str = "20250212";
+const ATTESTED: Attested = Attested {
+    repository: "astral-sh/python-build-standalone",
+    identity: "https://github.com/astral-sh/python-build-standalone/.github/workflows/release.yml@refs/heads/main",
 };
 
 #[derive(Deserialize)]
@@ -77,12 +84,13 @@ fn release(entry: Entry, place: &Place<'_>) -> Option<Release> {
     };
     // A build is named by its day.
     let day = entry.build.filter(|build| build.len() == 8 && build.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_attested = !is_pypy && day.as_deref().is_none_or(|day| day >= ATTESTED_SINCE);
     Some(Release {
         runtime: Runtime::Python,
         version,
         url,
         checksum,
-        signature: None,
+        signature: is_attested.then_some(Signature::Attested(&ATTESTED)),
         lts: None,
         date: day.map(|day| format!("{}-{}-{}", &day[..4], &day[4..6], &day[6..])),
         layout: match (is_pypy, is_whole_build) {

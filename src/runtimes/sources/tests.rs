@@ -99,6 +99,11 @@ fn pythons_real_list_is_read() {
     assert_eq!(find("3.15.0rc1").date.as_deref(), Some("2026-08-14"));
     assert_eq!(find("3.15.0rc1").layout.below, "python");
     for release in &releases {
+        // PyPy attests nothing, and the others what they built since the day on which they began to.
+        let is_attested =
+            matches!(&release.signature, Some(Signature::Attested(by)) if by.identity.contains(by.repository));
+        let is_new = release.date.as_deref().is_some_and(|day| day >= "2025-02-12");
+        assert_eq!(is_attested, is_new && release.version.variant != "pypy", "{release:?}");
         if release.version.variant == "pypy" {
             assert!(release.url.starts_with("https://downloads.python.org/pypy/pypy3.") && release.layout.strip == 1);
             continue;
@@ -127,6 +132,8 @@ fn javas_real_list_is_read() {
     }
     let newest = releases.last().unwrap();
     assert_eq!(newest.checksum, Checksum::Alone { url: format!("{}.sha256.txt", newest.url) });
+    assert_eq!(newest.signature, Some(Signature::OfArchive { url: format!("{}.sig", newest.url) }));
+    assert!(all.iter().all(|release| release.signature.is_some() == release.version.variant.is_empty()));
     let musl = read(Runtime::Java, &index, Platform { arch: Arch::X64, is_musl: true });
     assert_eq!(musl.iter().filter(|release| release.version.variant.is_empty()).count(), 78);
 }
@@ -255,6 +262,10 @@ fn the_others_small_indexes_are_read() {
     let bun = br#"[{"tag_name":"bun-v1.2.0","published_at":"2025-01-22T10:00:00Z"},{"tag_name":"canary"},{"tag_name":"bun-v1.1.0","draft":true}]"#;
     let bun = read(Runtime::Bun, bun, X64);
     assert_eq!((bun.len(), bun[0].date.as_deref()), (1, Some("2025-01-22")));
+    assert_eq!(
+        bun[0].signature,
+        Some(Signature::InList { url: bun[0].url.replace("bun-linux-x64.zip", "SHASUMS256.txt.asc") })
+    );
     let old = Version::parse(Runtime::Bun, "1.0.0").unwrap();
     let old = source(Runtime::Bun).unwrap().unlisted(&old, &RuntimeSettings::default(), X64).unwrap();
     assert_eq!(old.url, "https://github.com/oven-sh/bun/releases/download/bun-v1.0.0/bun-linux-x64.zip");

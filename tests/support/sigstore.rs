@@ -1,6 +1,8 @@
 //! A Sigstore of one's own: an authority, a certificate log and a transparency log, which sign whatever a test wants signed. The real
 //! ones sign only what happened.
 
+#![allow(dead_code, reason = "each test takes what it needs")]
+
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PublicKeyData, SanType, SigningKey, date_time_ymd,
