@@ -6,6 +6,8 @@
 //!   distributions pin.
 //! - `bun.asc`: the key of Bun's own robot, which signs its lists of checksums; its fingerprint is the one that Bun's Dockerfiles and
 //!   those of others have. Two projects that carry it have the same key, byte for byte.
+//! - `java.asc`: the key of Eclipse Temurin's releases, as GitHub's own action for Java carries it; its fingerprint is the one that
+//!   Adoptium's Dockerfiles fetch it by from a keyserver.
 //!
 //! They were exported without the signatures of others. What was made by a key that is newer is told to be unverified, not refused:
 //! these lists age with omg.
@@ -14,6 +16,7 @@
 pub fn of(runtime: &str) -> Option<&'static str> {
     match runtime {
         "bun" => Some(include_str!("keys/bun.asc")),
+        "java" => Some(include_str!("keys/java.asc")),
         "node" => Some(include_str!("keys/node.asc")),
         "rust" => Some(include_str!("keys/rust.asc")),
         _ => None,

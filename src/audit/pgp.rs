@@ -308,12 +308,16 @@ mod tests {
 
     /// By its fingerprint, which is a digest of the key.
     #[test]
-    fn buns_key_is_the_one_that_its_project_names() {
-        let ring = Ring::of_text(super::super::keys::of("bun").unwrap()).unwrap();
-        assert_eq!(ring.certs.len(), 1);
-        assert_eq!(ring.certs[0].fingerprint().to_hex(), "F3DCC08A8572C0749B3E18888EAB4D40A7B22B59");
-        let policy = StandardPolicy::new();
-        assert_eq!(ring.certs[0].keys().with_policy(&policy, None).supported().alive().for_signing().count(), 1);
+    fn the_keys_of_bun_and_temurin_are_those_that_their_projects_name() {
+        for (runtime, fingerprint) in
+            [("bun", "F3DCC08A8572C0749B3E18888EAB4D40A7B22B59"), ("java", "3B04D753C9050D9A5D343F39843C48A565F8F04B")]
+        {
+            let ring = Ring::of_text(super::super::keys::of(runtime).unwrap()).unwrap();
+            assert_eq!(ring.certs.len(), 1);
+            assert_eq!(ring.certs[0].fingerprint().to_hex(), fingerprint);
+            let policy = StandardPolicy::new();
+            assert_eq!(ring.certs[0].keys().with_policy(&policy, None).supported().alive().for_signing().count(), 1);
+        }
     }
 
     /// A list of Node's own with its releaser's signature, and the fingerprints that the README of nodejs/node has.

@@ -192,9 +192,14 @@ fn a_temurin_is_verified_by_the_signature_beside_it_while_it_comes() {
     let signature = folder.join(format!("{name}.sig"));
     let sign = |user: &str| gpg.sign("--detach-sign", user, &archive, &signature);
 
+    // By the key that comes with omg nobody else's can be told good or bad.
     configure(&world, "java", "java.json", None);
     let told = installed(&world, "java@21", "");
-    assert!(told.contains("there are no keys of java"), "{told}");
+    assert!(told.contains("there is no file://") && told.contains(".tar.gz.sig"), "{told}");
+    sign("stranger");
+    let told = installed(&world, "java@21", "");
+    assert!(told.contains("by the keys that come with omg: it was signed by "), "{told}");
+    fs::remove_file(&signature).unwrap();
     configure(&world, "java", "java.json", Some(&gpg.ring()));
     let unsigned = world.omg(&["install", "java@21"]);
     assert!(
