@@ -158,19 +158,21 @@ struct Watched {
 
 /// A signature that is verified while its archive passes.
 enum Verifier {
-    Minisign(StreamVerifier<'static>),
+    Minisign(Box<StreamVerifier<'static>>),
     OpenPgp(Box<Awaited>),
 }
 
 impl Verifier {
     fn of(signature: &Detached) -> Result<Verifier> {
         Ok(match signature {
-            Detached::Minisign(Minisigned { key, signature }) => {
+            Detached::Minisign(minisigned) => {
+                let Minisigned { key, signature } = &**minisigned;
                 // The verifier borrows both, and a thread of its own needs them for as long as it likes: some hundred bytes for each
                 // installation, of which a process makes a few.
                 let key = Box::leak(Box::new(key.clone()));
                 let signature = Box::leak(Box::new(signature.clone()));
-                Verifier::Minisign(key.verify_stream(signature).map_err(|error| anyhow::anyhow!("{error}"))?)
+                let verifier = key.verify_stream(signature).map_err(|error| anyhow::anyhow!("{error}"))?;
+                Verifier::Minisign(Box::new(verifier))
             }
             Detached::OpenPgp(awaited) => Verifier::OpenPgp(awaited.clone()),
         })

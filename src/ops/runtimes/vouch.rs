@@ -56,7 +56,7 @@ pub(super) struct Archive {
 
 /// A signature that an archive must have.
 pub(super) enum Detached {
-    Minisign(Minisigned),
+    Minisign(Box<Minisigned>),
     OpenPgp(Box<Awaited>),
 }
 
@@ -101,7 +101,7 @@ impl Shop<'_> {
                     format!("the signature of {} {} could not be verified", release.runtime.name(), release.version)
                 })?;
                 let minisigned = minisigned(key, &text, file).with_context(|| format!("{url} is not to be used"))?;
-                signature = Some(Detached::Minisign(minisigned));
+                signature = Some(Detached::Minisign(Box::new(minisigned)));
                 vouched.accept(Some((*key).to_owned()));
             }
             None => vouched.unverified.push("who made it: there is no signature of it that omg verifies".to_owned()),
