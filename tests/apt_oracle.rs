@@ -983,13 +983,7 @@ fn a_local_refresh_says_what_a_full_one_says() {
         let refresh = |index: &str, force: bool| {
             let open = || {
                 let apt = Apt::open(Path::new("/"), Some(&config), engine.clone())?.expect("dpkg is here");
-                Ok(World {
-                    place: String::new(),
-                    backends: vec![Box::new(apt)],
-                    aur: None,
-                    suits_aur: false,
-                    said: None,
-                })
+                Ok(World { place: String::new(), backends: vec![Box::new(apt)], aur: None, suits_aur: false })
             };
             let index = folder.path().join(index);
             let outcome = ops::refresh_from(&open, &index, ops::Request { force }, &omg::model::Silent).unwrap();

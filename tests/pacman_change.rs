@@ -689,6 +689,32 @@ fn commands_change_packages_and_take_it_back() {
     assert_eq!(root.state(), installed);
 }
 
+/// The engine was asked, after it had removed a package, what the policy about that is now; libalpm reads every database whole for it, which
+/// took four times as long as the removal.
+#[test]
+fn a_removal_reads_no_database_of_a_repository() {
+    let Some(world) = World::new("a_removal_reads_no_database_of_a_repository") else { return };
+    if !Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status().is_ok_and(|status| status.success()) {
+        println!("skipped a_removal_reads_no_database_of_a_repository: no strace");
+        return;
+    }
+    world.publish(&[APP, LIB]);
+    let root = world.root("ours", "");
+    root.done("sync");
+    root.done("install --yes app");
+    let (omg, trace) = (root.command("remove --yes --recursive app"), world.at("trace"));
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-e", "trace=openat", "-o"]).arg(&trace).arg(omg.get_program()).args(omg.get_args());
+    strace.env_clear().envs(omg.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    output(&mut strace);
+    assert_eq!(root.installed(), Vec::<String>::new());
+    let (trace, databases) = (fs::read_to_string(trace).unwrap(), root.lock().with_file_name("sync"));
+    let database = databases.join("test.db\"");
+    let opened: Vec<&str> = trace.lines().filter(|line| line.contains(database.to_str().unwrap())).collect();
+    // Once for its signature, as the library does whatever it is asked.
+    assert!(trace.contains("db.lck") && opened.len() == 1, "{opened:#?}");
+}
+
 #[test]
 fn what_no_cache_has_comes_from_where_old_versions_are_kept_with_its_signature() {
     let Some(world) = World::new("what_no_cache_has_comes_from_where_old_versions_are_kept_with_its_signature") else {

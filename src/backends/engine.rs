@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | engine | `omg-engine 5 libalpm 13.0.2` | written before anything else: protocol, library. Not seen: the engine cannot start |
 //! | omg | a [`Request`] as JSON | then end of file, unless a plan is prepared |
-//! | engine | `choice` TAB name TAB arch TAB candidate TAB repository TAB replaced by | any number; empty for none. Unasked, about what was just changed |
+//! | engine | `choice` TAB name TAB arch TAB candidate TAB repository TAB replaced by | any number; empty for none |
 //! | engine | `event` TAB a [`Progress`] as JSON | any number, while a plan is carried out |
 //! | engine | `resolution` TAB a [`Resolution`] as JSON | one, where a plan was asked for |
 //! | omg | a [`Request`] with [`Ask::Apply`] as JSON | where a plan is prepared: it is to be carried out. End of file: it is not |

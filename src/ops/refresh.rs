@@ -263,14 +263,13 @@ fn refresh_local(world: &World, folder: &Path, mut status: Status, observer: &dy
         let mut gathered = local::gather(world)?;
         let changed = keep_unchanged(&mut gathered.packages, old);
         status.problems.retain(|(_, _, of_catalogue)| *of_catalogue);
-        let (said, unsaid) = asked_already(world, &gathered.packages, &changed);
         let is_new: HashSet<(Source, &str, &str)> =
             changed.iter().map(|(s, n, a)| (*s, n.as_str(), a.as_str())).collect();
         let is_new = |row: &LocalRow| is_new.contains(&(row.source, row.name.as_str(), row.arch.as_str()));
         let questions: Vec<Question<'_>> = world
             .backends
             .iter()
-            .map(|backend| Question::new(&**backend, &catalogue, &unsaid))
+            .map(|backend| Question::new(&**backend, &catalogue, &changed))
             .collect::<Result<_>>()?;
         // The engines work in processes of their own; meanwhile there is enough to do here.
         std::thread::scope(|scope| {
@@ -281,7 +280,6 @@ fn refresh_local(world: &World, folder: &Path, mut status: Status, observer: &dy
                 policies
                     .into_iter()
                     .map(|(source, policy)| Ok((source, policy.join().expect("a policy does not panic")?)))
-                    .chain(said.map(Ok))
                     .collect()
             };
             let read = || owned.join().expect("a reader does not panic");
@@ -317,26 +315,6 @@ fn keep_unchanged(packages: &mut Vec<NewLocal>, mut old: HashMap<Key, LocalRow>)
 }
 
 type Key = (Source, String, String);
-
-/// Of what has changed, what an engine has said unasked and still holds, and what it has to be asked about.
-fn asked_already(world: &World, packages: &[NewLocal], changed: &[Key]) -> (Option<(Source, Policy)>, Vec<Key>) {
-    let Some(said) = &world.said else { return (None, changed.to_vec()) };
-    let of_source = |row: &&LocalRow| row.source == said.source && row.state.is_some();
-    let installed: HashMap<(&str, &str), &str> = (packages.iter().map(|package| &package.row))
-        .filter(of_source)
-        .map(|row| ((row.name.as_str(), row.arch.as_str()), row.version.as_str()))
-        .collect();
-    let (mut choices, mut unsaid) = (Vec::new(), Vec::new());
-    for key in changed {
-        let (source, name, arch) = key;
-        let version = installed.get(&(name.as_str(), arch.as_str())).copied().unwrap_or_default();
-        match said.choices.get(&(name.clone(), arch.clone())).filter(|_| *source == said.source) {
-            Some((seen, choice)) if seen == version => choices.push(choice.clone()),
-            _ => unsaid.push(key.clone()),
-        }
-    }
-    (Some((said.source, Policy { authority: said.authority.clone(), choices })), unsaid)
-}
 
 /// What the policy about some packages is, with what the catalogue knows of them.
 struct Question<'a> {

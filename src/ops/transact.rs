@@ -4,24 +4,22 @@
 //! digest, and carries out that plan or nothing: its engine resolves the order again under the package manager's lock and compares.
 
 use super::gate::{self, Ledger, Refused};
-use super::world::Said;
-use super::{Place, Request, World, by_tool, clean, fs_snapshot, history, refresh_from, settle, signature};
+use super::{Place, Request, World, by_tool, clean, fs_snapshot, history, refresh, settle, signature};
 use crate::audit::log::Event;
 use crate::audit::policy::Policy;
 use crate::audit::sha256;
 use crate::audit::signature::Verdict;
-use crate::backends::engine::{Ask, EngineCommand, EngineError, Progress, Reply, nobody_listens};
+use crate::backends::engine::{Ask, EngineCommand, EngineError, Progress, nobody_listens};
 use crate::backends::{Backend, Lock};
 use crate::config::{Config, Maker};
 use crate::history::FsSnapshot;
 use crate::index::Index;
-use crate::model::{Authority, Choice, Mark, Marked, Order, Plan, Resolution, Silent, Source, Task};
+use crate::model::{Mark, Marked, Order, Plan, Resolution, Silent, Source, Task};
 use crate::sys::holder::{self, Holder};
 use crate::sys::signals;
 use anyhow::{Context, Result, bail, ensure};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -186,10 +184,6 @@ pub fn carry_out(
             report(told);
         }
     });
-    let (said, done) = match done {
-        Ok(said) => (said, Ok(())),
-        Err(error) => (None, Err(error)),
-    };
     if done.is_ok() {
         report(Report::Changed);
     }
@@ -216,8 +210,7 @@ pub fn carry_out(
     };
     let in_index = || -> Result<()> {
         let folder = place.folders().into_iter().next().context("there is no folder for the index")?;
-        let open = || Ok(World { said: said.clone(), ..World::open(place)? });
-        refresh_from(&open, &folder, Request::default(), &Silent)?;
+        refresh(place, &folder, Request::default(), &Silent)?;
         Ok(())
     };
     // All of it waits for the disk most of the time. None of it undoes what is done.
@@ -262,8 +255,7 @@ fn ask_for(plan: &Plan) -> Option<Ask> {
     }
 }
 
-/// Returns what the engine said of the packages afterwards, if it did.
-fn perform(backend: &dyn Backend, plan: &Plan, command: &str, report: &mut dyn FnMut(Report)) -> Result<Option<Said>> {
+fn perform(backend: &dyn Backend, plan: &Plan, command: &str, report: &mut dyn FnMut(Report)) -> Result<()> {
     let locks = backend.locks();
     let ask = ask_for(plan);
     let engine = backend.engine();
@@ -277,36 +269,21 @@ fn perform(backend: &dyn Backend, plan: &Plan, command: &str, report: &mut dyn F
     }
     match plan.order.task {
         Task::Configure => {
-            settle::settle(backend, &plan.files, &mut || report(Report::Progress(Progress::Changing)))?;
-            return Ok(None);
+            return settle::settle(backend, &plan.files, &mut || report(Report::Progress(Progress::Changing)));
         }
-        Task::Clean { keep } => return clean::delete(backend, keep, &plan.archives).map(|()| None),
+        Task::Clean { keep } => return clean::delete(backend, keep, &plan.archives),
         _ => {}
     }
     let taken = fs_snapshot::before(plan, command, report)?;
     let done = match ask.map(|ask| by_engine(backend, ask, command, &locks, report)) {
         Some(Err(error)) if matches!(error.downcast_ref(), Some(EngineError::CannotStart(_))) => {
-            by_tool::carry_out(backend, plan, report).map(|()| None)
+            by_tool::carry_out(backend, plan, report)
         }
-        done => done.transpose(),
+        done => done.unwrap_or(Ok(())),
     };
     fs_snapshot::after(taken, report);
-    let reply = done?;
-    if plan.source == Source::Apt && !plan.order.fetch_only {
-        mark(backend.root(), &plan.marks)?;
-    }
-    Ok(reply.map(|reply| said(plan, reply)))
-}
-
-fn said(plan: &Plan, Reply { decider, choices, .. }: Reply) -> Said {
-    let seen: HashMap<(&str, &str), &str> =
-        plan.steps.iter().map(|step| ((step.name.as_str(), step.arch.as_str()), step.new.as_str())).collect();
-    let with_version = |choice: Choice| {
-        let version = (*seen.get(&(choice.name.as_str(), choice.arch.as_str()))?).to_owned();
-        Some(((choice.name.clone(), choice.arch.clone()), (version, choice)))
-    };
-    let choices = choices.into_iter().filter_map(with_version).collect();
-    Said { source: plan.source, authority: Authority::Engine(decider), choices }
+    done?;
+    if plan.source == Source::Apt && !plan.order.fetch_only { mark(backend.root(), &plan.marks) } else { Ok(()) }
 }
 
 fn by_engine(
@@ -315,12 +292,10 @@ fn by_engine(
     command: &str,
     locks: &[Lock],
     report: &mut dyn FnMut(Report),
-) -> Result<Reply> {
+) -> Result<()> {
     let (engine, request) = backend.change(ask, command, None)?;
     // Another may be first, whenever the lock becomes free.
-    let mut attempt = 0;
-    loop {
-        attempt += 1;
+    for attempt in 1.. {
         let mut was_locked = false;
         let (said, heard) = std::sync::mpsc::channel();
         let mut event = |progress| {
@@ -331,11 +306,13 @@ fn by_engine(
         let done = engine.apply(&request, &mut event, move |line: &str| drop(said.send(line.to_owned())));
         heard.try_iter().for_each(|line| report(Report::Said(line)));
         if done.is_ok() || !was_locked || attempt == ATTEMPTS {
-            return Ok(done?);
+            done?;
+            break;
         }
         thread::sleep(LOOK_AGAIN);
         wait_for(locks, report)?;
     }
+    Ok(())
 }
 
 /// Waits until nobody else changes packages, and says for whom. False where nobody did.

@@ -6,9 +6,8 @@ use crate::backends::alpm::{self, Alpm};
 use crate::backends::apt::{self, Apt};
 use crate::backends::aur::Aur;
 use crate::backends::engine::EngineCommand;
-use crate::model::{Authority, Choice, Source};
+use crate::model::Source;
 use anyhow::{Result, bail};
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Everything a refresh reads.
@@ -20,17 +19,6 @@ pub struct World {
     /// Whether the AUR belongs to the index unless the configuration says otherwise: this machine's own pacman has
     /// repositories. What is read of other roots asks nobody on the network by itself.
     pub suits_aur: bool,
-    /// What need not be asked again.
-    pub said: Option<Said>,
-}
-
-/// What an engine said of packages right after it had changed them.
-#[derive(Clone, Debug)]
-pub struct Said {
-    pub source: Source,
-    pub authority: Authority,
-    /// By name and architecture, with the version that it saw installed; empty for none.
-    pub choices: HashMap<(String, String), (String, Choice)>,
 }
 
 impl World {
@@ -65,7 +53,7 @@ impl World {
         if backends.is_empty() {
             bail!("no package database below {}", place.root.display());
         }
-        Ok(World { place: place.key(), backends, aur: place.aur.clone(), suits_aur, said: None })
+        Ok(World { place: place.key(), backends, aur: place.aur.clone(), suits_aur })
     }
 
     /// The backend of a source.

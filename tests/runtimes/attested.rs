@@ -2,7 +2,7 @@
 //! the place of one. Real ones of a Python are not at hand; `src/ops/runtimes/attested.rs` has real ones of something else.
 
 use crate::sigstore::{ISSUER, Owner, Sigstore};
-use crate::world::{World, err, hex, out};
+use crate::world::{World, err, hex, out, programs};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{Read, Write};
@@ -121,12 +121,7 @@ impl Pythons {
 
 /// A Python, laid out as python-build-standalone's are.
 fn archive(program: &str) -> Vec<u8> {
-    let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
-    let mut header = tar::Header::new_gnu();
-    header.set_size(program.len() as u64);
-    header.set_mode(0o755);
-    tar.append_data(&mut header, "python/bin/python3", program.as_bytes()).unwrap();
-    tar.into_inner().unwrap().finish().unwrap()
+    programs(&[("python/bin/python3", program)])
 }
 
 fn statement(predicate: &str, digest: &str) -> Value {

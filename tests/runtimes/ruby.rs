@@ -1,26 +1,15 @@
 //! Ruby by the real ruby-build, with a definition of a small program of our own.
 
-use crate::world::{World, err, hex, out};
+use crate::world::{World, err, hex, out, programs};
 use serde_json::Value;
 use std::fs;
 use std::process::{Command, Output};
 
 /// What `./configure && make && make install` make a ruby of, which tells its own place.
 fn source() -> Vec<u8> {
-    let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
-    let mut file = |name: &str, text: &str| {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(text.len() as u64);
-        header.set_mode(0o755);
-        tar.append_data(&mut header, format!("ruby-9.9.1/{name}"), text.as_bytes()).unwrap();
-    };
-    file(
-        "configure",
-        "#!/bin/sh\nfor word; do case $word in --prefix=*) prefix=${word#*=} ;; esac; done\necho \"$*\" >options\n\
-         printf 'all:\\ninstall:\\n\\tmkdir -p %s/bin\\n\\tcp ruby options %s/bin\\n' \"$prefix\" \"$prefix\" >Makefile\n",
-    );
-    file("ruby", "#!/bin/sh\necho ruby 9.9.1\n");
-    tar.into_inner().unwrap().finish().unwrap()
+    let configure = "#!/bin/sh\nfor word; do case $word in --prefix=*) prefix=${word#*=} ;; esac; done\necho \"$*\" >options\n\
+         printf 'all:\\ninstall:\\n\\tmkdir -p %s/bin\\n\\tcp ruby options %s/bin\\n' \"$prefix\" \"$prefix\" >Makefile\n";
+    programs(&[("ruby-9.9.1/configure", configure), ("ruby-9.9.1/ruby", "#!/bin/sh\necho ruby 9.9.1\n")])
 }
 
 struct Ruby {

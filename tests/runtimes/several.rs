@@ -1,6 +1,6 @@
 //! Several versions by one command: side by side, and what fails keeps none of the others back.
 
-use crate::world::{Manner, Server, World, err, hex, out};
+use crate::world::{Manner, Server, World, err, hex, out, programs};
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
@@ -11,13 +11,7 @@ use std::time::Duration;
 
 /// Go 1.24.0 as its site has it, behind an address.
 fn publish_go(world: &World, url: &str) {
-    let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
-    let mut header = tar::Header::new_gnu();
-    let content = b"#!/bin/sh\necho go 1.24.0\n";
-    header.set_size(content.len() as u64);
-    header.set_mode(0o755);
-    tar.append_data(&mut header, "go/bin/go", &content[..]).unwrap();
-    let archive = tar.into_inner().unwrap().finish().unwrap();
+    let archive = programs(&[("go/bin/go", "#!/bin/sh\necho go 1.24.0\n")]);
     let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
     let name = format!("go1.24.0.linux-{arch}.tar.gz");
     let list = serde_json::json!([{

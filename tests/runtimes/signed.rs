@@ -3,7 +3,7 @@
 
 #![allow(clippy::print_stdout, reason = "a skipped test says so")]
 
-use crate::world::{World, err, hex, out};
+use crate::world::{World, err, hex, out, programs};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -168,14 +168,7 @@ fn a_temurin_is_verified_by_the_signature_beside_it_while_it_comes() {
     fs::create_dir_all(&folder).unwrap();
     let arch = if cfg!(target_arch = "aarch64") { "aarch64" } else { "x64" };
     let name = format!("OpenJDK21U-jdk_{arch}_linux_hotspot_21.0.7_6.tar.gz");
-    let packed = |program: &str| {
-        let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
-        let mut header = tar::Header::new_gnu();
-        header.set_size(program.len() as u64);
-        header.set_mode(0o755);
-        tar.append_data(&mut header, "jdk-21.0.7+6/bin/java", program.as_bytes()).unwrap();
-        tar.into_inner().unwrap().finish().unwrap()
-    };
+    let packed = |program: &str| programs(&[("jdk-21.0.7+6/bin/java", program)]);
     let bytes = packed("#!/bin/sh\necho java\n");
     let archive = folder.join(&name);
     let publish = |bytes: &[u8]| {

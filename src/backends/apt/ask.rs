@@ -2,9 +2,9 @@
 //!
 //! apt's library reads every list, with all relations, descriptions and tags, before it answers anything: the better part
 //! of a second for 63,000 packages, which its own cache file saves only where nothing has changed. But a candidate
-//! depends on no relation, but for the names that one makes apt know. So the library is shown lists, Release files and a status file of its own kind which hold
-//! just the packages asked about and just what decides about their versions; its configuration, its sources and its
-//! preferences are the machine's. The policy is the library's either way.
+//! depends on no relation, but for the names that one makes apt know. So the library is shown lists, Release files and a
+//! status file of its own kind which hold just the packages asked about and just what decides about their versions; its
+//! configuration, its sources and its preferences are the machine's. The policy is the library's either way.
 
 use super::entries::Entry;
 use super::lists::{World, plain_list};

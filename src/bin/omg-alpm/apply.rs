@@ -5,7 +5,7 @@ use crate::handle::{self, Ear};
 use crate::library::{self, Db, Package};
 use crate::resolve::{self, invalid};
 use crate::stop::{self, Watch};
-use crate::{choices, names, remains};
+use crate::{names, remains};
 use alpm::{
     Alpm, AnyDownloadEvent, DownloadEvent, DownloadResult, Error, Event, LogLevel, PackageReason, SigLevel, SigStatus,
     TransFlag, Usage,
@@ -42,27 +42,31 @@ pub fn prepare<W: Write + Send>(request: &Request, order: &Order, answer: &mut A
         reporting(answer, |report| {
             attend(handle, request, ear, report);
             carry_out(handle, request, &plan, prepared, false, ear, report)
-        })?;
-        tell_choices(handle, &plan, answer);
-        Ok(())
+        })
     })
 }
 
-pub fn apply<W: Write + Send>(request: &Request, plan: &Plan, answer: &mut Answer<W>) -> Result<()> {
-    with_library(request, |handle, ear| {
-        reporting(answer, |report| transact(handle, request, plan, TransFlag::NONE, ear, report))?;
-        tell_choices(handle, plan, answer);
-        Ok(())
-    })
+pub fn apply(request: &Request, plan: &Plan, report: &Report) -> Result<()> {
+    transact(request, plan, TransFlag::NONE, report)
 }
 
-pub fn download<W: Write + Send>(request: &Request, plan: &Plan, answer: &mut Answer<W>) -> Result<()> {
+pub fn download(request: &Request, plan: &Plan, report: &Report) -> Result<()> {
     // Without anything to fetch the library would go on to remove packages.
     if plan.steps.iter().all(|step| step.new.is_empty()) {
         return Ok(());
     }
+    transact(request, plan, TransFlag::DOWNLOAD_ONLY, report)
+}
+
+fn transact(request: &Request, plan: &Plan, flags: TransFlag, report: &Report) -> Result<()> {
     with_library(request, |handle, ear| {
-        reporting(answer, |report| transact(handle, request, plan, TransFlag::DOWNLOAD_ONLY, ear, report))
+        attend(handle, request, ear, report);
+        let prepared = resolve::prepare(handle, request, &plan.order, flags, ear);
+        if prepared.as_ref().is_err_and(|error| error.is::<resolve::Locked>()) {
+            report.say(Progress::Locked);
+        }
+        let only_download = flags.contains(TransFlag::DOWNLOAD_ONLY);
+        carry_out(handle, request, plan, prepared?, only_download, ear, report)
     })
 }
 
@@ -78,31 +82,6 @@ fn with_library(request: &Request, work: impl FnOnce(&mut Alpm, &Ear) -> Result<
     // This process ends next, and with it goes what the library would free now piece by piece.
     std::mem::forget(handle);
     outcome
-}
-
-fn transact(
-    handle: &mut Alpm,
-    request: &Request,
-    plan: &Plan,
-    flags: TransFlag,
-    ear: &Ear,
-    report: &Report,
-) -> Result<()> {
-    attend(handle, request, ear, report);
-    let prepared = resolve::prepare(handle, request, &plan.order, flags, ear);
-    if prepared.as_ref().is_err_and(|error| error.is::<resolve::Locked>()) {
-        report.say(Progress::Locked);
-    }
-    let only_download = flags.contains(TransFlag::DOWNLOAD_ONLY);
-    carry_out(handle, request, plan, prepared?, only_download, ear, report)
-}
-
-/// The policy about what was just changed, which whoever keeps an index would ask for next: the library has everything at hand.
-fn tell_choices<W: Write>(handle: &mut Alpm, plan: &Plan, answer: &mut Answer<W>) {
-    if handle.trans_release().is_ok() {
-        // What is not said is asked for.
-        drop(choices::among(handle, plan.steps.iter().map(|step| step.name.as_str()), answer));
-    }
 }
 
 /// What was prepared, if it is still the plan.

@@ -14,11 +14,18 @@ use std::rc::Rc;
 
 pub fn answer<W: Write>(request: &Request, answer: &mut Answer<W>) -> Result<()> {
     let handle = open(request)?;
+    let replacements = replacements(&handle)?;
+    let databases = Databases::new(&handle)?;
     match &request.only {
-        Some(names) => among(&handle, names.iter().map(|(name, _)| name.as_str()), answer)?,
+        Some(names) => {
+            for (name, _) in names {
+                match handle.localdb().pkg(name.as_str()) {
+                    Ok(package) => databases.installed(package, &replacements, answer)?,
+                    Err(_) => databases.not_installed(name, answer)?,
+                }
+            }
+        }
         None => {
-            let replacements = replacements(&handle)?;
-            let databases = Databases::new(&handle)?;
             for package in handle.localdb().pkgs() {
                 databases.installed(package, &replacements, answer)?;
             }
@@ -27,19 +34,6 @@ pub fn answer<W: Write>(request: &Request, answer: &mut Answer<W>) -> Result<()>
                     databases.not_installed(name, answer)?;
                 }
             }
-        }
-    }
-    Ok(())
-}
-
-/// The policy about these packages, by a library in which no transaction is open. Its questions are answered here from now on.
-pub fn among<'n, W: Write>(handle: &Alpm, names: impl Iterator<Item = &'n str>, answer: &mut Answer<W>) -> Result<()> {
-    let replacements = replacements(handle)?;
-    let databases = Databases::new(handle)?;
-    for name in names {
-        match handle.localdb().pkg(name) {
-            Ok(package) => databases.installed(package, &replacements, answer)?,
-            Err(_) => databases.not_installed(name, answer)?,
         }
     }
     Ok(())

@@ -52,9 +52,12 @@ fn answer(request: &Request, answer: &mut Answer<File>) -> Result<()> {
             end_at_panic();
             apply::prepare(request, order, answer)
         }
-        Some(Ask::Apply(plan)) => apply::apply(request, plan, answer),
-        Some(Ask::Download(plan)) => apply::download(request, plan, answer),
-        Some(Ask::Sync { force }) => apply::reporting(answer, |report| apply::sync(request, *force, report)),
+        Some(ask) => apply::reporting(answer, |report| match ask {
+            Ask::Apply(plan) => apply::apply(request, plan, report),
+            Ask::Download(plan) => apply::download(request, plan, report),
+            Ask::Sync { force } => apply::sync(request, *force, report),
+            Ask::Resolve(_) | Ask::Prepare(_) => unreachable!("answered above"),
+        }),
     }
 }
 

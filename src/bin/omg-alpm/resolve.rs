@@ -27,9 +27,11 @@ pub fn prepare(handle: &mut Alpm, request: &Request, order: &Order, flags: Trans
         remains::discard_whole_parts(handle);
     }
     // pacman wants all databases to be good before it installs anything, and none of them to remove.
-    let bad = [invalid(handle), remains::cut_short(handle)].concat();
-    if !bad.is_empty() && !matches!(order.task, Task::Remove { .. } | Task::Autoremove { .. } | Task::Mark(_)) {
-        return Ok(Resolution::Impossible(bad));
+    if !matches!(order.task, Task::Remove { .. } | Task::Autoremove { .. } | Task::Mark(_)) {
+        let bad = [invalid(handle), remains::cut_short(handle)].concat();
+        if !bad.is_empty() {
+            return Ok(Resolution::Impossible(bad));
+        }
     }
     if let Some(resolution) = targets::add(handle, request, order, ear)? {
         return Ok(resolution);

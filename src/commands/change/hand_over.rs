@@ -18,6 +18,7 @@ use crate::sys::signals;
 use crate::ui::print_line;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Arg, ArgMatches, Command};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -135,8 +136,10 @@ pub fn hand_over(
     let (mut ended, mut changing) = (None, false);
     let (heard, status) = thread::scope(|scope| {
         let waiter = scope.spawn(move || {
-            let status = child.wait();
+            // Not taken away yet, so that its number is nobody else's.
+            let _ = waitid(WaitId::Pid(Pid::from_child(child)), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
             signals::pass_on_to(None);
+            let status = child.wait();
             // run0 ends by a signal, and what it had systemd start has heard of none and goes on.
             let by_signal = status.as_ref().is_ok_and(|status| status.signal().is_some());
             if by_signal || signals::was_interrupted() {

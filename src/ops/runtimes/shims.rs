@@ -17,7 +17,8 @@ pub fn folder(folders: &Folders) -> PathBuf {
     folders.data.join("shims")
 }
 
-/// Makes one for each program of each installed version, and of each tool that mise has, and takes away those of no version; the names there are now.
+/// Makes one for each program of each installed version, and of each tool that mise has, and takes away those of no version; the names
+/// there are now.
 pub fn renew(folders: &Folders, omg: &Path) -> Result<Vec<String>> {
     let at = folder(folders);
     fs::create_dir_all(&at).with_context(|| format!("cannot create {}", at.display()))?;
