@@ -320,8 +320,8 @@ impl Journal {
         rows.map(|row| self.whole(row?)).collect()
     }
 
-    /// Keeps the plan of the newest transaction, which began at `started` or later, and what the logs do not tell of it: what the
-    /// packages that went counted as. False where there is none: nothing was changed.
+    /// Keeps the plan of the newest transaction that began at `started` or later and touched a package of the plan's, and what the logs
+    /// do not tell of it: what the packages that went counted as. False where there is none: nothing was changed.
     pub fn attach(
         &mut self,
         source: Source,
@@ -331,12 +331,7 @@ impl Journal {
         fs_snapshots: &[FsSnapshot],
     ) -> Result<bool> {
         let begun = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let newest = begun.query_row(
-            "SELECT id FROM transactions WHERE source = ?1 AND started >= ?2 ORDER BY started DESC, id DESC LIMIT 1",
-            params![source as i64, started],
-            |row| row.get::<_, i64>(0),
-        );
-        let Some(id) = newest.optional()? else { return Ok(false) };
+        let Some(id) = carried_out(&begun, source, started, plan)? else { return Ok(false) };
         begun.execute("INSERT OR REPLACE INTO plans VALUES (?1, ?2, ?3)", params![id, digest, plan.canonical()])?;
         for (place, made) in fs_snapshots.iter().enumerate() {
             begun.execute(
@@ -404,6 +399,22 @@ impl Journal {
         recorded.fs_snapshots = made.collect::<rusqlite::Result<_>>()?;
         Ok(recorded)
     }
+}
+
+/// The transaction of a plan. Somebody else may have been next before this one's was looked for.
+fn carried_out(db: &Connection, source: Source, started: i64, plan: &Plan) -> rusqlite::Result<Option<i64>> {
+    let mut touched = db.prepare("SELECT EXISTS (SELECT 1 FROM changes WHERE transaction_id = ?1 AND name = ?2)")?;
+    let mut since =
+        db.prepare("SELECT id FROM transactions WHERE source = ?1 AND started >= ?2 ORDER BY started DESC, id DESC")?;
+    for id in since.query_map(params![source as i64, started], |row| row.get::<_, i64>(0))? {
+        let id = id?;
+        for step in &plan.steps {
+            if touched.query_row(params![id, step.name], |row| row.get(0))? {
+                return Ok(Some(id));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Opens a journal to read it, also in a folder that may not be written: there a WAL can't be read but by who made it, and where there

@@ -222,8 +222,9 @@ pub fn carry_out(
         drop(ledger);
         (audited, journal, index.join().expect("a refresh does not panic"))
     });
+    let is_changed = if done.is_ok() { "the packages are changed, and " } else { "" };
     for error in [journal, index].into_iter().filter_map(Result::err) {
-        report(Report::Warning(format!("the packages are changed, and what was done is not recorded: {error:#}")));
+        report(Report::Warning(format!("{is_changed}what was done is not recorded: {error:#}")));
     }
     if !audited? {
         let text = "the audit log was cut or replaced since omg last wrote to it: `omg audit verify` says where";

@@ -4,6 +4,9 @@ use crate::pacman::{APP, LIB, World, made, twins};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Instant;
 
 #[test]
 fn two_omg_and_a_pacman_at_once_all_end_well() {
@@ -41,6 +44,39 @@ fn two_omg_and_a_pacman_at_once_all_end_well() {
     for name in names {
         assert_eq!(history.matches(&format!("install    {name} 1-1")).count(), 4, "{history}");
     }
+}
+
+#[test]
+fn a_lock_that_goes_while_it_is_looked_at_is_no_lock_that_cannot_be_made() {
+    let Some(world) = World::new("a_lock_that_goes_while_it_is_looked_at_is_no_lock_that_cannot_be_made") else {
+        return;
+    };
+    world.publish(&[APP, LIB]);
+    let (root, _) = twins(&world, "", &[]);
+    let (lock, ended) = (root.lock(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        // Others that have it for a few microseconds each, a third of the time.
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                let begun = Instant::now();
+                if let Ok(held) = fs::File::create_new(&lock) {
+                    drop(held);
+                    fs::remove_file(&lock).unwrap();
+                }
+                let free = begun.elapsed() * 3;
+                while begun.elapsed() < free {}
+            }
+        });
+        let outcomes: Vec<_> = (0..25)
+            .flat_map(|_| ["install --yes app", "remove --yes app lib"])
+            .map(|command| (command, root.run(command)))
+            .filter(|(_, (code, _))| *code != Some(0))
+            .collect();
+        ended.store(true, Ordering::Relaxed);
+        assert_eq!(outcomes, []);
+    });
+    assert!(root.installed().is_empty());
+    assert!(!root.lock().exists());
 }
 
 #[test]

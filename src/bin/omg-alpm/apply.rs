@@ -61,13 +61,17 @@ pub fn download(request: &Request, plan: &Plan, report: &Report) -> Result<()> {
 fn transact(request: &Request, plan: &Plan, flags: TransFlag, report: &Report) -> Result<()> {
     with_library(request, |handle, ear| {
         attend(handle, request, ear, report);
-        let prepared = resolve::prepare(handle, request, &plan.order, flags, ear);
-        if prepared.as_ref().is_err_and(|error| error.is::<resolve::Locked>()) {
-            report.say(Progress::Locked);
-        }
+        let prepared = resolve::prepare(handle, request, &plan.order, flags, ear)
+            .inspect_err(|error| tell_locked(error, report))?;
         let only_download = flags.contains(TransFlag::DOWNLOAD_ONLY);
-        carry_out(handle, request, plan, prepared?, only_download, ear, report)
+        carry_out(handle, request, plan, prepared, only_download, ear, report)
     })
+}
+
+fn tell_locked(error: &anyhow::Error, report: &Report) {
+    if error.is::<resolve::Locked>() {
+        report.say(Progress::Locked);
+    }
 }
 
 /// Does `work` with the library, which is told of signals meanwhile, and gives its lock back.
@@ -290,7 +294,7 @@ pub fn sync(request: &Request, force: bool, report: &Report) -> Result<()> {
     if let Some(name) = without {
         bail!("{name} has no server");
     }
-    let outcome = handle.syncdbs_mut().update(force);
+    let outcome = resolve::taking(&lock, || handle.syncdbs_mut().update(force));
     let mut bad = invalid(&handle);
     for database in handle.syncdbs().iter() {
         if let Err(error) = database.is_valid()
@@ -302,14 +306,7 @@ pub fn sync(request: &Request, force: bool, report: &Report) -> Result<()> {
     }
     bad.extend(ear.borrow().unknown_keys.iter().map(|key| format!("the key {key} is not trusted here")));
     drop(watch);
-    match outcome {
-        Err(Error::HandleLock) => {
-            let error = resolve::locked(&lock);
-            if error.is::<resolve::Locked>() {
-                report.say(Progress::Locked);
-            }
-            Err(error)
-        }
+    match outcome.inspect_err(|error| tell_locked(error, report))? {
         Err(error) => Err(failure(format!("cannot fetch the databases: {error}"), bad, &ear)),
         Ok(_) if !bad.is_empty() => Err(failure("databases were refused".to_owned(), bad, &ear)),
         Ok(_) => {

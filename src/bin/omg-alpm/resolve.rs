@@ -5,11 +5,12 @@ use crate::handle::{self, Ear};
 use crate::library::{self, Obstacle, Unmet};
 use crate::{plan, remains, targets};
 use alpm::{Alpm, Error, TransFlag};
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use omg::backends::alpm::{glob, key};
 use omg::backends::engine::Request;
 use omg::model::{Order, Resolution, Task};
 use std::fmt;
+use std::path::Path;
 
 pub fn resolve(request: &Request, order: &Order) -> Result<Resolution> {
     let mut handle = handle::open(request)?;
@@ -19,10 +20,9 @@ pub fn resolve(request: &Request, order: &Order) -> Result<Resolution> {
 
 /// Begins a transaction and leaves it prepared where the answer is a plan.
 pub fn prepare(handle: &mut Alpm, request: &Request, order: &Order, flags: TransFlag, ear: &Ear) -> Result<Resolution> {
-    handle.trans_init(flags | targets::flags(order)).map_err(|error| match error {
-        Error::HandleLock => locked(handle.lockfile()),
-        _ => anyhow!("cannot begin a transaction: {error}"),
-    })?;
+    let lock = handle.lockfile().to_owned();
+    taking(&lock, || handle.trans_init(flags | targets::flags(order)))?
+        .map_err(|error| anyhow!("cannot begin a transaction: {error}"))?;
     if !flags.contains(TransFlag::NO_LOCK) {
         remains::discard_whole_parts(handle);
     }
@@ -54,12 +54,19 @@ pub fn prepare(handle: &mut Alpm, request: &Request, order: &Order, flags: Trans
     Ok(Resolution::Plan(Box::new(plan::of_transaction(handle, request, order, ear)?)))
 }
 
-/// Why there is no lock to be had: somebody has it, or nobody may.
-pub fn locked(file: &str) -> anyhow::Error {
-    match std::path::Path::new(file).exists() {
-        true => Locked(file.to_owned()).into(),
-        false => anyhow!("cannot make the lock file {file}"),
+/// Tried again where the lock could not be made and is not there either: whoever had it gave it back before it was looked at.
+const TRIES: usize = 20;
+
+/// Does what takes the library's lock; an error is about the lock alone.
+pub fn taking<T>(lock: &str, mut act: impl FnMut() -> Result<T, Error>) -> Result<Result<T, Error>> {
+    for _ in 0..TRIES {
+        match act() {
+            Err(Error::HandleLock) if Path::new(lock).exists() => return Err(Locked(lock.to_owned()).into()),
+            Err(Error::HandleLock) => {}
+            outcome => return Ok(outcome),
+        }
     }
+    bail!("cannot make the lock file {lock}")
 }
 
 /// Somebody else changes packages.

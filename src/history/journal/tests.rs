@@ -1,6 +1,7 @@
 //! Tests of the journal.
 
 use super::*;
+use crate::model::{Step, Task, Why};
 
 fn run(started: i64, names: &[&str]) -> Transaction {
     let change = |name: &&str| Change {
@@ -51,6 +52,30 @@ fn what_two_read_at_once_is_recorded_once() {
     assert_eq!(journal.record(Source::Apt, &news).unwrap(), Some(1));
     assert_eq!(other.record(Source::Apt, &news).unwrap(), None);
     assert_eq!(other.latest(None, None, 10).unwrap().len(), 1);
+}
+
+#[test]
+fn a_plan_is_kept_with_its_own_transaction_and_not_with_that_of_whoever_was_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(&folder.path().join("journal.db")).unwrap();
+    journal.record(Source::Apt, &whole(&[&run(100, &["a"]), &run(200, &["b", "a"]), &run(200, &["c"])])).unwrap();
+    let step = |name: &str| Step {
+        action: Action::Install,
+        name: name.to_owned(),
+        arch: String::new(),
+        old: String::new(),
+        new: "1".to_owned(),
+        repository: String::new(),
+        why: Why::Asked,
+        reason: Reason::Explicit,
+        download_bytes: 0,
+        sha256: String::new(),
+        signed: None,
+    };
+    let plan = |name| Plan { steps: vec![step(name)], ..Plan::simple(Source::Apt, "/".into(), Task::Install) };
+    assert!(journal.attach(Source::Apt, 200, &plan("a"), "1", &[]).unwrap());
+    assert!(!journal.attach(Source::Apt, 200, &plan("d"), "2", &[]).unwrap(), "nothing was done of it");
+    assert_eq!([1, 2, 3].map(|id| journal.plan(id).unwrap()), [None, Some(plan("a")), None]);
 }
 
 #[test]
