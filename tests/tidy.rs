@@ -264,8 +264,8 @@ fn names(code: &str, word: &str) -> bool {
 
 #[test]
 fn unsafe_stays_where_it_is_allowed() {
-    // The process's own start and its signals; the index is read without a mapping.
-    const ALLOWED: [&str; 2] = ["src/main.rs", "src/sys/signals.rs"];
+    // The process's own start, its signals, and the window of xz; the index is read without a mapping.
+    const ALLOWED: [&str; 3] = ["src/main.rs", "src/sys/signals.rs", "src/sys/xz.rs"];
     let mut broken = Vec::new();
     for file in rust_files(&["src", "tests", "benches"]) {
         if ALLOWED.contains(&file.path.as_str()) || file.is_engine() {

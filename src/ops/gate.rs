@@ -7,11 +7,12 @@ use crate::audit::policy::{Facts, Policy, Refusal, layers};
 use crate::audit::sha256;
 use crate::history::Journal;
 use crate::index::Index;
-use crate::model::{Action, Plan, Settled, Settling, Step};
+use crate::model::{Action, AuditHead, Plan, Settled, Settling, Step};
 use anyhow::Result;
 use jiff::Timestamp;
 use std::fmt;
 use std::path::Path;
+use std::thread;
 
 /// A plan that the policy forbids.
 #[derive(Debug)]
@@ -64,6 +65,34 @@ impl Ledger {
     pub fn open(folder: &Path) -> Result<Ledger> {
         let log = AuditLog::open(&folder.join(FILE_NAME))?;
         Ok(Ledger { log, journal: Journal::open(&folder.join(JOURNAL))? })
+    }
+
+    /// Writes all of it down, and waits for the disk, while `meanwhile` works in the journal; what came of either.
+    pub fn write_beside<T>(
+        &mut self,
+        events: &[Event],
+        meanwhile: impl FnOnce(&mut Journal) -> T,
+    ) -> (Result<bool>, T) {
+        let Ledger { log, journal } = self;
+        let log = &*log;
+        let append = || {
+            let mut heads = Vec::new();
+            for event in events {
+                match log.append(event) {
+                    Ok(head) => heads.push(head),
+                    Err(error) => return (heads, Err(error)),
+                }
+            }
+            (heads, Ok(()))
+        };
+        let ((heads, written), done) = thread::scope(|scope| {
+            let appended = scope.spawn(append);
+            let done = meanwhile(journal);
+            (appended.join().expect("to write does not panic"), done)
+        });
+        let keep = |known: bool, head: &AuditHead| Ok::<_, anyhow::Error>(journal.keep_audit_head(head)? && known);
+        let known = heads.iter().try_fold(true, keep);
+        (written.and(known), done)
     }
 
     /// False where the journal remembers another entry of that number: the log was cut or replaced.

@@ -12,7 +12,7 @@ use crate::audit::signature::Verdict;
 use crate::backends::engine::{Ask, EngineCommand, EngineError, Progress, nobody_listens};
 use crate::backends::{Backend, Lock};
 use crate::config::{Config, Maker};
-use crate::history::FsSnapshot;
+use crate::history::{FsSnapshot, Journal};
 use crate::index::Index;
 use crate::model::{Mark, Marked, Order, Plan, Resolution, Silent, Source, Task};
 use crate::sys::holder::{self, Holder};
@@ -201,10 +201,10 @@ pub fn carry_out(
     if let (Ok(()), Some(transaction)) = (&done, plan.order.takes_back) {
         judged.push(Event::Rollback { transaction, plan: stated.to_owned() });
     }
-    let in_journal = |ledger: &mut Ledger| -> Result<()> {
-        history::update(&mut ledger.journal, world, &place.root)?;
+    let in_journal = |journal: &mut Journal| -> Result<()> {
+        history::update(journal, world, &place.root)?;
         if !plan.steps.is_empty() && !plan.order.fetch_only {
-            ledger.journal.attach(plan.source, started, &plan, stated, &fs_snapshots)?;
+            journal.attach(plan.source, started, &plan, stated, &fs_snapshots)?;
         }
         Ok(())
     };
@@ -216,9 +216,7 @@ pub fn carry_out(
     // All of it waits for the disk most of the time. None of it undoes what is done.
     let (audited, journal, index) = thread::scope(|scope| {
         let index = scope.spawn(in_index);
-        let audited =
-            judged.iter().try_fold(true, |known, event| Ok::<_, anyhow::Error>(ledger.write(event)? && known));
-        let journal = in_journal(&mut ledger);
+        let (audited, journal) = ledger.write_beside(&judged, in_journal);
         drop(ledger);
         (audited, journal, index.join().expect("a refresh does not panic"))
     });

@@ -15,4 +15,5 @@ pub mod signals;
 pub mod start;
 pub mod unpack;
 pub mod watch;
+pub mod xz;
 pub mod yaml;

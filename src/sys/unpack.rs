@@ -1,5 +1,6 @@
 //! Whole files, unpacked by what they hold and not by what they are called. Bounded, since they come from elsewhere.
 
+use super::xz;
 use anyhow::{Context, Result, bail};
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -41,8 +42,9 @@ pub fn unpack(mut packed: impl Read, packed_bytes: u64) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-/// Decompresses on the way, whatever it is but lz4. The end of what is packed is the end of this, too.
-pub fn decoder(mut packed: impl Read + Send + 'static) -> Result<Box<dyn Read + Send>> {
+/// Decompresses on the way, whatever it is but lz4. The end of what is packed is the end of this, too. What xz needs much memory for
+/// lies in `folder`, where there is one.
+pub fn decoder(mut packed: impl Read + Send + 'static, folder: Option<&Path>) -> Result<Box<dyn Read + Send>> {
     let mut magic = [0; 6];
     let got = read_up_to(&mut packed, &mut magic)?;
     let input = std::io::Cursor::new(magic[..got].to_vec()).chain(packed);
@@ -50,7 +52,10 @@ pub fn decoder(mut packed: impl Read + Send + 'static) -> Result<Box<dyn Read + 
         Kind::Plain => Box::new(input),
         Kind::Gzip => Box::new(flate2::read::MultiGzDecoder::new(input)),
         Kind::Zstd => Box::new(zstd::Decoder::new(input)?),
-        Kind::Xz => Box::new(liblzma::read::XzDecoder::new_multi_decoder(input)),
+        Kind::Xz => match folder {
+            Some(folder) => Box::new(xz::Decoder::new(input, folder)?),
+            None => Box::new(liblzma::read::XzDecoder::new_multi_decoder(input)),
+        },
         Kind::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(input)),
         Kind::Lz4 => bail!("lz4 is not unpacked on the way"),
     })

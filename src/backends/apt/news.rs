@@ -39,7 +39,7 @@ pub fn since(root: &Below, package: &str, old: &str) -> Result<Vec<Entry>> {
 
 fn unpacked(bytes: Vec<u8>) -> Result<String> {
     let mut text = Vec::new();
-    unpack::decoder(Cursor::new(bytes))?.take(MAX_FILE_BYTES + 1).read_to_end(&mut text)?;
+    unpack::decoder(Cursor::new(bytes), None)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut text)?;
     if text.len() as u64 > MAX_FILE_BYTES {
         bail!("has more than {MAX_FILE_BYTES} bytes when unpacked");
     }

@@ -181,7 +181,7 @@ fn read_source(source: &Source, path: &Path, release: &str, out: &mut Gathering<
         }
         Kind::Estimates => {
             let named: HashSet<&str> = out.read.advisories.iter().flat_map(|(_, advisory)| cves(advisory)).collect();
-            let input = BufReader::new(unpack::decoder(BufReader::new(File::open(path)?))?);
+            let input = BufReader::new(unpack::decoder(BufReader::new(File::open(path)?), None)?);
             let mut estimates = HashMap::new();
             let count = each_estimate(input, |id, estimate| {
                 if named.contains(id) {

@@ -89,7 +89,7 @@ fn pass(
         seen.verify(archive)?;
         return unzip(&file, folder, archive.layout, Limits::RUNTIME, tick);
     }
-    let content = ReadAhead::new(decoder(ReadAhead::new(watched))?);
+    let content = ReadAhead::new(decoder(ReadAhead::new(watched), Some(scratch))?);
     untar(content, folder, archive.layout, Limits::RUNTIME, tick)?;
     seen.verify(archive)
 }
