@@ -22,6 +22,8 @@ use std::ptr;
 const LARGE_BYTES: usize = 16 << 20;
 /// A disk with less is left to what is unpacked.
 const MIN_FREE_BYTES: u64 = 1 << 30;
+/// Eight times what the strongest level of xz takes.
+const MAX_MEMORY_BYTES: u64 = 512 << 20;
 /// Of what comes out, until the window's pages are given back; some are asked for again.
 const KEPT_BYTES: usize = 1 << 20;
 const BUFFER_BYTES: usize = 64 << 10;
@@ -53,7 +55,7 @@ impl<R: Read> Decoder<R> {
         let mut stream: Box<lzma::lzma_stream> = Box::new(unsafe { std::mem::zeroed() });
         stream.allocator = &raw const *allocator;
         // SAFETY: the stream is new, and its allocator and what that works on live as long as it.
-        let code = unsafe { lzma::lzma_stream_decoder(&raw mut *stream, u64::MAX, lzma::LZMA_CONCATENATED) };
+        let code = unsafe { lzma::lzma_stream_decoder(&raw mut *stream, MAX_MEMORY_BYTES, lzma::LZMA_CONCATENATED) };
         checked(code)?;
         let buffer = vec![0; BUFFER_BYTES];
         Ok(Decoder { input, buffer, is_last: false, ended: false, out_bytes: 0, stream, window, _allocator: allocator })
@@ -103,6 +105,7 @@ fn checked(code: lzma::lzma_ret) -> Result<()> {
         lzma::LZMA_OK => return Ok(()),
         lzma::LZMA_BUF_ERROR => Error::new(ErrorKind::UnexpectedEof, "the xz data end too early"),
         lzma::LZMA_MEM_ERROR => ErrorKind::OutOfMemory.into(),
+        lzma::LZMA_MEMLIMIT_ERROR => Error::new(ErrorKind::InvalidData, "the xz data want more than 512 MiB of memory"),
         lzma::LZMA_FORMAT_ERROR => Error::new(ErrorKind::InvalidData, "these are no xz data"),
         lzma::LZMA_OPTIONS_ERROR => Error::new(ErrorKind::Unsupported, "the xz data are of a kind that is not known"),
         _ => Error::new(ErrorKind::InvalidData, "the xz data are damaged"),
@@ -120,7 +123,7 @@ impl Window {
     fn map(&mut self, bytes: usize) -> Result<*mut c_void> {
         let file = tempfile::tempfile_in(&self.folder)?;
         let disk = fstatvfs(&file)?;
-        if disk.f_bavail.saturating_mul(disk.f_frsize) < MIN_FREE_BYTES {
+        if disk.f_bavail.saturating_mul(disk.f_frsize) < MIN_FREE_BYTES.saturating_add(bytes as u64) {
             return Err(ErrorKind::StorageFull.into());
         }
         fallocate(&file, FallocateFlags::empty(), 0, bytes as u64)?;
@@ -228,6 +231,13 @@ mod tests {
             assert_eq!(decoder.read(&mut [0]).unwrap(), 0);
         }
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_window_beyond_all_measure_is_refused() {
+        let packed = packed(b"small", 1 << 30);
+        let mut decoder = Decoder::new(&packed[..], Path::new("/nowhere")).unwrap();
+        assert!(decoder.read(&mut [0]).unwrap_err().to_string().contains("512 MiB"));
     }
 
     #[test]
