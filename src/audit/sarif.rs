@@ -31,6 +31,8 @@ pub struct Found {
     pub place: Option<(std::path::PathBuf, Option<u64>)>,
     /// What stays the same when lines move, under the name of how it was made.
     pub fingerprint: Option<(&'static str, String)>,
+    /// Why it does not count, where somebody has answered for it.
+    pub suppressed: Option<String>,
 }
 
 impl Level {
@@ -49,7 +51,14 @@ pub fn document(found: &[Found], problems: &[String]) -> Value {
     found.iter().for_each(|found| _ = rules.entry(&found.rule).or_insert(found));
     let index: BTreeMap<&str, usize> = rules.keys().zip(0..).map(|(id, at)| (*id, at)).collect();
     let described: Vec<Value> = rules.values().map(|first| rule(first)).collect();
-    let results: Vec<Value> = found.iter().map(|found| result(found, index[found.rule.as_str()])).collect();
+    let mut results: Vec<Value> = found.iter().map(|found| result(found, index[found.rule.as_str()])).collect();
+    // Where one has them, each must (3.27.23): an empty list is one that counts.
+    if found.iter().any(|found| found.suppressed.is_some()) {
+        for (result, found) in results.iter_mut().zip(found) {
+            let one = |reason| json!({"kind": "external", "justification": reason});
+            result["suppressions"] = found.suppressed.iter().map(one).collect();
+        }
+    }
     let told: Vec<Value> = problems.iter().map(|text| json!({"level": "warning", "message": {"text": text}})).collect();
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -125,6 +134,7 @@ mod tests {
             message: "m".to_owned(),
             place: Some(("f".into(), Some(3))),
             fingerprint: Some(("x/v1", "00".to_owned())),
+            suppressed: (rule == "b").then(|| "why".to_owned()),
         };
         let document = document(&[found("b"), found("a"), found("b")], &["no".to_owned()]);
         let run = &document["runs"][0];
@@ -134,6 +144,8 @@ mod tests {
         for result in run["results"].as_array().unwrap() {
             let rule = &run["tool"]["driver"]["rules"][result["ruleIndex"].as_u64().unwrap() as usize];
             assert_eq!(rule["id"], result["ruleId"]);
+            let suppressed = json!([{"kind": "external", "justification": "why"}]);
+            assert_eq!(result["suppressions"], if rule["id"] == "b" { suppressed } else { json!([]) });
         }
         assert_eq!(run["invocations"][0]["executionSuccessful"], false);
     }

@@ -43,10 +43,7 @@ impl Remark {
 
     pub fn say(&self, ui: &Ui) {
         match self {
-            Remark::Error { message, hint } => {
-                ui.error(message);
-                ui.hint(hint);
-            }
+            Remark::Error { message, hint } => ui.error(message, hint),
             Remark::Warning(text) => ui.warn(text),
             Remark::Note(text) => ui.note(text),
             Remark::Hint(text) => ui.hint(text),

@@ -3,7 +3,7 @@
 use crate::audit::locks::{self, Lock};
 use crate::error::{Exit, Hinted};
 use crate::model::Problem;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::path::{Path, PathBuf};
 
 #[derive(Default)]
@@ -19,7 +19,10 @@ pub fn read(paths: &[PathBuf]) -> Result<LockFiles> {
     let mut all = LockFiles::default();
     let mut has_any = false;
     for path in paths {
-        path.symlink_metadata().with_context(|| format!("cannot read {}", path.display()))?;
+        path.symlink_metadata().map_err(|error| {
+            let hint = "a path is a lock file or a folder; `omg audit` looks at the installed packages";
+            Hinted::new(Exit::Failed, format!("cannot read {}: {error}", path.display()), hint)
+        })?;
         let found = locks::find(path);
         has_any |= !found.files.is_empty() || !found.problems.is_empty();
         if found.files.is_empty() && found.problems.is_empty() {

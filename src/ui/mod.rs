@@ -161,15 +161,21 @@ impl Ui {
     }
 
     pub fn warn(&self, text: &str) {
-        talk(&format!("warning: {text}"));
+        if !self.quiet {
+            talk(&format!("warning: {text}"));
+        }
     }
 
-    pub fn error(&self, text: &str) {
+    /// With what helps, if anything does.
+    pub fn error(&self, text: &str, hint: &str) {
         talk(&format!("error: {text}"));
+        if !hint.is_empty() {
+            talk(&format!("hint: {hint}"));
+        }
     }
 
     pub fn hint(&self, text: &str) {
-        if !text.is_empty() {
+        if !self.quiet {
             talk(&format!("hint: {text}"));
         }
     }

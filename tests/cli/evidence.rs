@@ -1,7 +1,7 @@
 //! `omg audit export` and `omg audit checkpoint`.
 
 use crate::audit::{add, log_path, some};
-use crate::manual::check_shape;
+use crate::manual::{check_shape, documented};
 use crate::pacman_root::PacmanRoot;
 use crate::support::{Place, has_program};
 use serde_json::Value;
@@ -48,6 +48,27 @@ fn evidence_is_what_the_commands_tell_and_what_is_missing_is_said() {
         assert!(again.status.code() == Some(3) && again.stdout.is_empty(), "{again:?}");
         fs::remove_dir_all(folder).unwrap();
     }
+    // A table without rows had no heading.
+    assert!(ask(&["audit", "export", "--output", folder, "--csv"]).status.code() == Some(4));
+    let heading = |table: &str| {
+        let text = fs::read_to_string(root.path("evidence").join(format!("{table}.csv"))).unwrap();
+        text.lines().next().unwrap_or_default().split(',').map(str::to_owned).collect::<Vec<_>>()
+    };
+    for (table, title, below) in [
+        ("decisions", "audit log", ""),
+        ("logs", "audit verify", ""),
+        ("transactions", "history", ""),
+        ("rules", "policy", ""),
+        ("installed", "list", ""),
+        ("scan-files", "audit scan", "files[]."),
+        ("scan-findings", "audit scan", "findings[]."),
+        ("scan-publishers", "audit scan", "publishers[]."),
+        ("scan-suppressed", "audit scan", "suppressed[]."),
+        ("scan-unknown", "audit scan", "unknown[]."),
+    ] {
+        assert_eq!(heading(table), documented(title, below), "{table}");
+    }
+    assert!(!root.path("evidence/scan-problems.csv").exists(), "a list of texts is no table");
     let output = ask(&["audit", "export", "--csv"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert_eq!(ask(&["audit", "export", "--since", "yesterday"]).status.code(), Some(2));
@@ -77,7 +98,12 @@ fn a_checkpoint_finds_a_log_that_was_written_anew_with_its_journal() {
     let written = place.json(&["audit", "checkpoint", &file, "--json"]);
     check_shape("audit checkpoint", &written);
     assert_eq!((&written["logs"][0]["entries"], &written["signature"]), (&3.into(), &"".into()));
-    assert_eq!(place.omg(&["audit", "checkpoint", &file]).status.code(), Some(3), "never over another file");
+    let again = place.omg(&["audit", "checkpoint", &file]);
+    assert_eq!(again.status.code(), Some(3), "never over another file");
+    assert!(
+        String::from_utf8_lossy(&again.stderr).contains("is there already, and stays as it is\nhint: "),
+        "{again:?}"
+    );
     // It may grow.
     add(&place, &some());
     let verify = |more: &[&str]| {

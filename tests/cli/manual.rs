@@ -169,6 +169,13 @@ pub fn check_shape(title: &str, value: &Value) {
     shapes()[title].check(value).unwrap_or_else(|wrong| panic!("{title}: {wrong}"));
 }
 
+/// The keys that omg-json(5) has of an object, sorted.
+pub fn documented(title: &str, below: &str) -> Vec<String> {
+    let shape = &shapes()[title];
+    let keys = shape.keys.keys().filter_map(|key| key.strip_prefix(below));
+    keys.filter(|key| !key.contains(['.', '['])).map(str::to_owned).collect()
+}
+
 /// A documented shape: the type of the whole, and of each key by its path.
 struct Shape {
     whole: String,

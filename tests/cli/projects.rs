@@ -85,8 +85,8 @@ fn bad_good_and_not_known_with_file_and_line() {
         high 7.5 GHSA-xr7r-88qv-q7hm smallvec 0.6.9 fixed in 0.6.13; CVE-2019-15554 RUSTSEC-2019-0012; PROJECT/Cargo.lock:9\n\
         medium 5.3 RUSTSEC-2020-0071 time 0.1.42 fixed in 0.2.23; PROJECT/Cargo.lock:15, PROJECT/tools/Cargo.lock:15\n\
         unknown - GHSA-3 jinja-2 2.10 no fix; PROJECT/py/requirements.txt:1\n\
-        not known  idna of PyPI: no version of it is fixed; PROJECT/py/requirements.txt:3\n\
-        not known  six of PyPI: no version of it is fixed; PROJECT/py/requirements.txt:5\n";
+        not known  idna of PyPI: no version of it is pinned; PROJECT/py/requirements.txt:3\n\
+        not known  six of PyPI: no version of it is pinned; PROJECT/py/requirements.txt:5\n";
     assert_eq!(data.replace(path(&project), "PROJECT"), expected);
     assert_eq!(
         (exit, talk.as_str()),
@@ -237,6 +237,64 @@ fn sarif_has_a_result_for_each_line() {
     let (exit, data, _) = machine.said(&["audit", "--sarif"]);
     assert_eq!(exit, 4);
     check_sarif(&serde_json::from_str(&data).unwrap());
+}
+
+/// An archive without a name was told as nothing, and all of them as one.
+#[test]
+fn what_has_no_name_is_told_by_its_address() {
+    let (machine, project) = world();
+    let file = project.join("py/requirements.txt");
+    fs::write(&file, "https://me:secret@a.example/x-1.0.tar.gz\ngit+https://git.example/y@1\n").unwrap();
+    let (exit, data, _) = machine.said(&["audit", "scan", path(&file)]);
+    let lines: Vec<&str> = data.lines().map(|line| line.split("; ").next().unwrap()).collect();
+    let expected = ["git+https://git.example/y@1", "https://a.example/x-1.0.tar.gz"]
+        .map(|name| format!("not known  {name} of PyPI: no version of it is pinned"));
+    assert_eq!((exit, lines), (4, expected.each_ref().map(String::as_str).to_vec()));
+    let (_, bill, _) = machine.said(&["audit", "sbom", path(&file)]);
+    let bill: Value = serde_json::from_str(&bill).unwrap();
+    let mut names: Vec<&str> =
+        bill["components"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["git+https://git.example/y@1", "https://a.example/x-1.0.tar.gz"]);
+    assert!(bill["components"][0].get("purl").is_none(), "of which package it is nobody says: {bill}");
+}
+
+/// A link, a pipe and a lone go.sum were passed over without a word, and the folder counted as clean.
+#[test]
+fn what_is_called_a_lock_file_and_not_read_is_told() {
+    let (machine, project) = world();
+    let folder = project.join("other");
+    fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink("../../elsewhere.lock", folder.join("yarn.lock")).unwrap();
+    fs::write(folder.join("go.sum"), "").unwrap();
+    let (exit, _, talk) = machine.said(&["audit", "scan", path(&folder)]);
+    assert_eq!(exit, 4, "{talk}");
+    assert!(talk.contains("other/yarn.lock: is a link to ../../elsewhere.lock, and was not read"), "{talk}");
+    assert!(talk.contains("there is no go.mod beside it"), "{talk}");
+    let (exit, data, talk) = machine.said(&["audit", "scan", "bash"]);
+    assert!(exit == 3 && talk.contains("hint: ") && talk.contains("`omg audit`"), "{talk}");
+    assert_eq!(data, "");
+    // Nothing but errors.
+    assert_eq!(machine.said(&["audit", "scan", "--quiet", path(&folder)]), (4, String::new(), String::new()));
+}
+
+/// What was ignored was not in it, so that a code host opened it again.
+#[test]
+fn sarif_has_what_was_answered_for_as_suppressed() {
+    let (machine, project) = world();
+    let config = fs::read_to_string(machine.root.join("etc/omg/config.toml")).unwrap();
+    machine.configure(&format!("{config}[[advisories.ignore]]\nid = \"GHSA-4\"\nreason = \"not reachable\"\n"));
+    let results = |words: &[&str]| {
+        let (_, data, _) = machine.said(&[&["audit", "scan", "--sarif", path(&project)], words].concat());
+        let document: Value = serde_json::from_str(&data).unwrap();
+        check_sarif(&document);
+        document["runs"][0]["results"].as_array().unwrap().clone()
+    };
+    assert!(results(&[]).iter().all(|one| one["ruleId"] != "GHSA-4" && one.get("suppressions").is_none()));
+    for one in results(&["--all"]) {
+        let reason = json!([{"kind": "external", "justification": "ignored: not reachable"}]);
+        assert_eq!(one["suppressions"], if one["ruleId"] == "GHSA-4" { reason } else { json!([]) });
+    }
 }
 
 /// Answers `npm audit` with these advisories until the test ends; the port.

@@ -109,6 +109,11 @@ fn what_git_ignores_is_passed_over_unless_asked_for() {
     };
     assert_eq!(names(&[]), ["in/keep.log"]);
     assert_eq!(names(&["--no-ignore"]), ["in/b.log", "in/keep.log", "target/a"]);
+    fs::write(folder.join("in/x.zip"), "").unwrap();
+    let (_, _, err) = run(&place, &folder, &[]);
+    let told = "1 finding in 4 files, 79 B; 1 archive not unpacked; 2 passed over by .gitignore\n";
+    assert!(err.starts_with(told), "{err}");
+    assert_eq!(run(&place, &folder, &["--quiet"]).2, "", "nothing but errors");
 }
 
 fn git(folder: &Path, args: &[&str]) {
@@ -174,6 +179,74 @@ fn history_has_what_files_have_no_more() {
         (code, err.contains("there is no git repository here")),
         (Some(4), true),
         "what was asked for could not be looked at"
+    );
+}
+
+/// What was added is git's, whatever `.gitignore` says: it was passed over as if it were in no repository.
+#[test]
+fn what_git_tracks_is_read_though_it_is_ignored() {
+    let place = Place::new();
+    if !crate::support::has_program("what_git_tracks_is_read_though_it_is_ignored", "git") {
+        return;
+    }
+    let folder = folder(&place);
+    let nested = folder.join("in/nested");
+    fs::create_dir_all(nested.join("made")).unwrap();
+    for (at, seed) in [(&folder, 1), (&nested, 2)] {
+        fs::write(at.join(".gitignore"), "*.env\nmade/\n").unwrap();
+        fs::write(at.join("kept.env"), token(seed)).unwrap();
+        fs::write(at.join("other.env"), token(seed + 10)).unwrap();
+    }
+    fs::write(nested.join("made/a"), token(3)).unwrap();
+    git(&nested, &["init", "-q"]);
+    git(&nested, &["add", "-f", "kept.env", "made"]);
+    git(&folder, &["init", "-q"]);
+    fs::create_dir_all(folder.join("gone")).unwrap();
+    fs::write(folder.join("gone/b.env"), token(4)).unwrap();
+    git(&folder, &["add", "-f", "kept.env", "gone"]);
+    // A folder that became a link leads git nowhere, and us neither.
+    fs::remove_dir_all(folder.join("gone")).unwrap();
+    let outside = place.folder.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("b.env"), token(5)).unwrap();
+    symlink(&outside, folder.join("gone")).unwrap();
+    let names = |folder: &Path, args: &[&str]| {
+        let (_, out, _) = run(&place, folder, args);
+        let mut names: Vec<_> = out.lines().map(|line| line.split(':').next().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&folder, &[]), ["in/nested/kept.env", "in/nested/made/a", "kept.env"]);
+    assert_eq!(names(&nested.join("made"), &[]), ["a"], "from within an ignored folder");
+    assert_eq!(names(&folder, &["--no-ignore"]).len(), 5);
+    // Told where it is, and not once more as a commit.
+    git(&folder, &["commit", "-qm", "first"]);
+    assert_eq!(run(&place, &folder, &["--history"]).1.matches("kept.env").count(), 2);
+    let (code, out, err) = said(&place.command(&["audit", "secrets"]).current_dir(&folder).output().unwrap());
+    assert_eq!((code, out.lines().count()), (Some(6), 3), "{out}{err}");
+    fs::write(folder.join(".git/index"), "nonsense").unwrap();
+    let (_, _, err) = run(&place, &folder, &[]);
+    assert!(err.contains("which files git tracks is not known"), "{err}");
+}
+
+/// A pipe that was named counted as looked at, and clean.
+#[test]
+fn a_named_path_that_is_no_file_is_told_and_not_read() {
+    let place = Place::new();
+    let pipe = place.folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for path in [pipe.to_str().unwrap(), "/dev/zero"] {
+        let (code, _, err) = said(&place.omg(&["audit", "secrets", path]));
+        assert_eq!((code, err.contains("is no file or folder, and was not read")), (Some(4), true), "{err}");
+    }
+    let (code, _, err) = said(&place.omg(&["audit", "secrets", "-"]));
+    assert_eq!((code, err.contains("hint: ")), (Some(2), true), "{err}");
+    // A link that is named leads to what was meant.
+    fs::write(place.folder.path().join("file"), token(1)).unwrap();
+    symlink("file", place.folder.path().join("link")).unwrap();
+    assert_eq!(
+        place.omg(&["audit", "secrets", place.folder.path().join("link").to_str().unwrap()]).status.code(),
+        Some(6)
     );
 }
 

@@ -1,10 +1,12 @@
 //! Which files below a folder are lock files, and the reading of one.
 //!
 //! Folders that hold what was installed or built are passed over: the lock files in there are those of other projects. Links are not
-//! followed, other file systems are, and a tree is left where it gets too deep or too large, which is said.
+//! followed, other file systems are, and a tree is left where it gets too deep or too large, which is said; so is what has the name of a
+//! lock file and is not read.
 
 use super::{Format, Lock};
 use rustix::fs::{CWD, Mode, OFlags, openat};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,8 @@ const MAX_DEPTH: usize = 32;
 const MAX_ENTRIES: usize = 2_000_000;
 /// Longer files are not read. A workspace with ten thousand packages has 5 MB.
 const MAX_BYTES: u64 = 64 << 20;
+
+const GO_SUM: &str = "go.sum";
 
 /// Of these names nobody's own projects are.
 const PASSED_OVER: [&str; 17] = [
@@ -55,12 +59,14 @@ pub fn find(path: &Path) -> Found {
     let mut found = Found::default();
     if !path.is_dir() {
         match path.file_name().and_then(|name| Format::of(&name.to_string_lossy())) {
+            Some(_) if path.is_symlink() => found.problems.push(not_read(path)),
             Some(format) => found.files.push(LockFile { path: path.to_owned(), format }),
+            None if path.ends_with(GO_SUM) => found.problems.push(sums(path)),
             None => found.problems.push((path.to_owned(), "is no lock file that is known".to_owned())),
         }
         return found;
     }
-    let mut open = vec![(path.to_owned(), 0)];
+    let (mut open, mut others) = (vec![(path.to_owned(), 0)], Vec::new());
     let mut left = MAX_ENTRIES;
     while let Some((folder, depth)) = open.pop() {
         let entries = match fs::read_dir(&folder) {
@@ -82,6 +88,9 @@ pub fn find(path: &Path) -> Found {
             let name = name.to_string_lossy();
             if kind.is_file() {
                 found.files.extend(Format::of(&name).map(|format| LockFile { path: entry.path(), format }));
+                if name == GO_SUM && !folder.join("go.mod").exists() {
+                    found.problems.push(sums(&entry.path()));
+                }
             } else if kind.is_dir() && !PASSED_OVER.contains(&&*name) {
                 if depth < MAX_DEPTH {
                     open.push((entry.path(), depth + 1));
@@ -90,11 +99,38 @@ pub fn find(path: &Path) -> Found {
                         .problems
                         .push((entry.path(), format!("is more than {MAX_DEPTH} folders deep, and was not looked at")));
                 }
+            } else if !kind.is_dir() && Format::of(&name).is_some() {
+                others.push(entry.path());
             }
         }
     }
+    if !others.is_empty() {
+        // A link to what is read anyway hides nothing.
+        let read: BTreeSet<PathBuf> = found.files.iter().filter_map(|file| file.path.canonicalize().ok()).collect();
+        others.retain(|other| other.canonicalize().map_or(true, |to| !read.contains(&to)));
+        found.problems.extend(others.iter().map(|other| not_read(other)));
+    }
     found.sort();
     found
+}
+
+/// What has the name of a lock file, and is none.
+fn not_read(path: &Path) -> (PathBuf, String) {
+    let message = match fs::read_link(path) {
+        Ok(to) => format!("is a link to {}, and was not read", to.display()),
+        Err(_) => "is no regular file, and was not read".to_owned(),
+    };
+    (path.to_owned(), message)
+}
+
+/// Go's sums are of all that was ever looked at, most of which need not be built.
+fn sums(path: &Path) -> (PathBuf, String) {
+    let list = path.with_file_name("go.mod");
+    let message = match list.exists() {
+        true => format!("names more than is built, and was not read; `omg audit scan {}` reads both", list.display()),
+        false => "names more than is built, and was not read: there is no go.mod beside it".to_owned(),
+    };
+    (path.to_owned(), message)
 }
 
 impl Found {

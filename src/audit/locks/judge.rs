@@ -18,7 +18,7 @@ pub struct Judged<A> {
 pub fn judge<A: Clone, S: AsRef<str>>(package: &Locked, advisories: &[(A, Affected<S>)]) -> Judged<A> {
     let mut judged = Judged { bad: Vec::new(), unknown: Vec::new() };
     let Some(version) = &package.version else {
-        judged.unknown.push((None, "no version of it is fixed".to_owned()));
+        judged.unknown.push((None, "no version of it is pinned".to_owned()));
         return judged;
     };
     for (advisory, affected) in advisories {

@@ -31,14 +31,16 @@ pub use find::{Found, LockFile, find, open};
 pub use judge::{Judged, judge};
 
 use super::ecosystem::Ecosystem;
+use crate::sys::http::address::without_password;
 
 /// One package that a lock file names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locked {
     pub ecosystem: Ecosystem,
-    /// As the file writes it, which need not be [`Ecosystem::normal_name`]; of an alias the package behind it.
+    /// As the file writes it, which need not be [`Ecosystem::normal_name`]; of an alias the package behind it, and of an archive or a
+    /// repository that is asked for without a name the address.
     pub name: String,
-    /// `None` where none is fixed, and for the project's own packages, which need not have one.
+    /// `None` where none is pinned, and for the project's own packages, which need not have one.
     pub version: Option<String>,
     pub source: Source,
     /// Of the archives that it may come in, of which there can be several.
@@ -55,6 +57,12 @@ impl Locked {
     /// Whether it is a part of the project, or lies beside it.
     pub fn is_own(&self) -> bool {
         matches!(self.source, Source::Path(_))
+    }
+
+    /// Whether the file says where it is, and not what.
+    pub fn is_nameless(&self) -> bool {
+        let (Source::Git(address) | Source::Url(address)) = &self.source else { return self.name.is_empty() };
+        self.name == without_password(address)
     }
 }
 

@@ -7,6 +7,7 @@ use super::checksum::{self, Checksum};
 use super::list::List;
 use super::{Format, Lock, Source};
 use crate::audit::ecosystem::Ecosystem;
+use crate::sys::http::address::without_password;
 use std::collections::{HashMap, HashSet};
 
 /// Files that are read beside the first.
@@ -197,16 +198,21 @@ fn is_address(what: &str, name: &str) -> bool {
     is_url || is_archive || what.starts_with(['.', '/']) || what[name.len()..].starts_with('/')
 }
 
-/// `git+https://host/name.git@commit#egg=name`, an archive's address, or a path.
+/// `git+https://host/name.git@commit#egg=name`, an archive's address, or a path; the address where no name is given.
 fn of_address(text: &str) -> (String, Source) {
     let (address, fragment) = text.split_once('#').unwrap_or((text, ""));
     let egg = fragment.split('&').find_map(|part| part.strip_prefix("egg="));
-    let name = egg.map(|egg| egg.split('[').next().unwrap_or(egg)).unwrap_or_default().to_owned();
+    let name = egg.map(|egg| egg.split('[').next().unwrap_or(egg)).filter(|name| !name.is_empty());
     let is_vcs = ["git+", "hg+", "svn+", "bzr+"].iter().any(|start| address.starts_with(start));
     let source = match address {
         _ if is_vcs => Source::Git(address.to_owned()),
         _ if address.contains("://") && !address.starts_with("file:") => Source::Url(address.to_owned()),
         _ => Source::Path(address.to_owned()),
+    };
+    let name = match (name, &source) {
+        (Some(name), _) => name.to_owned(),
+        (None, Source::Path(path)) => path.clone(),
+        (None, _) => without_password(address),
     };
     (name, source)
 }

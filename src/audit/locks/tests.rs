@@ -2,6 +2,7 @@
 
 use super::*;
 use std::collections::HashMap;
+use std::path::Path;
 
 macro_rules! seed {
     ($name:literal) => {
@@ -239,8 +240,8 @@ fn requirements_without_a_version_have_none() {
         "pip@?",
         "tool@?",
         "other@?",
-        "@?",
-        "@?",
+        "./local/package.whl@?",
+        "https://archives.example/plain-1.0.tar.gz@?",
         "pytest@7.0",
     ];
     assert_eq!(all, expected);
@@ -426,6 +427,11 @@ fn lock_files_are_found_and_links_are_not_followed() {
     std::os::unix::fs::symlink(at("outside"), at("py/link")).unwrap();
     std::os::unix::fs::symlink(at("outside/more.txt"), at("py/link.txt")).unwrap();
     std::os::unix::fs::symlink(at("Cargo.lock"), at("py/Cargo.lock")).unwrap();
+    // Those that lead out or to what is passed over, and what is no file, are told; a link to what is read anyway is not.
+    std::os::unix::fs::symlink("../nowhere", at("py/uv.lock")).unwrap();
+    std::os::unix::fs::symlink("../web/node_modules/x/package-lock.json", at("js/package-lock.json")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(at("yarn.lock")).status().unwrap().success());
+    write("go/go.sum", "");
     let found = find(folder.path());
     let names: Vec<String> = found
         .files
@@ -441,7 +447,19 @@ fn lock_files_are_found_and_links_are_not_followed() {
         "web/package-lock.json",
     ];
     assert_eq!(names, expected);
-    assert!(found.problems.is_empty());
+    let told: Vec<_> =
+        found.problems.iter().map(|(path, why)| (path.strip_prefix(folder.path()).unwrap(), &why[..])).collect();
+    let expected = [
+        ("go/go.sum", "names more than is built, and was not read: there is no go.mod beside it"),
+        ("js/package-lock.json", "is a link to ../web/node_modules/x/package-lock.json, and was not read"),
+        ("py/uv.lock", "is a link to ../nowhere, and was not read"),
+        ("yarn.lock", "is no regular file, and was not read"),
+    ];
+    assert_eq!(told, expected.map(|(path, why)| (Path::new(path), why)));
+    assert_eq!(find(&at("py/uv.lock")).problems[0].1, expected[2].1);
+    write("go/go.mod", "module a\n");
+    assert!(find(&at("go/go.sum")).problems[0].1.ends_with("go/go.mod` reads both"));
+    assert!(find(&at("go")).problems.is_empty());
     assert_eq!(open(&found.files[0]).unwrap().packages.len(), 4);
     assert!(open(&found.files[2]).unwrap_err().contains("lockb"));
     let requirements = open(&found.files[4]).unwrap();

@@ -1,14 +1,17 @@
 //! The files below some folders, by several threads: all that git would take, whatever is in them.
 //!
-//! Not followed are symbolic links, and not opened is what is no file. What `.gitignore` names is passed over, unless all is asked
-//! for; so is `.git`, whose objects are `history`'s. Archives are not looked into.
+//! Not followed are symbolic links, and not opened is what is no file. What `.gitignore` names is passed over, unless git tracks it or
+//! all is asked for; so is `.git`, whose objects are `history`'s. Archives are not looked into.
 
+use super::git::{Repository, tracked};
 use super::scan::Scanner;
 use super::{Place, Report};
 use crate::model::Problem;
 use ignore::{DirEntry, WalkBuilder, WalkState};
 use rustix::fs::{SeekFrom, seek};
+use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -20,11 +23,38 @@ const MAX_GITIGNORE_BYTES: u64 = 8 << 20;
 /// What a file may grow while it is read.
 const MAX_GROWTH: u64 = 1 << 20;
 
-/// Scans every file below `roots`, or those themselves. `all`: those that `.gitignore` names too.
+/// Of these endings is what has to be unpacked first, which is not done.
+const PACKED: [&str; 14] =
+    ["7z", "apk", "bz2", "deb", "gz", "jar", "rar", "rpm", "tgz", "war", "whl", "xz", "zip", "zst"];
+
+/// What the walk has done so far.
+#[derive(Default)]
+struct Walked {
+    report: Report,
+    /// Hashes of the paths that it came by.
+    seen: HashSet<u64>,
+    hasher: RandomState,
+    /// What the folders hold that it entered, and how much of that it came by.
+    held: u64,
+    met: u64,
+}
+
+impl Walked {
+    fn has_seen(&self, path: &Path) -> bool {
+        self.seen.contains(&self.hasher.hash_one(path))
+    }
+
+    /// Whether it is seen for the first time.
+    fn sees(&mut self, path: &Path) -> bool {
+        self.seen.insert(self.hasher.hash_one(path))
+    }
+}
+
+/// Scans every file below `roots`, or those themselves. `all`: those that `.gitignore` names and git does not track, too.
 pub fn scan_files(scanner: &Scanner, roots: &[PathBuf], all: bool) -> Report {
     let gate = Arc::new(Gate::default());
     let open: Vec<&PathBuf> = roots.iter().filter(|root| all || gate.may_enter(root)).collect();
-    let report = Mutex::new(Report::default());
+    let walked = Mutex::new(Walked::default());
     if let Some((first, others)) = open.split_first() {
         let mut walk = WalkBuilder::new(first);
         others.iter().for_each(|root| {
@@ -35,23 +65,66 @@ pub fn scan_files(scanner: &Scanner, roots: &[PathBuf], all: bool) -> Report {
         let at_folders = Arc::clone(&gate);
         walk.filter_entry(move |entry| {
             let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
-            entry.file_name() != ".git" && (all || !is_folder || at_folders.may_enter(entry.path()))
+            match entry.file_name() == ".git" {
+                true => at_folders.keep(entry.path()),
+                false => all || !is_folder || at_folders.may_enter(entry.path()),
+            }
         });
         walk.build_parallel().run(|| {
-            let (mut buffer, report) = (Vec::new(), &report);
+            let (mut buffer, walked) = (Vec::new(), &walked);
             Box::new(move |entry| {
-                let part = match entry {
-                    Ok(entry) => scan_entry(scanner, &entry, &mut buffer),
-                    Err(error) => unread(error),
+                let (part, path) = match entry {
+                    Ok(entry) => (scan_entry(scanner, &entry, &mut buffer), Some((entry.depth(), entry.into_path()))),
+                    Err(error) => (unread(error), None),
                 };
-                report.lock().unwrap_or_else(PoisonError::into_inner).add(part);
+                let held = path.as_ref().filter(|(_, path)| !all && path.is_dir() && !path.is_symlink());
+                let held = held.and_then(|(_, path)| path.read_dir().ok()).map_or(0, |held| held.count() as u64);
+                let mut walked = walked.lock().unwrap_or_else(PoisonError::into_inner);
+                walked.report.add(part);
+                walked.held += held;
+                if let Some((depth, path)) = path {
+                    walked.sees(&path);
+                    walked.met += u64::from(depth > 0);
+                }
                 WalkState::Continue
             })
         });
     }
-    let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
-    report.problems.append(&mut gate.problems.lock().unwrap_or_else(PoisonError::into_inner));
-    report
+    let mut walked = walked.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut refused = std::mem::take(&mut *gate.problems.lock().unwrap_or_else(PoisonError::into_inner));
+    let nested = std::mem::take(&mut *gate.repositories.lock().unwrap_or_else(PoisonError::into_inner));
+    if !all {
+        let known = walked.met + (refused.len() + nested.len()) as u64;
+        walked.report.ignored = walked.held.saturating_sub(known);
+        let folders = roots.iter().filter(|root| root.is_dir()).cloned();
+        let tops: BTreeSet<PathBuf> = folders.chain(nested).collect();
+        tops.iter().for_each(|top| scan_tracked(scanner, top, &mut walked));
+    }
+    walked.report.problems.append(&mut refused);
+    walked.report
+}
+
+/// Scans what git tracks below a folder though `.gitignore` names it, as the walk did not see it: once added, a file is git's, whatever
+/// a pattern says.
+fn scan_tracked(scanner: &Scanner, folder: &Path, walked: &mut Walked) {
+    let (Ok(whole), Some(repository)) = (folder.canonicalize(), Repository::find(folder)) else { return };
+    let Ok(below) = whole.strip_prefix(&repository.top) else { return };
+    let paths = tracked(&repository).unwrap_or_else(|error| {
+        let message = format!("which files git tracks is not known: {error:#}");
+        walked.report.add(Report::problem(folder.to_owned(), message));
+        Vec::new()
+    });
+    let mut buffer = Vec::new();
+    for path in paths.iter().filter_map(|path| path.strip_prefix(below).ok()) {
+        let shown = folder.join(path);
+        // No link may lead out on the way; what is not there was only deleted.
+        if walked.sees(&shown) && shown.canonicalize().is_ok_and(|found| found == whole.join(path)) {
+            // What lies deeper was passed over as a folder.
+            let was_counted = shown.parent().is_some_and(|parent| walked.has_seen(parent));
+            walked.report.ignored = walked.report.ignored.saturating_sub(u64::from(was_counted));
+            walked.report.add(scan_file(scanner, &shown, true, &mut buffer));
+        }
+    }
 }
 
 /// Keeps away from folders whose lists of patterns would take all memory.
@@ -59,16 +132,25 @@ pub fn scan_files(scanner: &Scanner, roots: &[PathBuf], all: bool) -> Report {
 struct Gate {
     bytes: AtomicU64,
     problems: Mutex<Vec<Problem>>,
+    /// Folders that are the top of one.
+    repositories: Mutex<Vec<PathBuf>>,
 }
 
 impl Gate {
+    /// Remembers whose `.git` that is, which is not entered.
+    fn keep(&self, git: &Path) -> bool {
+        self.repositories.lock().unwrap_or_else(PoisonError::into_inner).extend(git.parent().map(Path::to_owned));
+        false
+    }
+
     fn may_enter(&self, folder: &Path) -> bool {
         let Ok(list) = folder.join(".gitignore").metadata() else { return true };
         let before = self.bytes.fetch_add(list.len(), Ordering::Relaxed);
         // A pipe of that name would be waited for.
         let is_small = list.is_file() && before.saturating_add(list.len()) <= MAX_GITIGNORE_BYTES;
         if !is_small && !list.is_dir() {
-            let message = "its .gitignore is too large or no file, so nothing in there was read".to_owned();
+            let message =
+                "its .gitignore is too large or no file, so what git does not track in there was not read".to_owned();
             let problem = Problem { path: folder.to_owned(), message };
             self.problems.lock().unwrap_or_else(PoisonError::into_inner).push(problem);
         }
@@ -77,11 +159,24 @@ impl Gate {
 }
 
 fn scan_entry(scanner: &Scanner, entry: &DirEntry, buffer: &mut Vec<u8>) -> Report {
-    if !entry.file_type().is_some_and(|kind| kind.is_file() || kind.is_symlink() && entry.depth() == 0) {
+    let (path, is_named) = (entry.path(), entry.depth() == 0);
+    if entry.file_type().is_some_and(|kind| kind.is_file()) {
+        return scan_file(scanner, path, !is_named, buffer);
+    }
+    if !is_named {
         return Report::default();
     }
-    let path = entry.path();
-    let scanned = open(path, entry.depth() > 0).and_then(|file| match file {
+    // Whoever names a path wants it read: a link is followed, and what is no file is told, since a device may have no end.
+    match path.metadata() {
+        Ok(about) if about.is_file() => scan_file(scanner, path, false, buffer),
+        Ok(about) if about.is_dir() => Report::default(),
+        Ok(_) => Report::problem(path.to_owned(), "is no file or folder, and was not read".to_owned()),
+        Err(error) => Report::problem(path.to_owned(), error.to_string()),
+    }
+}
+
+fn scan_file(scanner: &Scanner, path: &Path, is_found: bool, buffer: &mut Vec<u8>) -> Report {
+    let scanned = open(path, is_found).and_then(|file| match file {
         Some(file) => scanner.scan(file, buffer).map(Some),
         None => Ok(None),
     });
@@ -91,6 +186,7 @@ fn scan_entry(scanner: &Scanner, entry: &DirEntry, buffer: &mut Vec<u8>) -> Repo
         Err(error) => Report::problem(path.to_owned(), error.to_string()),
     };
     report.files = 1;
+    report.packed = u64::from(path.extension().is_some_and(|end| PACKED.iter().any(|packed| end == *packed)));
     report
 }
 

@@ -3,7 +3,7 @@
 //! All objects count, not those alone that a branch leads to: what was taken back is still there to be found. Each secret is told once,
 //! at the oldest commit that has it. Commits are read only when something was found.
 
-use super::git::{Cache, Id, Kind, Pack, Store};
+use super::git::{Cache, Id, Kind, Pack, Repository, Store};
 use super::scan::Scanner;
 use super::{Commit, Located, Origin, Place, Report, Scanned};
 use crate::model::Problem;
@@ -25,10 +25,10 @@ const MAX_LOOSE_BYTES: u64 = 8 << 30;
 
 /// Scans the repository that `path` is in.
 pub fn scan_history(scanner: &Scanner, path: &Path) -> Report {
-    let Some(repository) = Store::find(path) else {
+    let Some(repository) = Repository::find(path) else {
         return Report::problem(path.to_owned(), "there is no git repository here".to_owned());
     };
-    let mut store = Store::open(&repository);
+    let mut store = Store::open(&repository.common);
     store.loose.sort();
     let mut found = objects(scanner, &store);
     let mut report = Report { problems: store.problems.split_off(0), ..Report::default() };

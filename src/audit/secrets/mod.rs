@@ -94,6 +94,10 @@ pub struct Report {
     pub bytes: u64,
     /// Findings that a comment beside them allows.
     pub allowed: u64,
+    /// Archives, of which only the bytes as they are were looked at.
+    pub packed: u64,
+    /// Files and folders that were passed over, since `.gitignore` names them.
+    pub ignored: u64,
     /// What could not be read.
     pub problems: Vec<Problem>,
 }
@@ -140,6 +144,8 @@ impl Report {
         self.objects += other.objects;
         self.bytes += other.bytes;
         self.allowed += other.allowed;
+        self.packed += other.packed;
+        self.ignored += other.ignored;
     }
 }
 

@@ -15,7 +15,7 @@ pub use verdict::{Answer, Proven, Signer, Verdict, best};
 
 use super::policy::matches;
 use super::provenance::Statement;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use sigstore_verify::trust_root::{SIGSTORE_GITHUB_TRUSTED_ROOT, SIGSTORE_PRODUCTION_TRUSTED_ROOT, TrustedRoot};
 use sigstore_verify::types::bundle::VerificationMaterialContent as Material;
 use sigstore_verify::types::{Bundle, DerPublicKey, HashAlgorithm, LogKeyId, SignatureContent};
@@ -62,7 +62,8 @@ impl Trust {
 
 fn verifier(json: &str) -> Result<(Verifier, Vec<LogKeyId>)> {
     crypto::install();
-    let root = TrustedRoot::from_json(json)?;
+    // Its words end with those of the cause, which is not told once more.
+    let root = TrustedRoot::from_json(json).map_err(|error| anyhow!("{error}"))?;
     let logs = root.tlogs.iter().map(|log| log.log_id.key_id.clone()).collect();
     Ok((Verifier::new(&root)?, logs))
 }

@@ -106,12 +106,13 @@ struct Form {
 
 /// Reads a document of either form; later statements come last.
 pub fn read(text: &[u8]) -> Result<Vec<Statement>, String> {
-    let form: Form = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+    let form: Form =
+        serde_json::from_slice(text).map_err(|error| format!("it is neither OpenVEX nor CSAF: {error}"))?;
     let mut all = match form {
         Form { context: Some(context), .. } if context.contains("openvex.dev/ns") => openvex::read(text)?,
         Form { document: Some(_), .. } => csaf::read(text)?,
-        Form { context: Some(context), .. } => return Err(format!("no VEX: its context is {context:?}")),
-        _ => return Err("is neither OpenVEX nor CSAF".to_owned()),
+        Form { context: Some(context), .. } => return Err(format!("it is no OpenVEX: its context is {context:?}")),
+        _ => return Err("it is neither OpenVEX nor CSAF".to_owned()),
     };
     all.sort_by(|a, b| a.time.cmp(&b.time));
     Ok(all)

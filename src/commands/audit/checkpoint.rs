@@ -12,7 +12,7 @@ use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::fs::File;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command as Program;
 
@@ -59,7 +59,13 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let checkpoint = Checkpoint { time, heads };
     let text = checkpoint.text()?;
     let describe = || format!("cannot write {}", file.display());
-    let mut new = File::create_new(file).with_context(describe)?;
+    let mut new = match File::create_new(file) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            let message = format!("{} is there already, and stays as it is", file.display());
+            return Err(Hinted::new(Exit::Failed, message, "`omg audit checkpoint OTHER-NAME` writes a new one").into());
+        }
+        new => new.with_context(describe)?,
+    };
     new.write_all(text.as_bytes()).and_then(|()| new.sync_all()).with_context(describe)?;
     let key = matches.get_one::<String>("key");
     let signature = key.map(|key| sign(file, key)).transpose()?;

@@ -66,6 +66,32 @@ const PARTS: &[Part] = &[
     Part { name: "installed", command: list::command, run: list::run, arguments: &[], empty: "nothing is installed" },
 ];
 
+/// The columns of each table, so that one without rows has them too; as omg-json(5) has the keys.
+const COLUMNS: &[(&str, &str)] = &[
+    ("decisions", "details event hash log prev seq time uid user"),
+    ("logs", "entries fault head known log recovered"),
+    ("transactions", "changes command ended failure fs_snapshots id source started user"),
+    ("scan-files", "own packages path source"),
+    (
+        "scan-findings",
+        "aliases description epss exploited fix_offered fixed id name packages places ransomware score severity source standing \
+         vector version",
+    ),
+    ("scan-publishers", "checked count name"),
+    (
+        "scan-suppressed",
+        "aliases by description epss exploited fix_offered fixed id name packages places ransomware reason score severity source \
+         standing until vector version",
+    ),
+    ("scan-unknown", "ids name places reason source version"),
+    ("rules", "file layer line locked rule values"),
+    (
+        "installed",
+        "candidate description foreign held installed_version name orphan reason replaced_by repository security size source \
+         version",
+    ),
+];
+
 /// The whole. Each part has the shape of the command that gave it.
 #[derive(Serialize)]
 struct Evidence {
@@ -194,19 +220,23 @@ fn files(evidence: &Evidence, as_tables: bool) -> Result<Vec<(String, Vec<u8>)>>
 fn tables(name: &str, value: &Value) -> Vec<(String, Vec<Vec<String>>)> {
     match value {
         Value::Array(rows) => {
-            let mut columns: Vec<&String> = Vec::new();
+            let mut columns: Vec<&str> = columns(name).map_or(Vec::new(), |all| all.split(' ').collect());
             for key in rows.iter().filter_map(Value::as_object).flat_map(Map::keys) {
-                if !columns.contains(&key) {
+                if !columns.contains(&key.as_str()) {
                     columns.push(key);
                 }
             }
-            let head = columns.iter().map(|column| (*column).clone()).collect();
-            let row = |row: &Value| columns.iter().map(|column| cell(&row[column.as_str()])).collect();
+            let head = columns.iter().map(|column| (*column).to_owned()).collect();
+            let row = |row: &Value| columns.iter().map(|column| cell(&row[*column])).collect();
             vec![(name.to_owned(), [head].into_iter().chain(rows.iter().map(row)).collect())]
         }
         Value::Object(fields) => {
-            let is_table = |value: &Value| value.as_array().is_some_and(|rows| rows.iter().all(Value::is_object));
-            let (lists, rest): (Vec<_>, Vec<_>) = fields.iter().partition(|(_, value)| is_table(value));
+            let is_table = |key: &str, rows: &[Value]| match rows {
+                [] => columns(&format!("{name}-{key}")).is_some(),
+                rows => rows.iter().all(Value::is_object),
+            };
+            let is_table = |(key, value): &(&String, &Value)| value.as_array().is_some_and(|rows| is_table(key, rows));
+            let (lists, rest): (Vec<_>, Vec<_>) = fields.iter().partition(is_table);
             let rest = rest.into_iter().map(|(key, value)| vec![key.clone(), cell(value)]);
             let head = vec!["key".to_owned(), "value".to_owned()];
             let own = (name.to_owned(), [head].into_iter().chain(rest).collect());
@@ -217,6 +247,10 @@ fn tables(name: &str, value: &Value) -> Vec<(String, Vec<Vec<String>>)> {
         }
         _ => Vec::new(),
     }
+}
+
+fn columns(table: &str) -> Option<&'static str> {
+    COLUMNS.iter().find(|(name, _)| *name == table).map(|(_, columns)| *columns)
 }
 
 /// What is no plain value stands in its cell as JSON.
@@ -268,11 +302,16 @@ mod tests {
         let value = json!({
             "packages": 2,
             "faults": ["a", "b"],
-            "findings": [{"id": "CVE-1", "why": "a, \"b\"\nc"}, {"id": "CVE-2", "fix": null, "more": [1]}],
+            "others": [{"id": "CVE-1", "why": "a, \"b\"\nc"}, {"id": "CVE-2", "fix": null, "more": [1]}],
+            "problems": [],
+            "unknown": [],
         });
         let found = tables("scan", &value);
-        assert_eq!(found.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["scan", "scan-findings"]);
-        assert_eq!(csv(&found[0].1), "key,value\r\nfaults,\"[\"\"a\"\",\"\"b\"\"]\"\r\npackages,2\r\n");
+        let names = ["scan", "scan-others", "scan-unknown"];
+        assert_eq!(found.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), names);
+        let own = "key,value\r\nfaults,\"[\"\"a\"\",\"\"b\"\"]\"\r\npackages,2\r\nproblems,[]\r\n";
+        assert_eq!(csv(&found[0].1), own);
+        assert_eq!(csv(&found[2].1), "ids,name,places,reason,source,version\r\n");
         assert_eq!(csv(&found[1].1), "id,why,fix,more\r\nCVE-1,\"a, \"\"b\"\"\nc\",,\r\nCVE-2,,,[1]\r\n");
         assert!(tables("x", &Value::Null).is_empty());
     }

@@ -5,12 +5,13 @@ use super::two_forms;
 use crate::audit::sarif::{self, Level};
 use crate::audit::secrets::{Baseline, Located, Report, Scanner, Sure, scan_files, scan_history};
 use crate::context::Ctx;
-use crate::error::Exit;
+use crate::error::{Exit, Hinted};
 use crate::ui::{Style, Ui, clean, human};
 use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use jiff::Timestamp;
 use serde::Serialize;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ pub fn command() -> Command {
                 .help("Files and folders [default: the current folder]"),
         )
         .arg(flag("history", "Look in what git keeps of the past, too"))
-        .arg(flag("no-ignore", "Look in files that .gitignore names, too"))
+        .arg(flag("no-ignore", "Look in files that .gitignore names and git does not track, too"))
         .arg(file("baseline", "Pass over the findings that this file knows"))
         .arg(file("write-baseline", "Write what is found into this file instead of telling it").conflicts_with("sarif"))
         .arg(flag("sarif", "Print SARIF 2.1.0"))
@@ -51,6 +52,10 @@ struct Answer {
     known: u64,
     /// Findings that a comment allows.
     allowed: u64,
+    /// Archives, which were not unpacked.
+    packed: u64,
+    /// Files and folders that `.gitignore` names.
+    ignored: u64,
     problems: Vec<Unread>,
 }
 
@@ -108,13 +113,24 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
 fn scan(matches: &ArgMatches) -> Result<Report> {
     let paths: Vec<PathBuf> = matches.get_many("PATH").map_or(vec![".".into()], |paths| paths.cloned().collect());
     for path in &paths {
+        if path.as_os_str() == "-" {
+            let hint = "write it into a file, and `omg audit secrets FILE` reads that";
+            return Err(Hinted::new(Exit::Usage, "standard input is not read", hint).into());
+        }
         path.symlink_metadata().with_context(|| format!("cannot read {}", path.display()))?;
     }
     let scanner = Scanner::new()?;
     let mut report = scan_files(&scanner, &paths, matches.get_flag("no-ignore"));
     report.sort();
     if matches.get_flag("history") {
-        paths.iter().for_each(|path| report.add(scan_history(&scanner, path)));
+        // What is still there is told there alone; two paths may be in one repository.
+        let mut told: HashSet<String> = report.findings.iter().map(|found| found.finding.fingerprint.clone()).collect();
+        for path in &paths {
+            let mut past = scan_history(&scanner, path);
+            past.findings.retain(|found| !told.contains(&found.finding.fingerprint));
+            told.extend(past.findings.iter().map(|found| found.finding.fingerprint.clone()));
+            report.add(past);
+        }
     }
     Ok(report)
 }
@@ -168,6 +184,8 @@ impl Answer {
             bytes: report.bytes,
             known,
             allowed: report.allowed,
+            packed: report.packed,
+            ignored: report.ignored,
             problems: report.problems.into_iter().map(unread).collect(),
         }
     }
@@ -253,6 +271,12 @@ fn remarks(answer: &Answer, unexplained: usize, for_a_person: bool) -> Vec<Remar
     if answer.allowed > 0 {
         told += &format!("; {} allowed by a comment", answer.allowed);
     }
+    if answer.packed > 0 {
+        told += &format!("; {} not unpacked", counted(answer.packed, "archive"));
+    }
+    if answer.ignored > 0 {
+        told += &format!("; {} passed over by .gitignore", answer.ignored);
+    }
     if for_a_person {
         remarks.push(Remark::Note(told));
     }
@@ -294,6 +318,7 @@ fn sarif(answer: &Answer) -> serde_json::Value {
             place: Some((finding.place.strip_prefix(".").unwrap_or(&finding.place).to_owned(), Some(finding.line)))
                 .filter(|(path, _)| !path.as_os_str().is_empty()),
             fingerprint: Some(("omgSecret/v1", finding.fingerprint.clone())),
+            suppressed: None,
         })
         .collect();
     let problems: Vec<String> =

@@ -119,7 +119,7 @@ fn shown<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
 pub struct Unknown {
     pub source: &'static str,
     pub name: String,
-    /// `None` where none is fixed.
+    /// `None` where none is pinned.
     pub version: Option<String>,
     pub places: Vec<Spot>,
     /// The advisories that leave it open, where it is they.

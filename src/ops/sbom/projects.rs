@@ -66,6 +66,13 @@ fn component(package: &Locked) -> Component {
         let name = if package.name.is_empty() { path } else { &package.name };
         return Component::new(Kind::Project, name, version);
     }
+    // Nor can it be told which package of a registry a bare address is.
+    if package.is_nameless() {
+        return Component {
+            hashes: hashes(&package.checksums),
+            ..Component::new(Kind::Package, &package.name, version)
+        };
+    }
     let name = match package.ecosystem {
         // Of which a purl keeps the dots.
         Ecosystem::PyPi => Cow::Borrowed(package.name.as_str()),

@@ -8,10 +8,12 @@ mod delta;
 mod index;
 mod pack;
 mod store;
+mod tracked;
 
 pub use delta::apply;
 pub use pack::{Cache, Pack};
-pub use store::{Store, loose};
+pub use store::{Repository, Store, loose};
+pub use tracked::tracked;
 
 /// An object that has to be held in memory, since others are made of it: larger ones git itself does not make so.
 pub const MAX_WHOLE: u64 = 128 << 20;

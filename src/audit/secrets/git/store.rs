@@ -22,29 +22,49 @@ pub struct Store {
     pub problems: Vec<Problem>,
 }
 
-impl Store {
-    /// The repository that a path is in, as git finds it; `None` where there is none.
-    pub fn find(path: &Path) -> Option<PathBuf> {
-        let path = path.canonicalize().ok()?;
-        path.ancestors().find_map(|folder| {
-            let inside = folder.join(".git");
-            let is_one = |folder: &Path| folder.join("objects").is_dir() && folder.join("HEAD").exists();
-            if is_one(&inside) {
-                Some(inside)
-            } else if inside.is_file() {
-                linked(folder, &inside)
-            } else {
-                is_one(folder).then(|| folder.to_owned())
-            }
-        })
+/// A repository's folders.
+pub struct Repository {
+    /// What its files lie below.
+    pub top: PathBuf,
+    /// What belongs to this work tree alone, such as its index.
+    pub own: PathBuf,
+    /// What all its work trees share.
+    pub common: PathBuf,
+}
+
+impl Repository {
+    /// The one that a path is in, as git finds it; `None` where there is none.
+    pub fn find(path: &Path) -> Option<Repository> {
+        path.canonicalize().ok()?.ancestors().find_map(Repository::at)
     }
 
+    /// The one whose top is this folder.
+    pub fn at(folder: &Path) -> Option<Repository> {
+        let inside = folder.join(".git");
+        let is_one = |folder: &Path| folder.join("objects").is_dir() && folder.join("HEAD").exists();
+        let (own, common) = if is_one(&inside) {
+            (inside.clone(), inside)
+        } else if inside.is_file() {
+            linked(folder, &inside)?
+        } else if is_one(folder) {
+            (folder.to_owned(), folder.to_owned())
+        } else {
+            return None;
+        };
+        Some(Repository { top: folder.to_owned(), own, common })
+    }
+}
+
+pub fn is_sha256(repository: &Path) -> bool {
+    let config = text(&repository.join("config")).unwrap_or_default().to_ascii_lowercase();
+    config.lines().any(|line| {
+        line.split_once('=').is_some_and(|(key, value)| key.trim() == "objectformat" && value.trim() == "sha256")
+    })
+}
+
+impl Store {
     pub fn open(repository: &Path) -> Store {
-        let config = text(&repository.join("config")).unwrap_or_default().to_ascii_lowercase();
-        let is_sha256 = config.lines().any(|line| {
-            line.split_once('=').is_some_and(|(key, value)| key.trim() == "objectformat" && value.trim() == "sha256")
-        });
-        let hash = if is_sha256 { 32 } else { 20 };
+        let hash = if is_sha256(repository) { 32 } else { 20 };
         let mut store = Store { packs: Vec::new(), loose: Vec::new(), hash, problems: Vec::new() };
         let mut folders = vec![repository.join("objects")];
         let mut at = 0;
@@ -118,13 +138,13 @@ pub fn loose(path: &Path) -> Result<(Kind, impl Read)> {
     Ok((kind, stream))
 }
 
-/// The repository that a file `.git` tells of: a further work tree, or a submodule.
-fn linked(folder: &Path, file: &Path) -> Option<PathBuf> {
+/// The repository that a file `.git` tells of: a further work tree, or a submodule. Its own folder, and the one it shares.
+fn linked(folder: &Path, file: &Path) -> Option<(PathBuf, PathBuf)> {
     let text = text(file)?;
     let repository = folder.join(text.strip_prefix("gitdir:")?.trim());
     let common = self::text(&repository.join("commondir"));
     let common = common.map_or(repository.clone(), |common| repository.join(common.trim()));
-    common.join("objects").is_dir().then_some(common)
+    common.join("objects").is_dir().then_some((repository, common))
 }
 
 fn open(path: &Path) -> Result<File> {
@@ -135,7 +155,7 @@ fn open(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
+pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
@@ -149,7 +169,7 @@ fn text(path: &Path) -> Option<String> {
 }
 
 /// What a folder holds, by name.
-fn listed(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+pub fn listed(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     let entries = std::fs::read_dir(folder).into_iter().flatten();
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     paths.sort();

@@ -87,7 +87,7 @@ fn every_object_of_git_is_read_as_it_is() {
         // A further work tree leads to the same store.
         let other = made.path().join("other-tree");
         git(made.path(), &["worktree", "add", "-q", other.to_str().unwrap()]);
-        let found = Store::find(&other.join("in")).unwrap();
+        let found = Repository::find(&other.join("in")).unwrap().common;
         assert_eq!(found.canonicalize().unwrap(), made.path().join(".git").canonicalize().unwrap());
     }
 }
@@ -97,7 +97,10 @@ fn every_object_of_git_is_read_as_it_is() {
 #[allow(clippy::print_stdout, reason = "a test says that it was skipped")]
 fn our_own_repository_is_read_whole() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let Some(repository) = Store::find(here).filter(|_| Command::new("git").arg("--version").output().is_ok()) else {
+    let Some(repository) = Repository::find(here)
+        .map(|found| found.common)
+        .filter(|_| Command::new("git").arg("--version").output().is_ok())
+    else {
         println!("skipped our_own_repository_is_read_whole: no repository, or no git here");
         return;
     };
@@ -139,5 +142,40 @@ fn damaged_packs_are_told_or_read_otherwise() {
             }
         }
         std::fs::write(&path, &good).unwrap();
+    }
+}
+
+#[test]
+fn what_git_tracks_is_read_from_every_version_of_its_index() {
+    if std::process::Command::new("git").arg("--version").output().is_err() {
+        return;
+    }
+    for format in ["sha1", "sha256"] {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        git(at, &["init", "-q", &format!("--object-format={format}")]);
+        std::fs::create_dir_all(at.join("in/there")).unwrap();
+        let long = "long".repeat(50);
+        for name in ["a", "in/file", "in/there/file", "in/there/file2", &long, "with blank"] {
+            std::fs::write(at.join(name), name).unwrap();
+        }
+        std::os::unix::fs::symlink("a", at.join("link")).unwrap();
+        git(at, &["add", "-A"]);
+        for version in ["2", "3", "4"] {
+            git(at, &["update-index", "--index-version", version]);
+            if version == "3" {
+                // Which needs the longer flags.
+                git(at, &["update-index", "--skip-worktree", "a"]);
+            }
+            let found = tracked(&Repository::at(at).unwrap()).unwrap();
+            let names = ["a", "in/file", "in/there/file", "in/there/file2", &long, "with blank"].map(Path::new);
+            assert_eq!(found, names, "{format} {version}");
+            let bytes = std::fs::read(at.join(".git/index")).unwrap();
+            for end in 0..bytes.len() - 40 {
+                let _ = super::tracked::parse(&bytes[..end], 20);
+            }
+        }
+        git(at, &["update-index", "--split-index"]);
+        assert_eq!(tracked(&Repository::at(at).unwrap()).unwrap().len(), 6);
     }
 }

@@ -77,6 +77,14 @@ pub struct Suppressed {
     pub finding: Shown,
 }
 
+impl Suppressed {
+    /// By what, until when, and the reason.
+    pub fn why(&self) -> String {
+        let until = self.until.as_ref().map_or(String::new(), |until| format!(" until {until}"));
+        format!("{}{until}: {}", self.by, self.reason)
+    }
+}
+
 impl Answer {
     pub fn new(report: Report) -> Answer {
         let suppressed = |Hushed { finding, why }| {

@@ -88,7 +88,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     };
     let remarks = if is_sarif { Vec::new() } else { remarks(&report) };
     let text = move |ui: &Ui, answer: &Answer| match is_sarif {
-        true => format!("{:#}\n", sarif::document(answer)),
+        true => format!("{:#}\n", sarif::document(answer, all)),
         false => text::text(ui, answer, all),
     };
     Ok(Reply::new(Answer::new(report), text, exit).with(remarks))

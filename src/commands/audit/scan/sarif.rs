@@ -5,11 +5,15 @@ use crate::audit::sarif::{self, Found, Level};
 use crate::model::Severity;
 use std::path::PathBuf;
 
-/// The document. What is not known to be good is told beside the results, since nothing was found there.
-pub fn document(answer: &Answer) -> serde_json::Value {
-    let found: Vec<Found> = answer.findings.iter().flat_map(results).collect();
+/// The document. What is not known to be good is told beside the results, since nothing was found there. `all`: with what is answered
+/// for.
+pub fn document(answer: &Answer, all: bool) -> serde_json::Value {
+    let mut found: Vec<Found> = answer.findings.iter().flat_map(|finding| results(finding, None)).collect();
+    if all {
+        found.extend(answer.suppressed.iter().flat_map(|one| results(&one.finding, Some(one.why()))));
+    }
     let unknown = answer.unknown.iter().map(|unknown| {
-        let version = unknown.version.as_deref().unwrap_or("of no fixed version");
+        let version = unknown.version.as_deref().unwrap_or("of no pinned version");
         let places = unknown.places.iter().map(|spot| spot.file.display().to_string()).collect::<Vec<_>>().join(", ");
         format!(
             "{} {version} of {} is not known to be good: {} ({places})",
@@ -20,12 +24,14 @@ pub fn document(answer: &Answer) -> serde_json::Value {
     sarif::document(&found, &problems)
 }
 
-fn results(finding: &Shown) -> Vec<Found> {
+fn results(finding: &Shown, suppressed: Option<String>) -> Vec<Found> {
     let of = |place: Option<(PathBuf, Option<u64>)>| Found {
         rule: finding.id.clone(),
         rule_text: if finding.description.is_empty() { finding.id.clone() } else { finding.description.clone() },
         score: finding.score,
         level: match finding.severity {
+            // Whatever its score: it is used.
+            _ if finding.exploited => Level::Error,
             Some(Severity::Critical | Severity::High) => Level::Error,
             Some(Severity::Medium) | None => Level::Warning,
             Some(Severity::Low | Severity::None) => Level::Note,
@@ -33,6 +39,7 @@ fn results(finding: &Shown) -> Vec<Found> {
         message: message(finding),
         place,
         fingerprint: Some(("omgAdvisory/v1", format!("{}/{}:{}", finding.source, finding.name, finding.id))),
+        suppressed: suppressed.clone(),
     };
     match finding.places.is_empty() {
         true => vec![of(None)],

@@ -1,6 +1,6 @@
 //! A scan's answer for people.
 
-use super::answer::{Answer, Shown, Suppressed};
+use super::answer::{Answer, Shown};
 use crate::model::Severity;
 use crate::ops::advisories::{Spot, Unknown};
 use crate::ui::{Cell, Style, Ui, clean, table};
@@ -11,11 +11,7 @@ const SHOWN_PLACES: usize = 3;
 pub fn text(ui: &Ui, answer: &Answer, all: bool) -> String {
     let mut rows: Vec<Vec<Cell<'_>>> = answer.findings.iter().map(|finding| row(finding, status(finding))).collect();
     if all {
-        let hushed = |hushed: &'_ Suppressed| {
-            let until = hushed.until.as_ref().map_or(String::new(), |until| format!(" until {until}"));
-            format!("{}{until}: {}", hushed.by, hushed.reason)
-        };
-        rows.extend(answer.suppressed.iter().map(|one| row(&one.finding, hushed(one))));
+        rows.extend(answer.suppressed.iter().map(|one| row(&one.finding, one.why())));
     }
     table(ui, &rows) + &answer.unknown.iter().map(|unknown| line(ui, unknown)).collect::<String>()
 }
