@@ -3,7 +3,7 @@
 //! Hooks ask it at every change of folder, so their form is answered before a command line parser exists.
 
 use super::reply::{Remark, Reply};
-use super::which::asks;
+use super::which::{asks, unmet};
 use super::{hook, shop};
 use crate::context::Ctx;
 use crate::error::Exit;
@@ -157,11 +157,10 @@ pub fn line() -> Option<PathBuf> {
 /// What a person should know on coming into the folder.
 pub fn remarks(person: &Person, environment: &Environment) -> Vec<Remark> {
     let mut remarks: Vec<Remark> = environment.problems.iter().cloned().map(Remark::Warning).collect();
+    remarks.extend(environment.faults.iter().map(|fault| Remark::Note(fault.to_string())));
     for choice in environment.missing(person) {
-        let (runtime, pin) = (choice.pin.runtime.name(), &choice.pin);
-        let by = asks(&pin.file.display().to_string(), pin.line, &format!("{runtime} {}", pin.version));
-        remarks.push(Remark::Note(format!("{by}, which is not installed")));
-        remarks.push(Remark::Hint(format!("`omg install {}`", word(&format!("{runtime}@{}", pin.version)))));
+        let (message, hint) = unmet(choice.pin.runtime.program(), choice);
+        remarks.extend([Remark::Note(message), Remark::Hint(hint)]);
     }
     if let (Some((message, hint)), Some(tool)) = (&environment.found.fault, environment.tools.first()) {
         remarks.push(Remark::Note(format!("{}: {message}", tool.file.display())));

@@ -2,11 +2,14 @@
 
 use super::env::variable;
 use super::shop::{Wanted, person, wanted};
+use super::which::unmet;
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::ops::environment;
 use crate::ops::mise::{self, Found};
+use crate::runtimes::Runtime;
 use crate::runtimes::active::{self, Person};
+use crate::runtimes::fault::Fault;
 use crate::runtimes::installed::{Installed, is_program};
 use crate::runtimes::pin::folders;
 use crate::runtimes::tools::{Tool, in_force};
@@ -57,9 +60,19 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
         chosen.push(there(ctx, &person, wanted, matches.get_flag("install"))?);
     }
     // The folder's own count behind those that were named.
-    for pin in person.pins(&folder) {
-        if named.iter().all(|wanted| wanted.runtime != pin.runtime) {
-            chosen.extend(person.choice(pin).installed);
+    let (pins, faults) = person.pins_and_faults(&folder);
+    let is_named = |runtime: Runtime| named.iter().any(|wanted| wanted.runtime == runtime);
+    let concerns =
+        |fault: &&Fault| Runtime::ALL.into_iter().any(|runtime| fault.concerns(runtime) && !is_named(runtime));
+    faults.iter().filter(concerns).for_each(|fault| ctx.ui.warn(&fault.to_string()));
+    for pin in pins {
+        if !is_named(pin.runtime) {
+            let choice = person.choice(pin);
+            if choice.request.is_err() && !person.does_without(&choice) {
+                let (message, hint) = unmet(choice.pin.runtime.program(), &choice);
+                return Err(Hinted::new(Exit::NothingFound, message, hint).into());
+            }
+            chosen.extend(choice.installed);
         }
     }
     let is_named = |tool: &Tool| tools.iter().any(|named| named.name == tool.name);

@@ -3,11 +3,11 @@
 use super::reply::Reply;
 use super::shop::{keep_locked, person, shop, wanted};
 use super::use_version::{Used, ask_for, text};
-use super::which::fault;
+use super::which::unmet;
 use crate::context::Ctx;
 use crate::error::{Exit, Hinted};
 use crate::ops::runtimes::Shop;
-use crate::runtimes::active::{Answer, Choice};
+use crate::runtimes::active::Choice;
 use crate::runtimes::installed::{Installed, Keeper};
 use crate::runtimes::{Runtime, lock};
 use crate::shell::word;
@@ -31,7 +31,8 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let folder = std::env::current_dir().context("the current folder is gone")?;
     let names = matches.get_many::<String>("NAME").unwrap_or_default();
     let named: Vec<Runtime> = names.map(|name| bare(name)).collect::<Result<_>>()?;
-    let pins = person.pins(&folder);
+    let (pins, faults) = person.pins_and_faults(&folder);
+    faults.iter().for_each(|fault| ctx.ui.warn(&fault.to_string()));
     if let Some(runtime) = named.iter().find(|runtime| pins.iter().all(|pin| pin.runtime != **runtime)) {
         let hint = format!("`omg use {}@VERSION` does", runtime.name());
         return Err(Hinted::new(Exit::NothingFound, format!("nothing here asks for {}", runtime.name()), hint).into());
@@ -48,8 +49,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     for choice in choices {
         let runtime = choice.pin.runtime;
         let Some(installed) = &choice.installed else {
-            let answer = Answer { runtime: Some(runtime), program: None, choice: Some(choice), tool: None };
-            let (message, hint) = fault(runtime.program(), &answer);
+            let (message, hint) = unmet(runtime.program(), &choice);
             return Err(Hinted::new(Exit::NothingFound, message, hint).into());
         };
         written.push(installed.clone());

@@ -276,7 +276,7 @@ fn in_force(person: &Person) -> Result<Vec<Installed>> {
     let folder = std::env::current_dir().context("the current folder is gone")?;
     let mut chosen: Vec<Installed> =
         person.pins(&folder).into_iter().filter_map(|pin| person.choice(pin).installed).collect();
-    let global = person.global.as_deref().map_or(Vec::new(), crate::runtimes::pin::of_file);
+    let global = person.global.as_deref().map_or(Vec::new(), |file| crate::runtimes::pin::of_file(file).0);
     chosen.extend(global.into_iter().filter_map(|pin| person.choice(pin).installed));
     Ok(chosen)
 }

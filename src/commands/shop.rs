@@ -7,6 +7,7 @@ use crate::model::Observer;
 use crate::ops::runtimes::{Done, Locked, Shop, shims};
 use crate::runtimes::active::Person;
 use crate::runtimes::installed::{Folders, Installed};
+use crate::runtimes::request::examples;
 use crate::runtimes::{Request, Runtime, lock, pin, toolchain};
 use crate::sys::http::Network;
 use crate::ui::{Fetches, clean};
@@ -30,10 +31,8 @@ pub fn wanted(text: &str) -> Result<Wanted> {
         let hint = format!("there are {}", names.join(", "));
         return Err(Hinted::new(Exit::Usage, format!("{name:?} is no runtime that omg knows"), hint).into());
     };
-    let request = Request::parse(runtime, version.unwrap_or("latest")).map_err(|why| {
-        let hint = "as in 22, 3.12, 1.80.1, '>=20 <23', lts, latest; omg-install(1) has all";
-        Hinted::new(Exit::Usage, why, hint)
-    })?;
+    let request = Request::parse(runtime, version.unwrap_or("latest"))
+        .map_err(|why| Hinted::new(Exit::Usage, why, format!("{}; omg-install(1) has all", examples(runtime))))?;
     Ok(Wanted { runtime, request, is_bare: version.is_none() })
 }
 

@@ -7,8 +7,9 @@ use super::shop;
 use crate::context::Ctx;
 use crate::error::Exit;
 use crate::ops::mise;
-use crate::runtimes::active::{Answer, Person, which};
+use crate::runtimes::active::{Answer, Choice, Person, which};
 use crate::runtimes::pin::folders;
+use crate::runtimes::request::examples;
 use crate::runtimes::tools;
 use crate::shell::word;
 use crate::ui::{Ui, clean};
@@ -51,6 +52,7 @@ pub fn main(arguments: &[OsString]) -> Option<Exit> {
     answer.program.as_ref()?;
     let shown = shown(name, &answer);
     let printed = ui.print(&text(&ui, &shown));
+    answer.faults.iter().for_each(|fault| ui.warn(&fault.to_string()));
     ui.note(&why(&shown));
     Some(if printed.is_ok() { Exit::Found } else { Exit::Failed })
 }
@@ -64,7 +66,8 @@ pub fn run(_: &Ctx, matches: &ArgMatches) -> Result<Reply> {
         (Some(_), _) => (Remark::Note(why(&shown)), Exit::Found),
         (None, (message, hint)) => (Remark::Error { message, hint }, Exit::NothingFound),
     };
-    Ok(Reply::new(shown, text, exit).with([remark]))
+    let faults = answer.faults.iter().map(|fault| Remark::Warning(fault.to_string()));
+    Ok(Reply::new(shown, text, exit).with(faults.chain([remark])))
 }
 
 /// As [`which`] has it; mise is asked about a program that no version of ours has, where the folder asks for tools of mise.
@@ -144,11 +147,16 @@ pub fn fault(name: &str, answer: &Answer) -> (String, String) {
         };
         return (format!("there is no {name} here"), hint);
     };
+    unmet(name, choice)
+}
+
+/// Why a request in force brings no program of this name, and what helps.
+pub fn unmet(name: &str, choice: &Choice) -> (String, String) {
     let runtime = choice.pin.runtime.name();
     let by =
         asks(&choice.pin.file.display().to_string(), choice.pin.line, &format!("{runtime} {}", choice.pin.version));
     match (&choice.request, &choice.installed) {
-        (Err(why), _) => (format!("{by}, but {why}"), "as in 22, 3.12, '>=20 <23', lts, latest".to_owned()),
+        (Err(why), _) => (format!("{by}, but {why}"), examples(choice.pin.runtime).to_owned()),
         (Ok(_), Some(installed)) => {
             (format!("{runtime} {} has no program {name}; {by}", installed.version), String::new())
         }

@@ -4,6 +4,7 @@
 //! for everywhere (`omg use --global`), else whatever the search path finds.
 
 use super::Runtime;
+use super::fault::Fault;
 use super::installed::{Folders, Installed, is_program};
 use super::pin::{self, Pin};
 use super::request::{Kind, Request};
@@ -42,15 +43,25 @@ impl Person {
 
     /// The requests in force in a folder, at most one for each runtime.
     pub fn pins(&self, folder: &Path) -> Vec<Pin> {
+        self.pins_and_faults(folder).0
+    }
+
+    /// The same, and what is wrong with files that may have asked for what the shell does not.
+    pub fn pins_and_faults(&self, folder: &Path) -> (Vec<Pin>, Vec<Fault>) {
         let mut pins = self.shell.clone();
-        let files = pin::active(folder, self.home.as_deref());
-        let global = self.global.as_deref().map_or(Vec::new(), pin::of_file);
+        let (files, mut faults) = pin::active_with_faults(folder, self.home.as_deref());
+        let (global, fault) = self.global.as_deref().map_or((Vec::new(), None), pin::of_file);
+        // With the configuration in the home folder one file can be both.
+        faults.extend(fault.filter(|fault| faults.iter().all(|known| known.file != fault.file)));
+        faults.retain(|fault| {
+            Runtime::ALL.iter().any(|of| fault.concerns(*of) && self.shell.iter().all(|pin| pin.runtime != *of))
+        });
         for pin in files.into_iter().chain(global) {
             if pins.iter().all(|nearer| nearer.runtime != pin.runtime) {
                 pins.push(pin);
             }
         }
-        pins
+        (pins, faults)
     }
 
     /// What a request of a file means.
@@ -61,6 +72,13 @@ impl Person {
             Err(_) => None,
         };
         Choice { pin, request, installed }
+    }
+
+    /// Whether there is nothing to complain of where a request is not met: what a project's manifest says of itself is no matter
+    /// where the search path has a program for it, which may well do.
+    pub fn does_without(&self, choice: &Choice) -> bool {
+        let program = || self.system_program(choice.pin.runtime.program());
+        choice.is_system() || pin::is_manifest(&choice.pin.file) && program().is_some()
     }
 
     /// The first program of this name on the search path that is none of omg's versions or shims.
@@ -101,6 +119,8 @@ pub struct Answer {
     pub choice: Option<Choice>,
     /// The tool of mise that has it; only `ops` asks mise.
     pub tool: Option<Tool>,
+    /// What is wrong with files that may have decided otherwise.
+    pub faults: Vec<Fault>,
 }
 
 /// The program that a name means in a folder. The name of a runtime stands for its main program.
@@ -112,30 +132,25 @@ pub fn which(person: &Person, folder: &Path, name: &str) -> Answer {
         _ => name,
     };
     let known = by_runtime.or_else(|| Runtime::of_program(name));
-    let mut pins = person.pins(folder);
+    let (mut pins, mut faults) = person.pins_and_faults(folder);
     if let Some(runtime) = known {
         pins.retain(|pin| pin.runtime == runtime);
+        faults.retain(|fault| fault.concerns(runtime));
     }
-    let mut missing = None;
+    let mut answer = Answer { runtime: known, program: None, choice: None, tool: None, faults };
     for pin in pins {
         let choice = person.choice(pin);
-        let runtime = Some(choice.pin.runtime);
         let found = choice.installed.as_ref().and_then(|installed| installed.program(program));
-        match found {
-            Some(found) => return Answer { runtime, program: Some(found), choice: Some(choice), tool: None },
-            // Of what came with a runtime only that version's will do.
-            None if known.is_some() && !choice.is_system() => {
-                missing = Some(Answer { runtime, program: None, choice: Some(choice), tool: None });
-            }
-            None if known.is_some() => {
-                let program = person.system_program(program);
-                missing = Some(Answer { runtime, program, choice: Some(choice), tool: None });
-            }
-            None => {}
+        // Of what came with a runtime only that version's will do.
+        if found.is_some() || known.is_some() {
+            answer.program = found.or_else(|| choice.is_system().then(|| person.system_program(program))?);
+            answer.runtime = Some(choice.pin.runtime);
+            answer.choice = Some(choice);
+            return answer;
         }
     }
-    let program = || person.system_program(program);
-    missing.unwrap_or_else(|| Answer { runtime: known, program: program(), choice: None, tool: None })
+    answer.program = person.system_program(program);
+    answer
 }
 
 /// What a process needs to be in the world of these versions: the folders before its search path, and variables.

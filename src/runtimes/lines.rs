@@ -6,10 +6,11 @@ use super::Runtime;
 use super::pin::Found;
 use super::tools::Tool;
 
-/// A file that holds a version and perhaps comments. Of several (pyenv allows them) the first is the one in use.
+/// A file that holds a version and perhaps comments. Of several (pyenv allows them) the first is the one in use; Node's may be a range.
 pub(super) fn only(runtime: Runtime, text: &str) -> Vec<Found> {
+    let version = |line| if runtime == Runtime::Node { Some(line) } else { str::split_whitespace(line).next() };
     uncommented(text)
-        .filter_map(|(number, line)| Found::new(runtime, unquoted(line.split_whitespace().next()?), number))
+        .filter_map(|(number, line)| Found::new(runtime, unquoted(version(line)?), number))
         .take(1)
         .collect()
 }
@@ -44,7 +45,8 @@ pub(super) fn sdkmanrc(text: &str) -> Vec<Found> {
         .collect()
 }
 
-/// The `toolchain` line where there is one (it is what the go command runs), then the `go` line.
+/// The `toolchain` line where there is one (it is what developers are to use), then the `go` line, which any later Go meets: the go
+/// command itself looks for another only where it is older.
 pub(super) fn go_mod(text: &str) -> Vec<Found> {
     let (mut toolchain, mut language) = (None, None);
     let mut in_block = false;
@@ -57,7 +59,11 @@ pub(super) fn go_mod(text: &str) -> Vec<Found> {
         in_block = line.ends_with('(');
         let mut words = line.split_whitespace();
         match (words.next(), words.next().map(unquoted)) {
-            (Some("go"), Some(version)) if !in_block => language = Found::new(Runtime::Go, version, number),
+            (Some("go"), Some(version)) if !in_block => {
+                let is_number = version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+                let at_least = if is_number { format!(">={version}") } else { version.to_owned() };
+                language = Found::new(Runtime::Go, &at_least, number);
+            }
             // `default` asks for what the go line says.
             (Some("toolchain"), Some(version)) if !in_block && version != "default" => {
                 toolchain = Found::new(Runtime::Go, version, number);

@@ -36,6 +36,14 @@ pub(super) fn of_java(text: &str) -> Result<(&'static str, &str), &str> {
             _ => {}
         }
     }
+    // jenv puts the width of a word behind the name, and calls whatever it does not know openjdk.
+    if let Some((name, rest)) = text.split_once("64-") {
+        match JAVA.into_iter().find(|known| *known == name) {
+            _ if name == "openjdk" || TEMURIN.contains(&name) => return Ok(("", rest)),
+            Some(maker) => return Ok((maker, rest)),
+            None => {}
+        }
+    }
     let is_name = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     match (text.split_once('-'), text.rsplit_once('-')) {
         (Some((name, _)), _) if is_name(name) => Err(name),

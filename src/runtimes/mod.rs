@@ -6,6 +6,7 @@
 
 pub mod active;
 pub mod edit;
+pub mod fault;
 pub mod installed;
 mod json;
 mod lines;

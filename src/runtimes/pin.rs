@@ -8,7 +8,9 @@
 //! where the folder is not below home, or after [`MAX_LEVELS`] folders. It follows the path as it is spelt, so a folder
 //! reached through a symbolic link has the parents one sees in the prompt.
 //!
-//! This runs in every prompt. A folder costs one open with O_PATH (2 µs) and one faccessat for each name (0.48 µs), whatever
+//! A file that cannot be read or understood asks for nothing; whoever wants to know is told of it ([`Fault`]).
+//!
+//! This runs in every prompt. A folder costs one open with O_PATH (2 µs) and one look for each name (0.48 µs), whatever
 //! else is in it; nothing is allocated unless a version file exists, and the crates that look at the processor's features
 //! when first used (memchr, regex) are not touched. Tried and dropped: listing the folder with getdents is faster only
 //! below about 20 entries (ext4: 4.5 µs for 10 entries, 9 µs for 26, 47 µs for the first KiB of 3,000); access by whole
@@ -16,8 +18,10 @@
 //!
 //! It does not read deno's `deno.json`: that file has no field for a version of deno. `.deno-version` is read instead.
 
+use super::fault::{self, Fault, Form};
 use super::{Runtime, lines, package_json, tables};
-use rustix::fs::{Access, AtFlags, Mode, OFlags, accessat, open, openat};
+use rustix::fs::{Access, AtFlags, Mode, OFlags, accessat, open, openat, readlinkat_raw};
+use rustix::io::Errno;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
@@ -73,34 +77,47 @@ pub fn folders(folder: &Path, home: Option<&Path>) -> Folders {
 
 /// The pins that count in `folder`: at most one for each runtime, nearest first. `home` is the user's home folder.
 pub fn active(folder: &Path, home: Option<&Path>) -> Vec<Pin> {
-    search(folder, home, true)
+    search(folder, home, true, &mut |_| {})
 }
 
-/// The pins of one file of omg's own form, as the user's file for everywhere is.
-pub fn of_file(path: &Path) -> Vec<Pin> {
+/// The same, with what is wrong with the files on the way to where all is decided.
+pub fn active_with_faults(folder: &Path, home: Option<&Path>) -> (Vec<Pin>, Vec<Fault>) {
+    let mut faults = Vec::new();
+    let pins = search(folder, home, true, &mut |looked| faults.extend(looked.fault()));
+    (pins, faults)
+}
+
+/// The pins of one file of omg's own form, as the user's file for everywhere is, and what is wrong with it.
+pub fn of_file(path: &Path) -> (Vec<Pin>, Option<Fault>) {
+    let Some(Content { text, wrong }) = content(path) else { return (Vec::new(), None) };
+    let found = tables::omg(&text);
+    let wrong = wrong.map(|why| (0, why)).or_else(|| fault::of_text("omg.toml", Form::Toml, &text, &found));
+    let fault = wrong.map(|(line, why)| Fault { file: path.to_owned(), line, why, concerns: ANY });
     let pin = |Found { runtime, version, line }| Pin { runtime, version, file: path.to_owned(), line };
-    tables::omg(&text(path)).into_iter().map(pin).collect()
+    (found.into_iter().map(pin).collect(), fault)
 }
 
 /// The text of a file of versions, as far as it is read; empty where it cannot be.
 pub fn text(path: &Path) -> String {
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
-        return String::new();
-    };
+    content(path).map_or(String::new(), |content| content.text)
+}
+
+fn content(path: &Path) -> Option<Content> {
+    let (folder, name) = (path.parent()?, path.file_name()?.to_str()?);
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    open(folder, flags, Mode::empty()).ok().and_then(|dir| read(&dir, name)).unwrap_or_default()
+    read(&open(folder, flags, Mode::empty()).ok()?, name)
 }
 
 /// Every pin in `folder` and above, in the order they are preferred. For each runtime the first is the active one.
 pub fn all(folder: &Path, home: Option<&Path>) -> Vec<Pin> {
-    search(folder, home, false)
+    search(folder, home, false, &mut |_| {})
 }
 
 /// Folders looked at, at most, the first one included.
-pub const MAX_LEVELS: usize = 64;
+pub const MAX_LEVELS: usize = 256;
 
-/// How much of a file is read, at most. What stands behind it is not seen.
-pub const MAX_FILE_BYTES: u64 = 64 * 1024;
+/// How much of a file is read, at most.
+pub const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// What a parser found in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,37 +154,38 @@ pub(crate) struct VersionFile {
     pub(crate) name: &'static str,
     /// The runtimes this file can speak of, as [`Runtime::bit`]s: where all are decided it need not be read.
     speaks_of: u16,
+    pub(super) form: Form,
     pub(crate) parse: fn(&str) -> Vec<Found>,
 }
 
 const ANY: u16 = (1 << Runtime::ALL.len()) - 1;
 const SCRIPTS: u16 = Runtime::Node.bit() | Runtime::Bun.bit() | Runtime::Deno.bit();
 
-const fn file(name: &'static str, speaks_of: u16, parse: fn(&str) -> Vec<Found>) -> VersionFile {
-    VersionFile { name, speaks_of, parse }
+const fn file(name: &'static str, speaks_of: u16, form: Form, parse: fn(&str) -> Vec<Found>) -> VersionFile {
+    VersionFile { name, speaks_of, form, parse }
 }
 
 /// Every file looked for, most preferred first. rustup itself prefers `rust-toolchain` to `rust-toolchain.toml`.
 pub(crate) const FILES: [VersionFile; 19] = [
-    file("omg.toml", ANY, tables::omg),
-    file("mise.toml", ANY, tables::mise),
-    file(".mise.toml", ANY, tables::mise),
-    file(".tool-versions", ANY, lines::tool_versions),
-    file(".nvmrc", Runtime::Node.bit(), |text| lines::only(Runtime::Node, text)),
-    file(".node-version", Runtime::Node.bit(), |text| lines::only(Runtime::Node, text)),
-    file(".bun-version", Runtime::Bun.bit(), |text| lines::only(Runtime::Bun, text)),
-    file(".deno-version", Runtime::Deno.bit(), |text| lines::only(Runtime::Deno, text)),
-    file(".python-version", Runtime::Python.bit(), |text| lines::only(Runtime::Python, text)),
-    file(".go-version", Runtime::Go.bit(), |text| lines::only(Runtime::Go, text)),
-    file("rust-toolchain", Runtime::Rust.bit(), tables::rust_toolchain),
-    file("rust-toolchain.toml", Runtime::Rust.bit(), tables::rust_toolchain),
-    file(".ruby-version", Runtime::Ruby.bit(), |text| lines::only(Runtime::Ruby, text)),
-    file(".java-version", Runtime::Java.bit(), |text| lines::only(Runtime::Java, text)),
-    file(".sdkmanrc", Runtime::Java.bit(), lines::sdkmanrc),
-    file("package.json", SCRIPTS, package_json::pins),
-    file("pyproject.toml", Runtime::Python.bit(), tables::pyproject),
-    file("go.mod", Runtime::Go.bit(), lines::go_mod),
-    file("Gemfile", Runtime::Ruby.bit(), lines::gemfile),
+    file("omg.toml", ANY, Form::Toml, tables::omg),
+    file("mise.toml", ANY, Form::Toml, tables::mise),
+    file(".mise.toml", ANY, Form::Toml, tables::mise),
+    file(".tool-versions", ANY, Form::Lines, lines::tool_versions),
+    file(".nvmrc", Runtime::Node.bit(), Form::Word, |text| lines::only(Runtime::Node, text)),
+    file(".node-version", Runtime::Node.bit(), Form::Word, |text| lines::only(Runtime::Node, text)),
+    file(".bun-version", Runtime::Bun.bit(), Form::Word, |text| lines::only(Runtime::Bun, text)),
+    file(".deno-version", Runtime::Deno.bit(), Form::Word, |text| lines::only(Runtime::Deno, text)),
+    file(".python-version", Runtime::Python.bit(), Form::Word, |text| lines::only(Runtime::Python, text)),
+    file(".go-version", Runtime::Go.bit(), Form::Word, |text| lines::only(Runtime::Go, text)),
+    file("rust-toolchain", Runtime::Rust.bit(), Form::TomlOrWord, tables::rust_toolchain),
+    file("rust-toolchain.toml", Runtime::Rust.bit(), Form::TomlOrWord, tables::rust_toolchain),
+    file(".ruby-version", Runtime::Ruby.bit(), Form::Word, |text| lines::only(Runtime::Ruby, text)),
+    file(".java-version", Runtime::Java.bit(), Form::Word, |text| lines::only(Runtime::Java, text)),
+    file(".sdkmanrc", Runtime::Java.bit(), Form::Lines, lines::sdkmanrc),
+    file("package.json", SCRIPTS, Form::Json, package_json::pins),
+    file("pyproject.toml", Runtime::Python.bit(), Form::Toml, tables::pyproject),
+    file("go.mod", Runtime::Go.bit(), Form::Lines, lines::go_mod),
+    file("Gemfile", Runtime::Ruby.bit(), Form::Lines, lines::gemfile),
 ];
 
 /// Whether a file is one whose versions are mostly what a project can do with, not what it is to have.
@@ -175,30 +193,67 @@ pub fn is_manifest(file: &Path) -> bool {
     ["package.json", "pyproject.toml", "go.mod", "Gemfile"].iter().any(|name| file.ends_with(name))
 }
 
-fn search(folder: &Path, home: Option<&Path>, first_only: bool) -> Vec<Pin> {
+/// Where something may be wrong: a file as it was read, or the folder above which none is looked for.
+struct Looked<'a> {
+    file: PathBuf,
+    of: Option<(&'a VersionFile, &'a Content, &'a [Found])>,
+    undecided: u16,
+}
+
+impl Looked<'_> {
+    fn fault(self) -> Option<Fault> {
+        let (concerns, wrong) = match self.of {
+            None => {
+                let why = format!("is {} folders up, and no file above it is looked for", MAX_LEVELS - 1);
+                (self.undecided, Some((0, why)))
+            }
+            Some((file, Content { wrong: Some(why), .. }, _)) => (file.speaks_of, Some((0, why.clone()))),
+            Some((file, content, found)) => {
+                (file.speaks_of, fault::of_text(file.name, file.form, &content.text, found))
+            }
+        };
+        let concerns = concerns & self.undecided;
+        let (line, why) = wrong.filter(|_| concerns != 0)?;
+        Some(Fault { file: self.file, line, why, concerns })
+    }
+}
+
+/// What is `looked` at is told as well. Only a listener works out what is wrong with it: a prompt has none.
+fn search(folder: &Path, home: Option<&Path>, first_only: bool, looked: &mut dyn FnMut(Looked<'_>)) -> Vec<Pin> {
     let mut pins = Vec::new();
     let mut decided = 0;
-    walk(folder, home, &mut |folder, dir| {
+    let highest = walk(folder, home, &mut |folder, dir| {
         for file in &FILES {
             if first_only && file.speaks_of & !decided == 0 {
                 continue;
             }
-            let Some(text) = read(dir, file.name) else { continue };
-            for Found { runtime, version, line } in (file.parse)(&text) {
+            let Some(content) = read(dir, file.name) else { continue };
+            let all = (file.parse)(&content.text);
+            let path = folder.join(file.name);
+            for Found { runtime, version, line } in all.iter().cloned() {
                 if !first_only || decided & runtime.bit() == 0 {
                     decided |= runtime.bit();
-                    pins.push(Pin { runtime, version, file: folder.join(file.name), line });
+                    pins.push(Pin { runtime, version, file: path.clone(), line });
                 }
             }
+            looked(Looked { file: path, of: Some((file, &content, &all)), undecided: ANY & !decided });
         }
         !(first_only && decided == ANY)
     });
+    if let Some(file) = highest {
+        looked(Looked { file, of: None, undecided: ANY & !decided });
+    }
     pins
 }
 
-/// Visits the folders in which version files count, nearest first, until one was enough.
-pub(super) fn walk(folder: &Path, home: Option<&Path>, visit: &mut dyn FnMut(&Path, &OwnedFd) -> bool) {
-    let Ok(folder) = std::path::absolute(folder) else { return };
+/// Visits the folders in which version files count, nearest first, until one was enough; the last one where there would be more.
+pub(super) fn walk(
+    folder: &Path,
+    home: Option<&Path>,
+    visit: &mut dyn FnMut(&Path, &OwnedFd) -> bool,
+) -> Option<PathBuf> {
+    let folder = std::path::absolute(folder).ok()?;
+    let mut last = None;
     for folder in folder.ancestors().take(MAX_LEVELS) {
         // A folder that may be entered need not be readable, so that it is never listed is an advantage here as well.
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -207,31 +262,53 @@ pub(super) fn walk(folder: &Path, home: Option<&Path>, visit: &mut dyn FnMut(&Pa
             Err(_) => true,
         };
         if !goes_on || home == Some(folder) {
-            break;
+            return None;
         }
+        last = Some(folder);
     }
+    last.filter(|last| last.parent().is_some()).map(Path::to_owned)
 }
 
-/// The first [`MAX_FILE_BYTES`] of a regular file as text, bad UTF-8 replaced, without byte order mark. `None` for
-/// anything else of that name; opening does not wait for the other end of a FIFO.
-pub(super) fn read(dir: &OwnedFd, name: &str) -> Option<String> {
-    accessat(dir, name, Access::EXISTS, AtFlags::empty()).ok()?;
+/// What was read of a file, and what is wrong with how it lies there.
+pub(super) struct Content {
+    text: String,
+    wrong: Option<String>,
+}
+
+/// The first [`MAX_FILE_BYTES`] of a regular file as text, bad UTF-8 replaced, without byte order mark; `None` where there is nothing
+/// of that name. Opening does not wait for the other end of a FIFO.
+fn read(dir: &OwnedFd, name: &str) -> Option<Content> {
+    // Unlike faccessat it sees a link that leads nowhere; a file is no link, and so an error.
+    match readlinkat_raw(dir, name, &mut [0_u8; 1]) {
+        Ok(_) | Err(Errno::INVAL) => {}
+        Err(_) => return None,
+    }
+    let wrong = |why: String| Some(Content { text: String::new(), wrong: Some(why) });
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = File::from(openat(dir, name, flags, Mode::empty()).ok()?);
+    let file = match openat(dir, name, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::NOENT) => return wrong("is a link to nothing".to_owned()),
+        Err(error) => return wrong(format!("cannot be read: {error}")),
+    };
     let metadata = file.metadata().ok()?;
     if !metadata.is_file() {
-        return None;
+        return wrong("is no regular file".to_owned());
     }
     let mut bytes = Vec::with_capacity(metadata.len().min(MAX_FILE_BYTES) as usize + 1);
-    file.take(MAX_FILE_BYTES).read_to_end(&mut bytes).ok()?;
+    if let Err(error) = file.take(MAX_FILE_BYTES).read_to_end(&mut bytes) {
+        return wrong(format!("cannot be read: {error}"));
+    }
+    let is_cut = metadata.len() > MAX_FILE_BYTES;
+    let wrong = is_cut.then(|| format!("is larger than {} MiB, and only its beginning is read", MAX_FILE_BYTES >> 20));
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(bad) => String::from_utf8_lossy(bad.as_bytes()).into_owned(),
     };
-    Some(match text.strip_prefix('\u{feff}') {
+    let text = match text.strip_prefix('\u{feff}') {
         Some(rest) => rest.to_owned(),
         None => text,
-    })
+    };
+    Some(Content { text, wrong })
 }
 
 #[cfg(test)]

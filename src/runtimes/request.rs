@@ -5,8 +5,9 @@
 //! final begins with a prefix that was asked for.
 
 use super::range::Range;
-use super::version::{Version, number, python_variant};
+use super::version::{Version, is_date, number, python_variant};
 use super::{Runtime, makers};
+use std::env::consts::ARCH;
 use std::fmt;
 
 /// A request, read from what was written.
@@ -135,12 +136,31 @@ impl fmt::Display for Request {
     }
 }
 
+/// What a request of a runtime looks like, for who wrote one that is none.
+pub fn examples(runtime: Runtime) -> &'static str {
+    match runtime {
+        Runtime::Node => "as in 22, '>=20 <23', lts, latest",
+        Runtime::Python => "as in 3.12, '>=3.10,<3.13', pypy3.11, latest",
+        Runtime::Java => "as in 21, zulu-21, lts, latest",
+        Runtime::Rust => "as in 1.80.1, stable, nightly-2025-01-02, latest",
+        Runtime::Zig => "as in 0.13.0, master, latest",
+        Runtime::Bun | Runtime::Deno => "as in 1.2, '>=1.1 <2', latest",
+        Runtime::Go => "as in 1.22, '>=1.21', latest",
+        Runtime::Ruby => "as in 3.3, '~> 3.2', latest",
+    }
+}
+
 fn kind(runtime: Runtime, text: &str) -> Result<Kind, String> {
     if text.is_empty() {
         return Err(format!("no version of {} is named", runtime.name()));
     }
     if let Some(kind) = word(runtime, text) {
         return Ok(kind);
+    }
+    if ["nightly", "canary", "v8-canary", "rc", "beta", "alpha", "next", "dev"].contains(&text)
+        && !has_channels(runtime)
+    {
+        return Err(format!("omg installs no {text} builds of {}", runtime.name()));
     }
     let (maker, plain) = undecorated(runtime, text)?;
     if !maker.is_empty() {
@@ -159,7 +179,11 @@ fn kind(runtime: Runtime, text: &str) -> Result<Kind, String> {
     Range::parse(runtime, plain).map(Kind::Range).ok_or_else(|| format!("{text:?} is no version of {}", runtime.name()))
 }
 
-/// What has no number in it.
+fn has_channels(runtime: Runtime) -> bool {
+    matches!(runtime, Runtime::Rust | Runtime::Zig)
+}
+
+/// What has no number in it, and a day's own build.
 fn word(runtime: Runtime, text: &str) -> Option<Kind> {
     let lower = text.to_ascii_lowercase();
     match (runtime, lower.as_str()) {
@@ -170,6 +194,9 @@ fn word(runtime: Runtime, text: &str) -> Option<Kind> {
         (_, "stable") => Some(Kind::Latest),
         (Runtime::Node, "node" | "current") => Some(Kind::Latest),
         (Runtime::Node | Runtime::Java, "lts" | "lts/*" | "lts-latest" | "--lts") => Some(Kind::Lts(Lts::Newest)),
+        (Runtime::Rust, day) if is_date(day) => {
+            Version::parse(Runtime::Rust, &format!("nightly-{day}")).map(Kind::Exact)
+        }
         (Runtime::Zig, "nightly") => Version::parse(Runtime::Zig, "master").map(Kind::Exact),
         (Runtime::Node, lts) => {
             let name = lts.strip_prefix("lts/").or_else(|| lts.strip_prefix("lts-"))?;
@@ -202,11 +229,19 @@ fn undecorated(runtime: Runtime, text: &str) -> Result<(&'static str, &str), Str
                 .unwrap_or(text),
         },
         Runtime::Java => {
-            return makers::of_java(text).map_err(|other| {
+            let (maker, number) = makers::of_java(text).map_err(|other| {
                 format!("of Java the builds of {} are installed, not those of {other:?}", makers::java_names())
-            });
+            })?;
+            // Java 8 and those before call themselves 1.8.
+            let is_old = |rest: &&str| rest.starts_with(['5', '6', '7', '8']);
+            return Ok((maker, number.strip_prefix("1.").filter(is_old).unwrap_or(number)));
         }
-        Runtime::Rust | Runtime::Zig => text,
+        // rustup's channels may have the machine behind them.
+        Runtime::Rust => text
+            .strip_suffix("-unknown-linux-gnu")
+            .and_then(|text| text.strip_suffix(ARCH)?.strip_suffix('-'))
+            .unwrap_or(text),
+        Runtime::Zig => text,
     };
     Ok(("", plain))
 }
@@ -316,10 +351,21 @@ mod tests {
             ("oracle-graalvm-21", Some("oracle-graalvm-21.0.7")),
             ("21.0.7-graal", Some("oracle-graalvm-21.0.7")),
             ("oracle-21", None),
+            ("openjdk64-21.0.5", Some("21.0.5+11")),
+            ("temurin64-21", Some("21.0.5+11")),
+            ("zulu64-24", Some("zulu-24.30.11.0")),
             ("latest", Some("21.0.5+11")),
         ] {
             assert_eq!(chosen(Runtime::Java, request, &makers).as_deref(), meant, "{request}");
         }
+        let old = ["8.0.442+6", "8.0.352+8", "11.0.1+13"];
+        for (request, meant) in
+            [("1.8", "8.0.442+6"), ("openjdk64-1.8.0.352", "8.0.352+8"), ("temurin-1.8", "8.0.442+6")]
+        {
+            assert_eq!(chosen(Runtime::Java, request, &old).as_deref(), Some(meant), "{request}");
+        }
+        let go = ["1.20.14", "1.22.10", "1.23.4"];
+        assert_eq!(chosen(Runtime::Go, ">=1.22.0", &go).as_deref(), Some("1.23.4"), "as go.mod is read");
         let pypy = ["3.11.9", "pypy3.10.16", "pypy3.11.15"];
         for (request, meant) in [
             ("3.11", Some("3.11.9")),
@@ -336,6 +382,9 @@ mod tests {
         let rust = ["1.79.0", "1.80.1", "stable", "nightly-2025-01-02"];
         assert_eq!(chosen(Runtime::Rust, "1.80", &rust).as_deref(), Some("1.80.1"));
         assert_eq!(chosen(Runtime::Rust, "stable", &rust).as_deref(), Some("stable"));
+        assert_eq!(chosen(Runtime::Rust, "2025-01-02", &rust).as_deref(), Some("nightly-2025-01-02"));
+        let with_machine = format!("stable-{ARCH}-unknown-linux-gnu");
+        assert_eq!(chosen(Runtime::Rust, &with_machine, &rust).as_deref(), Some("stable"));
         assert_eq!(chosen(Runtime::Rust, "nightly-2025-01-02", &rust).as_deref(), Some("nightly-2025-01-02"));
     }
 
@@ -351,6 +400,9 @@ mod tests {
             (Runtime::Java, "liberica-21"),
             (Runtime::Java, "zulu-21x"),
             (Runtime::Rust, "nightly-yesterday"),
+            (Runtime::Rust, "stable-riscv32gc-unknown-linux-gnu"),
+            (Runtime::Node, "nightly"),
+            (Runtime::Bun, "canary"),
         ] {
             let error = Request::parse(runtime, text).unwrap_err();
             assert!(error.contains(runtime.name()) || error.contains("temurin"), "{error}");

@@ -29,6 +29,12 @@ pub(super) fn rust_toolchain(text: &str) -> Vec<Found> {
     channel.and_then(|value| found(text, Runtime::Rust, value)).into_iter().collect()
 }
 
+/// Where rustup is given a folder instead of a channel.
+pub(super) fn line_of_toolchain_path(text: &str) -> Option<u32> {
+    let table = parse(text);
+    at(&table, &["toolchain", "path"]).map(|path| line_of(text, path.span().start))
+}
+
 /// What the standard says, else what poetry says.
 pub(super) fn pyproject(text: &str) -> Vec<Found> {
     let table = parse(text);
@@ -62,6 +68,23 @@ pub(super) fn other_tools(text: &str, section: &str) -> Vec<Tool> {
     found
 }
 
+/// What is wrong with a text that is no TOML, and in which line.
+pub(super) fn fault(text: &str) -> Option<(u32, String)> {
+    let error = DeTable::parse_recoverable(text).1.into_iter().next()?;
+    let line = error.span().map_or(0, |span| line_of(text, span.start));
+    Some((line, format!("is no TOML: {}", error.message())))
+}
+
+/// The outermost keys, and the line of each.
+pub(super) fn keys(text: &str) -> Vec<(String, u32)> {
+    let table = parse(text);
+    table.get_ref().keys().map(|key| (key.get_ref().to_string(), line_of(text, key.span().start))).collect()
+}
+
+fn line_of(text: &str, at: usize) -> u32 {
+    1 + text.as_bytes().iter().take(at).filter(|&&byte| byte == b'\n').count() as u32
+}
+
 fn parse(text: &str) -> Spanned<DeTable<'_>> {
     DeTable::parse_recoverable(text).0
 }
@@ -82,7 +105,7 @@ fn found(text: &str, runtime: Runtime, value: &Spanned<DeValue<'_>>) -> Option<F
 
 /// What is written there, and in which line.
 fn version<'t>(text: &'t str, value: &'t Spanned<DeValue<'_>>) -> Option<(&'t str, u32)> {
-    let line = || 1 + text.as_bytes().iter().take(value.span().start).filter(|&&byte| byte == b'\n').count() as u32;
+    let line = || line_of(text, value.span().start);
     match value.get_ref() {
         DeValue::String(version) => Some((version, line())),
         // `python = 3.12`: not what mise asks for, but what was meant is plain, and kept as it was written.

@@ -17,7 +17,7 @@ def __omg_is_same [] {
     if not ($":([$env.PATH?] | flatten | str join ':'):" | str contains $kept.path) { return false }
     if ($kept.absent | path exists | any { $in }) { return false }
     for file in $kept.files {
-        let now = try { open --raw $file.name | first 65536 | hash sha256 } catch { '' }
+        let now = try { open --raw $file.name | first 1048576 | hash sha256 } catch { '' }
         if $now != $file.sha256 { return false }
     }
     true

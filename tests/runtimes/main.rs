@@ -211,3 +211,50 @@ fn what_makes_no_sense_is_told_in_a_sentence() {
         assert!(world.versions().is_empty() && world.left_over() == 0, "{words:?}");
     }
 }
+
+#[test]
+fn a_damaged_version_file_is_no_file_that_asks_for_nothing_in_silence() {
+    let world = World::new();
+    let file = world.project().join("omg.toml");
+    fs::write(&file, "[runtimes").unwrap();
+    let told = format!("{} line 1 is no TOML", file.display());
+    for words in [
+        &["which", "sh"][..],
+        &["which", "node"],
+        &["env"],
+        &["env", "--shell", "bash"],
+        &["exec", "--", "sh", "-c", ":"],
+    ] {
+        let error = String::from_utf8(world.omg(words).stderr).unwrap();
+        assert_eq!(error.matches(&told).count(), 1, "{words:?}: {error}");
+    }
+    let error = String::from_utf8(world.omg(&["env", "--shell", "bash"]).stderr).unwrap();
+    assert!(error.starts_with("omg: "), "{error}");
+    let prompt = world.omg(&["prompt"]);
+    assert!(prompt.status.success() && prompt.stderr.is_empty(), "{prompt:?}");
+}
+
+#[test]
+fn a_request_that_is_no_version_is_told_by_env_and_refused_by_exec() {
+    let world = World::new();
+    fs::write(world.project().join(".nvmrc"), "default\n").unwrap();
+    let told = ".nvmrc line 1 asks for node default, but \"default\" is no version of node\nhint: as in 22";
+    for (words, code) in [(&["env"][..], 0), (&["env", "--shell", "fish"], 0), (&["exec", "--", "sh", "-c", ":"], 1)] {
+        let output = world.omg(words);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains(told), "{words:?}: {error}");
+        assert_eq!(output.status.code(), Some(code), "{words:?}");
+    }
+}
+
+#[test]
+fn a_folder_too_deep_is_one_line() {
+    let world = World::new();
+    let deep =
+        "cd \"$1\"; i=0; while [ $i -lt 30 ]; do mkdir -p $2 && cd -P $2 || exit; i=$((i + 1)); done; exec \"$0\" run";
+    let name = "d".repeat(200);
+    let mut command = std::process::Command::new("/bin/bash");
+    command.args(["-c", deep, env!("CARGO_BIN_EXE_omg")]).arg(world.project()).arg(&name).env("HOME", world.home());
+    let error = String::from_utf8(command.output().unwrap().stderr).unwrap();
+    assert!(error.contains("lies too deep") && error.lines().count() == 1, "{error}");
+}

@@ -12,6 +12,7 @@ pub use trust::{Settings, Trust, may_be_set, settings};
 use crate::audit::sha256;
 use crate::ops::mise;
 use crate::runtimes::active::{Choice, Person, environment};
+use crate::runtimes::fault::Fault;
 use crate::runtimes::installed::Installed;
 use crate::runtimes::pin::{self, Folders};
 use crate::runtimes::tools::{self, Tool};
@@ -50,7 +51,9 @@ pub struct Environment {
     pub assign: Vec<(String, Option<String>)>,
     /// Files that set variables and are not trusted.
     pub untrusted: Vec<PathBuf>,
-    /// What could not be had, a sentence each.
+    /// What is wrong with the version files.
+    pub faults: Vec<Fault>,
+    /// What else could not be had, a sentence each.
     pub problems: Vec<String>,
 }
 
@@ -70,7 +73,8 @@ const MOST_ABOVE: usize = 4;
 
 /// The environment of a folder, for a process whose environment `variable` tells.
 pub fn of_folder(person: &Person, folder: &Path, variable: &dyn Fn(&str) -> Option<String>) -> Environment {
-    let choices: Vec<Choice> = person.pins(folder).into_iter().map(|pin| person.choice(pin)).collect();
+    let (pins, faults) = person.pins_and_faults(folder);
+    let choices: Vec<Choice> = pins.into_iter().map(|pin| person.choice(pin)).collect();
     let chosen: Vec<Installed> = choices.iter().filter_map(|choice| choice.installed.clone()).collect();
     let mut problems = Vec::new();
     let (programs, variables) = environment(&chosen);
@@ -96,9 +100,11 @@ pub fn of_folder(person: &Person, folder: &Path, variable: &dyn Fn(&str) -> Opti
     set.extend(mises.collect::<Vec<_>>());
     let mut untrusted = Vec::new();
     let trust = Trust::of(&person.folders);
-    for settings in trust::in_force(folder, person.home.as_deref()) {
+    for (file, settings) in trust::in_force(folder, person.home.as_deref()) {
         let settings = match settings {
             Ok(settings) => settings,
+            // Once is enough.
+            Err(_) if faults.iter().any(|fault| fault.file == file) => continue,
             Err(error) => {
                 problems.push(format!("{error:#}"));
                 continue;
@@ -115,7 +121,7 @@ pub fn of_folder(person: &Person, folder: &Path, variable: &dyn Fn(&str) -> Opti
         }
     }
     let (changed, assign) = change(&before, path, set, variable);
-    Environment { choices, folders, tools, found, changed, assign, untrusted, problems }
+    Environment { choices, folders, tools, found, changed, assign, untrusted, faults, problems }
 }
 
 /// What omg changed before in the environment that `variable` tells.
@@ -233,15 +239,9 @@ fn there(folders: &Folders) -> impl Iterator<Item = PathBuf> {
 }
 
 impl Environment {
-    /// The versions that are asked for and not there. What a project's manifest says of itself is no matter where the search path has
-    /// a program for it: that may well do.
+    /// The requests that are no versions, and the versions that are not there, where the search path will not do.
     pub fn missing(&self, person: &Person) -> impl Iterator<Item = &Choice> {
-        let asks = |choice: &&Choice| choice.installed.is_none() && choice.request.is_ok() && !choice.is_system();
-        let does = move |choice: &&Choice| {
-            let program = || person.system_program(choice.pin.runtime.program());
-            !(pin::is_manifest(&choice.pin.file) && program().is_some())
-        };
-        self.choices.iter().filter(asks).filter(does)
+        self.choices.iter().filter(|choice| choice.installed.is_none() && !person.does_without(choice))
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::audit::sha256;
 use crate::runtimes::installed::Folders;
+use crate::runtimes::pin::{MAX_FILE_BYTES, MAX_LEVELS};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -25,9 +26,6 @@ pub struct Trust {
     folder: PathBuf,
 }
 
-/// As much of a file as is read.
-const MOST_BYTES: u64 = 64 * 1024;
-
 /// What a file sets; `None` where it sets nothing. An error says what is wrong with its `[env]`.
 pub fn settings(file: &Path) -> Result<Option<Settings>> {
     use std::io::Read;
@@ -38,7 +36,7 @@ pub fn settings(file: &Path) -> Result<Option<Settings>> {
         bail!("{} is no file", file.display());
     }
     let mut text = String::new();
-    open.take(MOST_BYTES).read_to_string(&mut text).with_context(|| format!("cannot read {}", file.display()))?;
+    open.take(MAX_FILE_BYTES).read_to_string(&mut text).with_context(|| format!("cannot read {}", file.display()))?;
     // Few files have any, and these are asked at every change of folder.
     if !text.contains("env") {
         return Ok(None);
@@ -67,13 +65,13 @@ pub fn may_be_set(name: &str, value: &str) -> bool {
     is_name && name != "PATH" && !name.starts_with("OMG_") && !value.contains('\0')
 }
 
-/// The files that set variables in a folder, nearest first, up to the home folder; of one that cannot be understood, why.
-pub fn in_force(folder: &Path, home: Option<&Path>) -> Vec<Result<Settings>> {
+/// What the files set that set variables in a folder, nearest first, up to the home folder; of one that cannot be understood, why.
+pub fn in_force(folder: &Path, home: Option<&Path>) -> Vec<(PathBuf, Result<Settings>)> {
     let mut all = Vec::new();
-    for folder in folder.ancestors().take(crate::runtimes::pin::MAX_LEVELS) {
+    for folder in folder.ancestors().take(MAX_LEVELS) {
         let file = folder.join("omg.toml");
         if rustix::fs::access(&file, rustix::fs::Access::EXISTS).is_ok() {
-            all.extend(settings(&file).transpose());
+            all.extend(settings(&file).transpose().map(|settings| (file, settings)));
         }
         if home == Some(folder) {
             break;

@@ -16,7 +16,7 @@ pub use order::order;
 pub use watch::{When, watch};
 
 use crate::project::{Project, Source};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -65,10 +65,18 @@ pub fn project(folder: &Path) -> Project {
 
 /// The folder that is meant: the one named, or the one omg was started in.
 pub fn folder(named: Option<&Path>) -> Result<PathBuf> {
-    match named {
+    let folder = match named {
         Some(named) => {
             std::fs::canonicalize(named).with_context(|| format!("cannot use the folder {}", named.display()))
         }
         None => std::env::current_dir().context("cannot tell which folder this is"),
+    }?;
+    // The C library can tell a longer path, but the kernel takes none, of no file in it.
+    if folder.as_os_str().len() > MAX_PATH_BYTES {
+        bail!("this folder lies too deep: its path has more than {MAX_PATH_BYTES} bytes");
     }
+    Ok(folder)
 }
+
+/// With room for a file's name.
+const MAX_PATH_BYTES: usize = 4096 - 256;

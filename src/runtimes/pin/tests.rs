@@ -15,6 +15,8 @@ const CASES: &[Case] = &[
     (".nvmrc", "lts/hydrogen", &[(Node, "lts/hydrogen", 1)]),
     (".nvmrc", "\u{feff}# the LTS\r\n\r\n 18 # until spring\r\n20\r\n", &[(Node, "18", 3)]),
     (".nvmrc", "lts/*\n", &[(Node, "lts/*", 1)]),
+    (".nvmrc", ">=22  <23 # until spring\n20\n", &[(Node, ">=22  <23", 1)]),
+    (".node-version", "'20 || 22'\n", &[(Node, "20 || 22", 1)]),
     (".nvmrc", "\n\n", &[]),
     (".node-version", "\"20.9\"\n", &[(Node, "20.9", 1)]),
     (".python-version", "3.12.1\n3.11.7\n", &[(Python, "3.12.1", 1)]),
@@ -39,9 +41,9 @@ const CASES: &[Case] = &[
     (
         "go.mod",
         "module example.org/x\n\ngo 1.21 // keep\n\ntoolchain go1.22.3\n\nrequire (\n\tgo 1.0\n\texample.org/y v1.2.3\n)\n",
-        &[(Go, "go1.22.3", 5), (Go, "1.21", 3)],
+        &[(Go, "go1.22.3", 5), (Go, ">=1.21", 3)],
     ),
-    ("go.mod", "module x\r\ntoolchain default\r\ngo 1.16\r\n", &[(Go, "1.16", 3)]),
+    ("go.mod", "module x\r\ntoolchain default\r\ngo 1.16\r\n", &[(Go, ">=1.16", 3)]),
     (
         "Gemfile",
         "# frozen_string_literal: true\nsource 'https://rubygems.org'\nruby '>= 3.1', \"< 3.4\" # both\ngem 'ruby-prof'\n",
@@ -233,7 +235,7 @@ fn active_is_the_first_of_all_for_each_runtime() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_passed_over() {
+fn what_is_no_regular_file_is_passed_over_and_told_of() {
     let (_dir, path) = folder();
     fs::create_dir(path.join("package.json")).unwrap();
     rustix::fs::mknodat(rustix::fs::CWD, path.join(".nvmrc"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
@@ -243,12 +245,74 @@ fn what_is_no_regular_file_is_passed_over() {
     fs::write(path.join("real"), "3.12").unwrap();
     std::os::unix::fs::symlink("real", path.join(".python-version")).unwrap();
     assert_eq!(seen(&all(&path, Some(&path))), [(Python, "3.12", ".python-version", 1)]);
+    assert_eq!(
+        faults(&path),
+        [
+            ".nvmrc is no regular file",
+            ".node-version is no regular file",
+            ".ruby-version cannot be read: Too many levels of symbolic links (os error 40)",
+            "package.json is no regular file",
+            "go.mod is a link to nothing",
+        ]
+    );
+}
+
+/// What is told of the files of a folder.
+fn faults(folder: &Path) -> Vec<String> {
+    let shown = |fault: &Fault| fault.to_string().replace(&format!("{}/", folder.display()), "");
+    active_with_faults(folder, Some(folder)).1.iter().map(shown).collect()
 }
 
 #[test]
-fn only_the_first_64_kib_are_read() {
+fn a_damaged_version_file_is_told_of_with_its_line() {
+    for (name, content, told) in [
+        ("omg.toml", "[runtimes", "omg.toml line 1 is no TOML: unclosed table, expected `]`"),
+        (
+            "omg.toml",
+            "[env]\n[runtimez]\nnode = '22'",
+            "omg.toml line 2 has an unknown key `runtimez`: did you mean `runtimes`?",
+        ),
+        ("package.json", "{bad", "package.json line 1 is no JSON: key must be a string"),
+        (".nvmrc", "# mine\n20\0\n", ".nvmrc line 2 holds nothing that can be a version"),
+        (".nvmrc", "20\u{1b}[31m", ".nvmrc line 1 holds nothing that can be a version"),
+        (".nvmrc", "\n", ".nvmrc names no version"),
+        (
+            "rust-toolchain.toml",
+            "[toolchain]\npath = '/opt/rust'\n",
+            "rust-toolchain.toml line 2 names a toolchain by its path, and omg manages none of these",
+        ),
+    ] {
+        let (_dir, path) = folder();
+        fs::write(path.join(name), content).unwrap();
+        assert_eq!(faults(&path), [told], "{content:?}");
+    }
+    for (name, content) in [
+        ("omg.toml", "[runtimes]\nnode = '22'\n[env]\n[tasks]\n"),
+        ("package.json", "{ // ours\n \"engines\": { \"node\": \"20\", } }"),
+        ("package.json", "{}"),
+        ("go.mod", "module x\n"),
+        (".tool-versions", "jq 1.7\n"),
+        ("rust-toolchain", "stable\n"),
+    ] {
+        let (_dir, path) = folder();
+        fs::write(path.join(name), content).unwrap();
+        assert_eq!(faults(&path), [] as [&str; 0], "{content:?}");
+    }
+}
+
+#[test]
+fn what_is_decided_nearer_is_not_complained_of() {
+    let (_dir, home) = folder();
+    fs::create_dir(home.join("near")).unwrap();
+    fs::write(home.join(".nvmrc"), "20\0").unwrap();
+    fs::write(home.join("near/.node-version"), "22").unwrap();
+    assert_eq!(active_with_faults(&home.join("near"), Some(&home)).1, []);
+}
+
+#[test]
+fn only_the_first_mib_is_read_and_that_is_told() {
     let (_dir, path) = folder();
-    let filler = "# filler\n".repeat(8000);
+    let filler = "# filler\n".repeat(120_000);
     fs::write(path.join(".nvmrc"), format!("{filler}20\n")).unwrap();
     fs::write(path.join(".ruby-version"), format!("3.3\n{filler}")).unwrap();
     fs::write(path.join("pyproject.toml"), format!("[project]\nrequires-python = '>=3'\n{filler}")).unwrap();
@@ -258,6 +322,8 @@ fn only_the_first_64_kib_are_read() {
         seen(&all(&path, Some(&path))),
         [(Ruby, "3.3", ".ruby-version", 1), (Node, ">=1", "package.json", 1), (Python, ">=3", "pyproject.toml", 2)]
     );
+    let told = ".nvmrc is larger than 1 MiB, and only its beginning is read";
+    assert!(faults(&path).contains(&told.to_owned()), "{:?}", faults(&path));
 }
 
 #[test]
@@ -293,5 +359,7 @@ fn a_folder_that_is_gone_unreadable_or_too_deep() {
     fs::create_dir_all(below.join("d")).unwrap();
     fs::write(path.join(".nvmrc"), "20").unwrap();
     assert_eq!(active(&below, Some(&path)).len(), 1, "the last level that counts");
-    assert_eq!(active(&below.join("d"), Some(&path)), [], "one level too deep");
+    let (pins, faults) = active_with_faults(&below.join("d"), Some(&path));
+    assert_eq!(pins, [], "one level too deep");
+    assert!(faults[0].to_string().ends_with("is 255 folders up, and no file above it is looked for"), "{faults:?}");
 }
