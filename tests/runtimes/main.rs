@@ -157,15 +157,31 @@ fn what_nvm_installed_is_copied_and_nothing_of_it_changes() {
     fs::write(nvm.join("bin/node"), "#!/bin/sh\necho 18\n").unwrap();
     fs::set_permissions(nvm.join("bin/node"), fs::Permissions::from_mode(0o755)).unwrap();
     std::os::unix::fs::symlink("../lib/npm.js", nvm.join("bin/npm")).unwrap();
-    fs::create_dir_all(world.home().join(".nvm/versions/node/v19.0.0")).unwrap();
     fs::create_dir_all(world.home().join(".asdf/installs/python/3.12.1/bin")).unwrap();
 
     let dry = out(world.omg(&["migrate-from", "nvm", "--dry-run"]));
     assert!(dry.contains("node 18.1.0") && dry.contains("would be copied") && world.versions().is_empty(), "{dry}");
-    // One of these holds no node: what was copied before it stays, and nothing of it is left.
-    let broken = world.omg(&["migrate-from", "nvm"]);
-    assert!(broken.status.code() == Some(3) && err(&broken).contains("holds no program node"), "{}", err(&broken));
+    // Some of these hold no node: each is named, and keeps none of the others from being copied.
+    fs::create_dir_all(world.home().join(".nvm/versions/node/v15.0.0")).unwrap();
+    fs::create_dir_all(world.home().join(".nvm/versions/node/v19.0.0")).unwrap();
+    fs::create_dir_all(world.home().join(".nvm/alias")).unwrap();
+    fs::write(world.home().join(".nvm/alias/default"), "v18.1.0\n").unwrap();
+    for (words, what) in [(&["--dry-run"][..], "would be copied"), (&[], "copied")] {
+        let broken = world.omg(&[&["migrate-from", "nvm"], words].concat());
+        let said = err(&broken);
+        for number in ["v15.0.0", "v19.0.0"] {
+            let folder = world.home().join(".nvm/versions/node").join(number);
+            assert!(
+                said.contains(&format!("error: {} is not copied: it holds no program node", folder.display())),
+                "{said}"
+            );
+        }
+        assert!(broken.status.code() == Some(3) && said.contains("hint: `omg install node@15.0.0`"), "{said}");
+        assert!(said.contains("hint: `omg use --global node@18.1.0` asks for nvm's default"), "{said}");
+        assert!(String::from_utf8_lossy(&broken.stdout).ends_with(&format!(": {what}\n")), "{broken:?}");
+    }
     assert_eq!((world.versions(), world.left_over()), (vec!["18.1.0".to_owned()], 0));
+    fs::remove_dir(world.home().join(".nvm/versions/node/v15.0.0")).unwrap();
     fs::remove_dir(world.home().join(".nvm/versions/node/v19.0.0")).unwrap();
     let again: Value = serde_json::from_str(&out(world.omg(&["migrate-from", "nvm", "--json"]))).unwrap();
     let keys: Vec<&String> = again[0].as_object().unwrap().keys().collect();

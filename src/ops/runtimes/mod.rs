@@ -17,7 +17,7 @@ mod unpack;
 mod vouch;
 
 pub use locked::Locked;
-pub use take_over::stays;
+pub use take_over::{check, stays};
 pub use tidy::{line, remove, superseded};
 
 use super::advisories::{Known, against_runtime};
