@@ -95,7 +95,7 @@ fn would(shop: &Shop<'_>, one: &Installed) -> Result<&'static str> {
 
 fn failed(one: &Installed, error: &anyhow::Error) -> Remark {
     let (name, version) = (one.runtime.name(), &one.version);
-    let hint = error.chain().find_map(|cause| cause.downcast_ref::<Hinted>()).map(|hinted| hinted.hint.clone());
+    let hint = Hinted::of(error).map(|hinted| hinted.hint.clone());
     Remark::Error {
         message: format!("{} is not copied: {error:#}", one.path.display()),
         hint: hint.unwrap_or_else(|| {

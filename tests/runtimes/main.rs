@@ -134,6 +134,50 @@ fn versions_go_and_new_ones_take_the_place_of_old_ones() {
 }
 
 #[test]
+fn an_upgrade_takes_the_line_that_is_named_and_a_line_that_is_no_longer_offered_is_no_failure() {
+    let world = World::new();
+    for version in ["16.1.0", "20.1.0", "22.1.0"] {
+        world.publish(version);
+        out(world.omg(&["install", &format!("node@{version}")]));
+    }
+    // A list without node 16.
+    let world = world.with_another_list();
+    for version in ["20.1.0", "20.2.0", "22.1.0", "22.2.0"] {
+        world.publish(version);
+    }
+    let one = world.omg(&["runtime", "upgrade", "node@20"]);
+    assert!(!err(&one).contains("node 16"), "{}", err(&one));
+    out(one);
+    assert_eq!(world.versions(), ["16.1.0", "20.1.0", "20.2.0", "22.1.0"]);
+    let all = world.omg(&["runtime", "upgrade"]);
+    assert!(err(&all).contains("node 16 is not on offer any more: there is nothing newer of it"), "{}", err(&all));
+    out(all);
+    assert_eq!(world.versions(), ["16.1.0", "20.1.0", "20.2.0", "22.1.0", "22.2.0"]);
+    let unknown = world.omg(&["runtime", "upgrade", "node@18"]);
+    assert!(
+        unknown.status.code() == Some(1) && err(&unknown).contains("node 18 is not installed"),
+        "{}",
+        err(&unknown)
+    );
+}
+
+#[test]
+fn of_several_that_uninstall_may_mean_the_others_are_named() {
+    let world = World::new();
+    for version in ["20.1.0", "20.2.0", "22.1.0"] {
+        world.publish(version);
+        out(world.omg(&["install", &format!("node@{version}")]));
+    }
+    let one = world.omg(&["uninstall", "node@20", "--yes"]);
+    assert!(err(&one).contains("node 20 means the newest, 20.2.0, and not 20.1.0"), "{}", err(&one));
+    out(one);
+    assert_eq!(world.versions(), ["20.1.0", "22.1.0"]);
+    let last = world.omg(&["uninstall", "node@20", "--yes"]);
+    assert!(!err(&last).contains("means the newest"), "{}", err(&last));
+    assert!(!err(&world.omg(&["uninstall", "node@latest", "--dry-run"])).contains("means the newest"));
+}
+
+#[test]
 fn others_versions_are_used_and_left_alone() {
     let world = World::new();
     let nvm = world.home().join(".nvm/versions/node/v18.1.0/bin");

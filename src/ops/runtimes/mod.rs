@@ -257,6 +257,13 @@ impl Shop<'_> {
     }
 }
 
+/// For what did not come as it should.
+const ANOTHER: &str = "try again later, or from another place: `mirror` in [runtimes] of omg-config(5)";
+
+fn not_verified(what: &str) -> Hinted {
+    Hinted::new(Exit::Failed, format!("{what} could not be verified"), ANOTHER)
+}
+
 /// It is not what its publisher says it is.
 #[derive(Debug)]
 pub struct Rejected(String);
