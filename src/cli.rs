@@ -116,7 +116,13 @@ fn root(arguments: &[OsString]) -> Command {
     let root = bare();
     match only {
         Some(verb) => root.subcommand((verb.command)()),
-        None => VERBS.iter().fold(root, |root, verb| root.subcommand((verb.command)())),
+        None => {
+            // What is hidden would be offered for a misspelt word.
+            let is_typed = |verb: &Verb| arguments.iter().any(|argument| *argument == *OsStr::new(verb.name));
+            let commands = VERBS.iter().map(|verb| (verb, (verb.command)()));
+            let wanted = commands.filter(|(verb, command)| !command.is_hide_set() || is_typed(verb));
+            wanted.fold(root, |root, (_, command)| root.subcommand(command))
+        }
     }
 }
 
@@ -151,4 +157,21 @@ fn bare() -> Command {
         )
         .arg(flag("json", "Print JSON, of the shape that omg-json(5) documents"))
         .arg(flag("quiet", "Say nothing but errors on stderr").short('q'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::root;
+    use std::ffi::OsString;
+
+    #[test]
+    fn a_misspelt_command_is_not_likened_to_a_hidden_one_and_those_are_understood() {
+        let error = |words: &[&str]| {
+            let words: Vec<OsString> = [&["omg"], words].concat().into_iter().map(OsString::from).collect();
+            root(&words).try_get_matches_from(&words).err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert!(!error(&["nope"]).contains("'complete'"), "{}", error(&["nope"]));
+        assert!(error(&["instal"]).contains("'install'"), "{}", error(&["instal"]));
+        assert!(!error(&["--root", "/", "complete"]).contains("unrecognized"));
+    }
 }

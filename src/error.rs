@@ -41,8 +41,7 @@ impl From<Exit> for u8 {
 impl Exit {
     /// How a command ends by this error.
     pub fn of(error: &anyhow::Error) -> Exit {
-        let hinted = error.chain().find_map(|cause| cause.downcast_ref::<Hinted>());
-        hinted.map_or(Exit::Failed, |hinted| hinted.exit)
+        Hinted::of(error).map_or(Exit::Failed, |hinted| hinted.exit)
     }
 }
 
@@ -57,6 +56,11 @@ pub struct Hinted {
 impl Hinted {
     pub fn new(exit: Exit, message: impl Into<String>, hint: impl Into<String>) -> Hinted {
         Hinted { message: message.into(), hint: hint.into(), exit }
+    }
+
+    /// The advice that an error carries, as what it is, as its context or as its cause.
+    pub fn of(error: &anyhow::Error) -> Option<&Hinted> {
+        error.downcast_ref().or_else(|| error.chain().find_map(|cause| cause.downcast_ref()))
     }
 }
 

@@ -112,6 +112,7 @@ fn for_shell(person: &Person, folder: &Path, environment: &Environment, shell: S
     let runtimes = versions(of_folder.filter(|pin| Some(&pin.file) != person.global.as_ref()));
     let line = line.and_then(|path| path.into_os_string().into_string().ok());
     let kept = Kept {
+        variables: &hook::variables(),
         path: &environment.changed.path,
         files: &looked_at.files,
         folders: &looked_at.folders,
@@ -171,9 +172,14 @@ pub fn remarks(person: &Person, environment: &Environment) -> Vec<Remark> {
         remarks.push(Remark::Note(format!("{by}, which mise has not installed")));
         remarks.push(Remark::Hint(format!("`omg install {}`", word(&tool.spelt()))));
     }
-    for file in &environment.untrusted {
-        remarks.push(Remark::Note(format!("{} sets variables, and is not trusted", file.display())));
-        remarks.push(Remark::Hint("`omg trust` shows them, and asks".to_owned()));
-    }
+    remarks.extend(untrusted(&environment.untrusted));
     remarks
+}
+
+/// What a person should know of files that set variables and are not trusted.
+pub fn untrusted(files: &[PathBuf]) -> impl Iterator<Item = Remark> {
+    files.iter().flat_map(|file| {
+        let note = Remark::Note(format!("{} sets variables, and is not trusted", file.display()));
+        [note, Remark::Hint("`omg trust` shows them, and asks".to_owned())]
+    })
 }

@@ -1,6 +1,7 @@
 //! `omg exec`: a command in the world of some runtimes' versions, in this process's place.
 
-use super::env::variable;
+use super::env::{untrusted, variable};
+use super::reply::Remark;
 use super::shop::{Wanted, person, wanted};
 use super::which::unmet;
 use crate::context::Ctx;
@@ -18,6 +19,7 @@ use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
@@ -82,6 +84,15 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
     if !of_folder.is_empty() {
         mises = mises.followed_by(mise::world(&person, &folder, &of_folder, &plain()));
     }
+    let settings = environment::trusted(&person, &folder);
+    settings
+        .problems
+        .into_iter()
+        .map(|(_, problem)| Remark::Warning(problem))
+        .chain(untrusted(&settings.untrusted))
+        .for_each(|remark| remark.say(&ctx.ui));
+    // What versions and tools want themselves comes later, and counts.
+    mises.variables.splice(0..0, settings.variables);
     let words: Vec<OsString> = matches.get_many::<OsString>("COMMAND").unwrap_or_default().cloned().collect();
     let (folders, _) = active::environment(&chosen);
     let search: Vec<PathBuf> = folders.into_iter().chain(mises.path.iter().chain(&person.search).cloned()).collect();
@@ -99,17 +110,27 @@ pub fn becomes(
     person: Person,
 ) -> Result<Infallible> {
     let mut command = std::process::Command::new(program);
-    command.arg0(name).args(arguments);
+    command.arg0(name).args(arguments).envs(tools.variables.iter().cloned());
     if !chosen.is_empty() || !tools.path.is_empty() {
         let (folders, variables) = active::environment(chosen);
         let search = std::env::join_paths(folders.into_iter().chain(tools.path.iter().cloned()).chain(person.search));
-        command
-            .envs(tools.variables.iter().cloned())
-            .envs(variables)
-            .env("PATH", search.context("a folder of the search path has a colon in its name")?);
+        command.envs(variables).env("PATH", search.context("a folder of the search path has a colon in its name")?);
     }
-    Err(command.exec()).with_context(|| format!("cannot run {}", program.display()))
+    let error = command.exec();
+    let (exit, hint) = match (program.exists(), error.kind()) {
+        (false, _) => (MISSING, "what has a slash in it is a path, and is not looked for".to_owned()),
+        (true, ErrorKind::PermissionDenied) if program.is_file() => {
+            (NO_PROGRAM, format!("`ls -l {}` shows who may run it", word(&program.display().to_string())))
+        }
+        // A script whose interpreter is missing, or a program of another kind of machine.
+        (true, _) => (NO_PROGRAM, format!("`file {}` tells what it is", word(&program.display().to_string()))),
+    };
+    Err(Hinted::new(exit, format!("cannot run {}: {error}", program.display()), hint).into())
 }
+
+/// As shells have it for what is not there, and for what is no program.
+const MISSING: Exit = Exit::Task(127);
+const NO_PROGRAM: Exit = Exit::Task(126);
 
 /// What omg changed in this environment, as it was before.
 pub fn plain() -> Vec<(String, Option<String>)> {
@@ -164,6 +185,6 @@ fn program(word: &OsString, search: &[PathBuf]) -> Result<PathBuf> {
     }
     search.iter().map(|folder| folder.join(path)).find(|path| is_program(path)).ok_or_else(|| {
         let message = format!("there is no program {}", path.display());
-        Hinted::new(Exit::NothingFound, message, "neither these versions nor the search path have it").into()
+        Hinted::new(MISSING, message, "neither these versions nor the search path have it").into()
     })
 }

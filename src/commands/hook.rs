@@ -42,7 +42,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
     }
     let program = std::env::current_exe().context("cannot tell where omg lies")?;
     let program = program.to_str().context("omg lies where its path is no text")?;
-    let mut text = hook::script(shell, program);
+    let mut text = hook::script(shell, program, &variables());
     // The first prompt's question is answered beforehand: a process less at every start of a shell.
     let mut remarks = Vec::new();
     // Nushell reads its hook from a file, which knows no folder.
@@ -69,8 +69,13 @@ fn keep(ctx: &Ctx, shell: Shell) -> Result<Exit> {
         };
         return Err(Hinted::new(Exit::Usage, format!("there is no hook of {} to be kept", shell.name()), hint).into());
     };
-    write(&file, &text).with_context(|| format!("cannot write {}", file.display()))?;
+    let written = write(&file, &text);
+    // A shell that starts evaluates this, with or without a file.
     ctx.ui.print(&text)?;
+    written.map_err(|error| {
+        let message = format!("cannot write {}: {error:#}", file.display());
+        Hinted::new(Exit::Failed, message, format!("eval \"$(omg hook {})\" needs no file", shell.name()))
+    })?;
     Ok(Exit::Found)
 }
 
@@ -85,6 +90,11 @@ pub fn renew(person: &Person, shell: Shell) {
     }
 }
 
+/// Those that ask for versions.
+pub fn variables() -> Vec<String> {
+    Runtime::ALL.into_iter().map(pin::variable).collect()
+}
+
 fn file(person: &Person, shell: Shell) -> PathBuf {
     cache(person).join(format!("hook.{}", shell.name()))
 }
@@ -96,9 +106,8 @@ fn kept(person: &Person, shell: Shell) -> Option<String> {
     }
     let program = std::env::current_exe().ok()?;
     let names: Vec<&str> = pin::names().collect();
-    let variables: Vec<String> = Runtime::ALL.into_iter().map(pin::variable).collect();
     let line = line();
-    kept_hook::script(shell, program.to_str()?, &names, &variables, person.global.as_deref(), line.as_deref())
+    kept_hook::script(shell, program.to_str()?, &names, &variables(), person.global.as_deref(), line.as_deref())
 }
 
 fn write(file: &Path, text: &str) -> Result<()> {

@@ -32,8 +32,10 @@ pub enum Remark {
 impl Remark {
     /// What an error says, and the advice it carries.
     pub fn of(error: &Error) -> Remark {
-        let hint = error.chain().find_map(|cause| cause.downcast_ref::<Hinted>());
-        Remark::Error { message: format!("{error:#}"), hint: hint.map_or(String::new(), |hinted| hinted.hint.clone()) }
+        Remark::Error {
+            message: format!("{error:#}"),
+            hint: Hinted::of(error).map_or(String::new(), |hinted| hinted.hint.clone()),
+        }
     }
 
     /// Some source could not be read whole.

@@ -9,6 +9,7 @@ use crate::error::{Exit, Hinted};
 use crate::ops::runtimes::{Shop, line, remove, superseded};
 use crate::runtimes::active::Person;
 use crate::runtimes::installed::{Installed, Keeper};
+use crate::runtimes::request::Kind;
 use crate::runtimes::sources::{Release, source};
 use crate::runtimes::tools::Tool;
 use crate::runtimes::{Request, Runtime, makers};
@@ -30,7 +31,7 @@ pub fn command() -> Command {
         .arg(names("Runtimes [default: all]"));
     let upgrade = Command::new("upgrade")
         .about("Install the newest version of each line that is installed")
-        .arg(names("Runtimes [default: all]"))
+        .arg(names("Runtimes, or NAME@VERSION for one line [default: all]"))
         .arg(
             Arg::new("dry-run")
                 .long("dry-run")
@@ -59,7 +60,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
         }
         Some(("list", matches)) if matches.get_flag("available") => list_available(ctx, &runtimes(matches)?),
         Some(("list", matches)) => list(&runtimes(matches)?),
-        Some(("upgrade", matches)) => upgrade(ctx, &runtimes(matches)?, matches.get_flag("dry-run")),
+        Some(("upgrade", matches)) => upgrade(ctx, matches, matches.get_flag("dry-run")),
         Some(("prune", matches)) => prune(ctx, &runtimes(matches)?, matches),
         Some(("uninstall", matches)) => uninstall(ctx, matches),
         _ => unreachable!("the parser knows only these"),
@@ -281,33 +282,70 @@ fn in_force(person: &Person) -> Result<Vec<Installed>> {
     Ok(chosen)
 }
 
-fn upgrade(ctx: &Ctx, runtimes: &[Runtime], dry_run: bool) -> Result<Reply> {
+/// The installed versions of omg's own that the command names, or all.
+fn named(person: &Person, matches: &ArgMatches) -> Result<Vec<Installed>> {
+    let names: Vec<&String> = matches.get_many::<String>("NAME").unwrap_or_default().collect();
+    if names.is_empty() {
+        return Ok(Runtime::ALL.into_iter().flat_map(|runtime| person.folders.own(runtime)).collect());
+    }
+    let mut all: Vec<Installed> = Vec::new();
+    for name in names {
+        let wanted = wanted(name)?;
+        let own = person.folders.own(wanted.runtime);
+        let meant = if wanted.is_bare { own } else { matching(person, &wanted, &own) };
+        if meant.is_empty() && !wanted.is_bare {
+            return Err(not_ours(person, &wanted));
+        }
+        all.extend(meant.into_iter().filter(|one| !all.contains(one)).collect::<Vec<_>>());
+    }
+    Ok(all)
+}
+
+/// Each of these versions that a request may mean.
+fn matching(person: &Person, wanted: &Wanted, own: &[Installed]) -> Vec<Installed> {
+    let lts = person.folders.lts_lines(wanted.runtime);
+    let select = |all| wanted.request.select(all, |one: &Installed| &one.version, &lts);
+    match wanted.request.kind {
+        // Of these there is one at a time.
+        Kind::Latest | Kind::Lts(_) => select(own).into_iter().cloned().collect(),
+        _ => own.iter().filter(|one| select(std::slice::from_ref(*one)).is_some()).cloned().collect(),
+    }
+}
+
+fn upgrade(ctx: &Ctx, matches: &ArgMatches, dry_run: bool) -> Result<Reply> {
     let person = person()?;
+    let installed = named(&person, matches)?;
     let stages = Stages::new(&ctx.ui);
     let shop = shop::shop(ctx, &person, &stages)?;
     let mut all = Vec::new();
-    for there in runtimes.iter().flat_map(|runtime| person.folders.own(*runtime)) {
-        if let Some(release) = shop.moved(&there)? {
-            all.push(renewed(&shop, &stages, &there, &release, dry_run)?);
+    for there in &installed {
+        if let Some(release) = shop.moved(there)? {
+            all.push(renewed(&shop, &stages, there, &release, dry_run)?);
         }
     }
+    let numbered = installed.iter().filter(|one| one.version.channel().is_none());
+    let mut lines: Vec<_> = numbered.map(|one| (one.runtime, line(one))).collect();
+    lines.dedup();
     let mut wanted = Vec::new();
-    for runtime in runtimes {
-        let mut lines: Vec<_> =
-            person.folders.own(*runtime).iter().filter(|one| one.version.channel().is_none()).map(line).collect();
-        lines.dedup();
-        for (numbers, variant) in lines {
-            let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
-            let text = makers::spelt(*runtime, &numbers.join("."), variant);
-            let request = Request::parse(*runtime, &text).map_err(anyhow::Error::msg)?;
-            wanted.push(Wanted { runtime: *runtime, request, is_bare: false });
-        }
+    for (runtime, (numbers, variant)) in lines {
+        let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
+        let text = makers::spelt(runtime, &numbers.join("."), variant);
+        let request = Request::parse(runtime, &text).map_err(anyhow::Error::msg)?;
+        wanted.push(Wanted { runtime, request, is_bare: false });
     }
-    let (done, failed) = apart(bring(ctx, &person, &wanted.iter().collect::<Vec<_>>(), dry_run)?);
+    let brought = bring(ctx, &person, &wanted.iter().collect::<Vec<_>>(), dry_run)?;
+    // Of a line that its publisher offers no more there is nothing newer.
+    let is_over = |result: &Result<Shown>| result.as_ref().is_err_and(|error| Exit::of(error) == Exit::NothingFound);
+    let (over, brought): (Vec<_>, Vec<_>) = wanted.iter().zip(brought).partition(|(_, result)| is_over(result));
+    let over = over.into_iter().map(|(Wanted { runtime, request, .. }, _)| {
+        Remark::Note(format!("{} {request} is not on offer any more: there is nothing newer of it", runtime.name()))
+    });
+    let over: Vec<Remark> = over.collect();
+    let (done, failed) = apart(brought.into_iter().map(|(_, result)| result).collect());
     let has_newer = done.iter().any(|one| one.new);
     all.extend(done);
     let hint = has_newer.then(|| Remark::Hint("`omg runtime prune` removes the older ones".to_owned()));
-    Ok(told_of_all(of_runtimes(all), failed, dry_run).with(hint))
+    Ok(told_of_all(of_runtimes(all), failed, dry_run).with(over).with(hint))
 }
 
 /// A channel that has moved on, in the place of what it was.
@@ -357,6 +395,12 @@ pub fn uninstall(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
         let Some(one) = wanted.request.select(&own, |one| &one.version, &lts) else {
             return Err(not_ours(&person, &wanted));
         };
+        let others = matching(&person, &wanted, &own).into_iter().filter(|other| other != one);
+        let others: Vec<String> = others.map(|other| other.version.to_string()).collect();
+        if !others.is_empty() {
+            let (version, others) = (&one.version, others.join(" or "));
+            ctx.ui.note(&format!("{name} {} means the newest, {version}, and not {others}", wanted.request));
+        }
         if !going.contains(one) {
             going.push(one.clone());
         }

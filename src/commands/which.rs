@@ -7,7 +7,9 @@ use super::shop;
 use crate::context::Ctx;
 use crate::error::Exit;
 use crate::ops::mise;
+use crate::runtimes::Runtime;
 use crate::runtimes::active::{Answer, Choice, Person, which};
+use crate::runtimes::installed::Keeper;
 use crate::runtimes::pin::folders;
 use crate::runtimes::request::examples;
 use crate::runtimes::tools;
@@ -158,7 +160,12 @@ pub fn unmet(name: &str, choice: &Choice) -> (String, String) {
     match (&choice.request, &choice.installed) {
         (Err(why), _) => (format!("{by}, but {why}"), examples(choice.pin.runtime).to_owned()),
         (Ok(_), Some(installed)) => {
-            (format!("{runtime} {} has no program {name}; {by}", installed.version), String::new())
+            let message = format!("{runtime} {} has no program {name}; {by}", installed.version);
+            let spelt = word(&format!("{runtime}@{}", installed.version));
+            // An installation of an older omg, or one that lost a file.
+            let is_lost = installed.keeper == Keeper::Omg && Runtime::of_program(name) == Some(installed.runtime);
+            let again = || format!("`omg uninstall {spelt} && omg install {spelt}` installs it anew");
+            (message, if is_lost { again() } else { String::new() })
         }
         (Ok(_), None) if choice.is_system() => (format!("{by}, and the search path has no {name}"), String::new()),
         (Ok(request), None) => (

@@ -1,17 +1,17 @@
 //! The hook: a few functions that a shell evaluates when it starts, and calls before each prompt.
 //!
-//! At an ordinary prompt no process is started: the hook compares the folder, the times of the version files, of the folders that they
-//! may come into and of the status' one line, and the search path, with the shell's own built-ins. Where the line has changed it is
-//! read; where anything else has, `omg env` is asked, once. What it answers has the comparison as well: in bash and zsh as a new
-//! `__omg_hook`, since another function to call costs zsh 8 µs.
+//! At an ordinary prompt no process is started: the hook compares the folder, the variables that ask, the times of the version files,
+//! of the folders that they may come into and of the status' one line, and the search path, with the shell's own built-ins. Where the
+//! line has changed it is read; where anything else has, `omg env` is asked, once. What it answers has the comparison as well: in bash
+//! and zsh as a new `__omg_hook`, since another function to call costs zsh 8 µs.
 //!
 //! It leaves alone what is the shell's: the last command's code, options such as `set -eu`, and other programs' hooks, behind which it
 //! is put, since some of them set the search path anew.
 
 use super::{Shell, nushell};
 
-/// The hook for a shell; `program` is the path of omg.
-pub fn script(shell: Shell, program: &str) -> String {
+/// The hook for a shell; `program` is the path of omg, and `variables` are those that ask for versions.
+pub fn script(shell: Shell, program: &str, variables: &[String]) -> String {
     let text = match shell {
         Shell::Bash => {
             let read = r#"IFS= read -r line <"$__omg_line""#;
@@ -23,7 +23,7 @@ pub fn script(shell: Shell, program: &str) -> String {
             ZSH.replace("@BOURNE@\n", &BOURNE.replace("@EMULATE@", "    emulate -L zsh").replace("@READ@", read))
         }
         Shell::Fish => FISH.to_owned(),
-        Shell::Nushell => nushell::HOOK.to_owned(),
+        Shell::Nushell => nushell::hook(variables),
     };
     text.replace("@SHELL@", shell.name()).replace("@OMG@", &shell.quoted(program))
 }
@@ -137,9 +137,11 @@ mod tests {
     #[test]
     fn a_program_of_any_name_stays_one_word() {
         for shell in Shell::ALL {
-            let text = script(shell, "/a b/o'm$(g)");
+            let text = script(shell, "/a b/o'm$(g)", &["OMG_NODE_VERSION".to_owned()]);
             assert!(
-                ["@OMG@", "@SHELL@", "@BOURNE@", "@EMULATE@", "@READ@"].iter().all(|mark| !text.contains(mark)),
+                ["@OMG@", "@SHELL@", "@BOURNE@", "@EMULATE@", "@READ@", "@ASKED@"]
+                    .iter()
+                    .all(|mark| !text.contains(mark)),
                 "{text}"
             );
             assert!(text.contains(&shell.quoted("/a b/o'm$(g)")), "{text}");

@@ -26,13 +26,13 @@ pub fn script(
         .replace("@SET@", &set)
         .replace("@GLOBAL@", &path(global)?)
         .replace("@LINE@", &path(line)?);
-    Some(hook::script(shell, program) + &text)
+    Some(hook::script(shell, program, variables) + &text)
 }
 
 const QUIET: &str = r#"# Kept in a file by `omg hook --keep`, and kept up to date by what the hook asks.
 __omg_any() { [[ @ANY@ ]]; }
 __omg_hook() {
-    [[ $PWD == "$__omg_folder" ]] && ! __omg_any "$PWD" || __omg_enter
+    [[ $PWD@SET@ == "$__omg_folder" ]] && ! __omg_any "$PWD" || __omg_enter
     __omg_show
 }
 __omg_is_quiet() {

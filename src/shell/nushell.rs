@@ -8,11 +8,17 @@ use super::script::Kept;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The hook's text. `@OMG@` stands for the path of omg; a version file counts as far as omg reads it.
-pub const HOOK: &str = r#"# omg in Nushell: omg hook nushell | save --force ($nu.user-autoload-dirs.0 | path join omg.nu)
+/// The hook's text; `@OMG@` is left in it.
+pub fn hook(variables: &[String]) -> String {
+    let asked: Vec<String> = variables.iter().map(|name| format!("($env.{name}?)")).collect();
+    HOOK.replace("@ASKED@", &format!("$\"{}\"", asked.join(":")))
+}
+
+/// `@OMG@` stands for the path of omg; a version file counts as far as omg reads it.
+const HOOK: &str = r#"# omg in Nushell: omg hook nushell | save --force ($nu.user-autoload-dirs.0 | path join omg.nu)
 def __omg_is_same [] {
     let kept = $env.__omg
-    if $kept.folder != $env.PWD { return false }
+    if $kept.folder != $env.PWD or $kept.asked != @ASKED@ { return false }
     # Another program may have put the search path back as it was.
     if not ($":([$env.PATH?] | flatten | str join ':'):" | str contains $kept.path) { return false }
     if ($kept.absent | path exists | any { $in }) { return false }
@@ -32,6 +38,7 @@ def --env __omg_load [set: record] {
 def --env __omg_hook [] {
     if not (__omg_is_same) {
         $env.__omg.folder = $env.PWD
+        $env.__omg.asked = @ASKED@
         let asked = do { try { ^@OMG@ env --shell nushell | from json } catch { null } }
         if $asked != null {
             __omg_load $asked.set
@@ -68,7 +75,7 @@ if $env.__omg? == null {
         if (commandline) =~ '\bomg\b' { $env.__omg.folder = '' }
     })
 }
-$env.__omg = { folder: '', path: '', absent: [], files: [], line: '', runtimes: '', shown: '' }
+$env.__omg = { folder: '', asked: '', path: '', absent: [], files: [], line: '', runtimes: '', shown: '' }
 $env.OMG_PROMPT = ''
 "#;
 

@@ -6,6 +6,8 @@ use super::{Shell, nushell};
 /// What the hook keeps, beside the variables.
 #[derive(Clone, Debug, Default)]
 pub struct Kept<'k> {
+    /// The variables that ask for versions.
+    pub variables: &'k [String],
     /// Folders that are to be on the search path, one after the other.
     pub path: &'k [String],
     /// Files, and beside each one that has its time.
@@ -114,7 +116,9 @@ fn comparison(shell: Shell, kept: &Kept<'_>) -> Comparison {
 fn fish(kept: &Kept<'_>) -> String {
     let quoted = |text: &str| Shell::Fish.quoted(text);
     let Comparison { or, files, guards, came, .. } = comparison(Shell::Fish, kept);
-    let mut same = vec!["test \"$__omg_folder\" = \"$PWD\"".to_owned()];
+    let asked: Vec<String> = kept.variables.iter().map(|name| format!("${name}")).collect();
+    let asked = asked.join(":");
+    let mut same = vec![format!("test \"$__omg_folder:$__omg_asked\" = \"$PWD:{asked}\"")];
     // Another program may have put the search path back as it was.
     same.extend(kept.path.iter().map(|folder| format!("contains -- {} $PATH", quoted(folder))));
     if !files.is_empty() {
@@ -127,7 +131,7 @@ fn fish(kept: &Kept<'_>) -> String {
         });
     }
     format!(
-        "function __omg_came\n    test {}\nend\nfunction __omg_is_same\n    {}\nend\nset -g __omg_line {}\nset -g __omg_runtimes {}\n",
+        "function __omg_came\n    test {}\nend\nfunction __omg_is_same\n    {}\nend\nset -g __omg_asked \"{asked}\"\nset -g __omg_line {}\nset -g __omg_runtimes {}\n",
         came.join(or),
         same.join("; and "),
         quoted(kept.line.unwrap_or_default()),
@@ -139,7 +143,9 @@ fn fish(kept: &Kept<'_>) -> String {
 fn bourne(shell: Shell, kept: &Kept<'_>) -> String {
     let quoted = |text: &str| shell.quoted(text);
     let Comparison { or, files, guards, came, line } = comparison(shell, kept);
-    let mut same = "$PWD == \"$__omg_folder\"".to_owned();
+    let asked: Vec<String> = kept.variables.iter().map(|name| format!("${{{name}-}}")).collect();
+    let asked = asked.join(":");
+    let mut same = format!("$PWD:{asked} == \"$__omg_folder:$__omg_asked\"");
     if !kept.path.is_empty() {
         same += &format!(" && \":$PATH:\" == *{}*", quoted(&format!(":{}:", kept.path.join(":"))));
     }
@@ -165,7 +171,7 @@ fn bourne(shell: Shell, kept: &Kept<'_>) -> String {
     // zsh reads a percent sign of a prompt as the beginning of something.
     let runtimes = kept.runtimes.replace('%', if shell == Shell::Zsh { "%%" } else { "%" });
     format!(
-        "{functions}__omg_hook() {{\n    [[ {same} ]]{asks} || __omg_enter{show}\n}}\n__omg_line={}\n__omg_runtimes={}\n",
+        "{functions}__omg_hook() {{\n    [[ {same} ]]{asks} || __omg_enter{show}\n}}\n__omg_asked={asked}\n__omg_line={}\n__omg_runtimes={}\n",
         quoted(kept.line.unwrap_or_default()),
         quoted(&runtimes)
     )

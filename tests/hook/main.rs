@@ -180,6 +180,26 @@ command -v node; echo end";
 }
 
 #[test]
+fn a_variable_that_asks_for_a_version_is_noticed_without_a_change_of_folder() {
+    for shell in shells("a_variable_that_asks_for_a_version_is_noticed_without_a_change_of_folder") {
+        let home = Home::new();
+        let set = each(shell, "export OMG_NODE_VERSION=20", "set -gx OMG_NODE_VERSION 20");
+        let unset = each(shell, "unset OMG_NODE_VERSION", "set -e OMG_NODE_VERSION");
+        let show = "command -v node; echo \"$OMG_PROMPT.\"";
+        let script = format!(
+            "prompt; {set}; prompt; node; {unset}; prompt; {show}; cd ~/a; {set}; prompt; node; {unset}; prompt; node"
+        );
+        assert_eq!(home.says(shell, &script), ["20.1.0", ".", "20.1.0", "22.1.0"], "{shell:?}");
+        if shell != Shell::Fish {
+            let kept = starts(&home, shell, "none", &format!("prompt; {set}; prompt; node; {unset}; prompt; {show}"));
+            assert_eq!(kept, ["20.1.0", "."], "{shell:?}");
+            let again = starts(&home, shell, "none", &format!("prompt; {set}; prompt; node; {unset}; prompt; {show}"));
+            assert_eq!(again, kept, "{shell:?}: read from the file");
+        }
+    }
+}
+
+#[test]
 fn the_counts_follow_the_status_while_one_stays_in_a_folder() {
     for shell in shells("the_counts_follow_the_status_while_one_stays_in_a_folder") {
         let home = Home::new();
@@ -443,6 +463,23 @@ fn typed(home: &Home, shell: &str, keys: &str) -> String {
 }
 
 #[test]
+fn a_hook_that_cannot_be_kept_is_printed_all_the_same() {
+    for shell in [Shell::Bash, Shell::Zsh] {
+        let home = Home::new();
+        // Whoever is root may write into any folder, and into no file.
+        home.write(".cache", "");
+        let mut command = Command::new(OMG);
+        home.settle(&mut command);
+        let output = command.args(["hook", shell.name(), "--keep"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let hint = format!("hint: eval \"$(omg hook {})\" needs no file", shell.name());
+        assert!(said.contains("cannot write ") && said.contains(&hint), "{said}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("__omg_hook()"), "{output:?}");
+    }
+}
+
+#[test]
 fn in_a_terminal_the_prompt_keeps_the_last_commands_code_and_other_hooks() {
     let test = "in_a_terminal_the_prompt_keeps_the_last_commands_code_and_other_hooks";
     for shell in shells(test).filter(|shell| *shell != Shell::Fish) {
@@ -588,7 +625,12 @@ fn a_task_runs_with_the_versions_and_variables_of_its_folder() {
     assert_eq!((&trust["trusted"], &trust["variables"]["GREETING"]), (&true.into(), &"hello".into()));
     let trusted = run(&["run", "say"]);
     assert_eq!(String::from_utf8_lossy(&trusted.stdout), "22.1.0\nhello\n", "{trusted:?}");
+    let command = run(&["exec", "--", "sh", "-c", "node; echo $GREETING"]);
+    assert_eq!(String::from_utf8_lossy(&command.stdout), "22.1.0\nhello\n", "{command:?}");
     assert!(run(&["trust", "--revoke"]).status.success());
+    let untrusted = run(&["exec", "--", "sh", "-c", "node; echo $GREETING"]);
+    assert_eq!(String::from_utf8_lossy(&untrusted.stdout), "22.1.0\n\n", "{untrusted:?}");
+    assert!(String::from_utf8_lossy(&untrusted.stderr).contains("is not trusted"), "{untrusted:?}");
     assert_eq!(run(&["trust", "--revoke"]).status.code(), Some(1));
     assert_eq!(String::from_utf8_lossy(&run(&["run", "say"]).stdout), "22.1.0\n\n");
     // One that cannot be understood sets nothing, and that is said.
@@ -603,6 +645,23 @@ fn a_task_runs_with_the_versions_and_variables_of_its_folder() {
         String::from_utf8_lossy(&missing.stderr).contains("asks for node 18, which is not installed"),
         "{missing:?}"
     );
+}
+
+#[test]
+fn what_cannot_be_run_ends_as_in_a_shell() {
+    let home = Home::new();
+    home.write("plain", "");
+    for (command, code, said) in [
+        ("nosuchprog", 127, "there is no program nosuchprog"),
+        ("./nowhere", 127, "hint: what has a slash in it is a path"),
+        ("./plain", 126, "hint: `ls -l ./plain`"),
+    ] {
+        let mut omg = Command::new(OMG);
+        home.settle(&mut omg);
+        let output = omg.args(["exec", "--", command]).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(said), "{output:?}");
+    }
 }
 
 #[test]

@@ -49,6 +49,17 @@ cd ~/none/deep; __omg_hook; print $env.JAVA_HOME ($env.PATH == $before) (which -
 }
 
 #[test]
+fn nushell_a_variable_that_asks_for_a_version_is_noticed_without_a_change_of_folder() {
+    let Some(nu) = nu("nushell_a_variable_that_asks_for_a_version_is_noticed_without_a_change_of_folder") else {
+        return;
+    };
+    let home = Home::new();
+    let script = "__omg_hook; $env.OMG_NODE_VERSION = '20'; __omg_hook; ^node; hide-env OMG_NODE_VERSION; __omg_hook
+print (which node | length) $\"($env.OMG_PROMPT).\"";
+    assert_eq!(says(&home, &nu, script), ["20.1.0", "0", "."]);
+}
+
+#[test]
 fn nushell_a_version_file_that_changes_comes_or_goes_is_noticed_and_another_search_path() {
     let Some(nu) = nu("nushell_a_version_file_that_changes_comes_or_goes_is_noticed_and_another_search_path") else {
         return;

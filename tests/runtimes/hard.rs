@@ -40,9 +40,12 @@ fn an_archive_that_is_not_what_its_publisher_says_is_refused() {
     }
     // What stands behind the archive is part of the file.
     world.publish("22.11.0");
-    let longer = [fs::read(world.archive_path("22.11.0")).unwrap(), vec![0; 8]].concat();
-    fs::write(world.archive_path("22.11.0"), longer).unwrap();
+    let good = fs::read(world.archive_path("22.11.0")).unwrap();
+    fs::write(world.archive_path("22.11.0"), [&good[..], &[0; 8]].concat()).unwrap();
     refused(&world, 3, "22.11.0");
+    fs::write(world.archive_path("22.11.0"), [&good[..], b"x"].concat()).unwrap();
+    refused(&world, 3, "damaged archive, behind the last of its files");
+    refused(&world, 3, "hint: try again later, or from another place");
 }
 
 #[test]
@@ -52,6 +55,7 @@ fn without_a_checksum_nothing_is_installed() {
     let list = fs::read_to_string(world.list_path("22.11.0")).unwrap();
     fs::remove_file(world.list_path("22.11.0")).unwrap();
     refused(&world, 3, "the checksum of node 22.11.0 could not be verified");
+    refused(&world, 3, "hint: try again later, or from another place");
     for bad in ["", "<html></html>", "abc  node-v22.11.0-linux-x64.tar.xz\n", &list.replace("node-v", "mode-v")] {
         fs::write(world.list_path("22.11.0"), bad).unwrap();
         refused(&world, 3, "the checksum of node 22.11.0 could not be verified");

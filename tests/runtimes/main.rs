@@ -134,6 +134,50 @@ fn versions_go_and_new_ones_take_the_place_of_old_ones() {
 }
 
 #[test]
+fn an_upgrade_takes_the_line_that_is_named_and_a_line_that_is_no_longer_offered_is_no_failure() {
+    let world = World::new();
+    for version in ["16.1.0", "20.1.0", "22.1.0"] {
+        world.publish(version);
+        out(world.omg(&["install", &format!("node@{version}")]));
+    }
+    // A list without node 16.
+    let world = world.with_another_list();
+    for version in ["20.1.0", "20.2.0", "22.1.0", "22.2.0"] {
+        world.publish(version);
+    }
+    let one = world.omg(&["runtime", "upgrade", "node@20"]);
+    assert!(!err(&one).contains("node 16"), "{}", err(&one));
+    out(one);
+    assert_eq!(world.versions(), ["16.1.0", "20.1.0", "20.2.0", "22.1.0"]);
+    let all = world.omg(&["runtime", "upgrade"]);
+    assert!(err(&all).contains("node 16 is not on offer any more: there is nothing newer of it"), "{}", err(&all));
+    out(all);
+    assert_eq!(world.versions(), ["16.1.0", "20.1.0", "20.2.0", "22.1.0", "22.2.0"]);
+    let unknown = world.omg(&["runtime", "upgrade", "node@18"]);
+    assert!(
+        unknown.status.code() == Some(1) && err(&unknown).contains("node 18 is not installed"),
+        "{}",
+        err(&unknown)
+    );
+}
+
+#[test]
+fn of_several_that_uninstall_may_mean_the_others_are_named() {
+    let world = World::new();
+    for version in ["20.1.0", "20.2.0", "22.1.0"] {
+        world.publish(version);
+        out(world.omg(&["install", &format!("node@{version}")]));
+    }
+    let one = world.omg(&["uninstall", "node@20", "--yes"]);
+    assert!(err(&one).contains("node 20 means the newest, 20.2.0, and not 20.1.0"), "{}", err(&one));
+    out(one);
+    assert_eq!(world.versions(), ["20.1.0", "22.1.0"]);
+    let last = world.omg(&["uninstall", "node@20", "--yes"]);
+    assert!(!err(&last).contains("means the newest"), "{}", err(&last));
+    assert!(!err(&world.omg(&["uninstall", "node@latest", "--dry-run"])).contains("means the newest"));
+}
+
+#[test]
 fn others_versions_are_used_and_left_alone() {
     let world = World::new();
     let nvm = world.home().join(".nvm/versions/node/v18.1.0/bin");
@@ -157,15 +201,31 @@ fn what_nvm_installed_is_copied_and_nothing_of_it_changes() {
     fs::write(nvm.join("bin/node"), "#!/bin/sh\necho 18\n").unwrap();
     fs::set_permissions(nvm.join("bin/node"), fs::Permissions::from_mode(0o755)).unwrap();
     std::os::unix::fs::symlink("../lib/npm.js", nvm.join("bin/npm")).unwrap();
-    fs::create_dir_all(world.home().join(".nvm/versions/node/v19.0.0")).unwrap();
     fs::create_dir_all(world.home().join(".asdf/installs/python/3.12.1/bin")).unwrap();
 
     let dry = out(world.omg(&["migrate-from", "nvm", "--dry-run"]));
     assert!(dry.contains("node 18.1.0") && dry.contains("would be copied") && world.versions().is_empty(), "{dry}");
-    // One of these holds no node: what was copied before it stays, and nothing of it is left.
-    let broken = world.omg(&["migrate-from", "nvm"]);
-    assert!(broken.status.code() == Some(3) && err(&broken).contains("holds no program node"), "{}", err(&broken));
+    // Some of these hold no node: each is named, and keeps none of the others from being copied.
+    fs::create_dir_all(world.home().join(".nvm/versions/node/v15.0.0")).unwrap();
+    fs::create_dir_all(world.home().join(".nvm/versions/node/v19.0.0")).unwrap();
+    fs::create_dir_all(world.home().join(".nvm/alias")).unwrap();
+    fs::write(world.home().join(".nvm/alias/default"), "v18.1.0\n").unwrap();
+    for (words, what) in [(&["--dry-run"][..], "would be copied"), (&[], "copied")] {
+        let broken = world.omg(&[&["migrate-from", "nvm"], words].concat());
+        let said = err(&broken);
+        for number in ["v15.0.0", "v19.0.0"] {
+            let folder = world.home().join(".nvm/versions/node").join(number);
+            assert!(
+                said.contains(&format!("error: {} is not copied: it holds no program node", folder.display())),
+                "{said}"
+            );
+        }
+        assert!(broken.status.code() == Some(3) && said.contains("hint: `omg install node@15.0.0`"), "{said}");
+        assert!(said.contains("hint: `omg use --global node@18.1.0` asks for nvm's default"), "{said}");
+        assert!(String::from_utf8_lossy(&broken.stdout).ends_with(&format!(": {what}\n")), "{broken:?}");
+    }
     assert_eq!((world.versions(), world.left_over()), (vec!["18.1.0".to_owned()], 0));
+    fs::remove_dir(world.home().join(".nvm/versions/node/v15.0.0")).unwrap();
     fs::remove_dir(world.home().join(".nvm/versions/node/v19.0.0")).unwrap();
     let again: Value = serde_json::from_str(&out(world.omg(&["migrate-from", "nvm", "--json"]))).unwrap();
     let keys: Vec<&String> = again[0].as_object().unwrap().keys().collect();

@@ -129,6 +129,7 @@ fn buns_signed_list_vouches_for_its_archive() {
     world.policy("required_signatures = true\n");
     assert_eq!(installed(&world, "bun@1.2", &gpg.fingerprint()), "[]");
     world.policy("");
+    bunx_is_there(&world);
     sign("stranger");
     refused(&world, "bun@1.2", "which is not among the keys");
     // What is signed says something else of this archive, or nothing.
@@ -158,6 +159,20 @@ fn buns_signed_list_vouches_for_its_archive() {
     fs::remove_file(&signed).unwrap();
     let told = installed(&world, "bun@1.2", "");
     assert!(told.contains("there is no file://") && told.contains("SHASUMS256.txt.asc"), "{told}");
+}
+
+/// No archive of bun's has it: it is a link to bun in bun's own installation.
+fn bunx_is_there(world: &World) {
+    assert!(world.omg(&["install", "bun@1.2"]).status.success());
+    assert_eq!(out(world.omg(&["exec", "bun@1.2", "--", "bunx"])), "bun\n");
+    let ask = |words: &[&str]| world.command(words).env("OMG_BUN_VERSION", "1.2").output().unwrap();
+    let program = out(ask(&["which", "bunx"]));
+    assert!(program.ends_with("/bun/1.2.0/bin/bunx\n"), "{program}");
+    assert!(out(ask(&["shims", "--json"])).contains("\"bunx\""));
+    fs::remove_file(program.trim()).unwrap();
+    let lost = err(&ask(&["which", "bunx"]));
+    assert!(lost.contains("hint: `omg uninstall bun@1.2.0 && omg install bun@1.2.0` installs it anew"), "{lost}");
+    assert!(world.omg(&["uninstall", "bun@1.2", "--yes"]).status.success());
 }
 
 #[test]

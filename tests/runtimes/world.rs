@@ -122,6 +122,11 @@ impl World {
         self.publish_archive(version, &node(version, 0));
     }
 
+    /// From here on the publisher's list is a new one.
+    pub fn with_another_list(self) -> World {
+        World { published: RefCell::default(), ..self }
+    }
+
     /// One whose archive is so many bytes long at least.
     pub fn publish_large(&self, version: &str, bytes: usize) {
         self.publish_archive(version, &node(version, bytes));

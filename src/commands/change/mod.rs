@@ -11,6 +11,7 @@ pub use hand_over::{Privileged, apply, apply_command, hand_over};
 pub use view::{afterwards, because};
 
 use super::reply::{Remark, Reply};
+use super::shop::names_runtime;
 use super::{Ctx, conf, unknown};
 use crate::audit::grade::Graded;
 use crate::audit::log::Event;
@@ -20,6 +21,7 @@ use crate::model::{Missing, Order, Plan, Reason, Resolution, Source, Step, Targe
 use crate::ops::gate::{self, Ledger, Refused};
 use crate::ops::trust::Trust;
 use crate::ops::{World, archives, history, transact};
+use crate::shell::word;
 use crate::ui::Stages;
 use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -260,6 +262,9 @@ fn choose(ctx: &Ctx, order: &mut Order, name: &str, packages: Vec<String>) -> Re
 
 fn not_found(ctx: &Ctx, source: Source, order: &Order, missing: &[Missing]) -> Result<anyhow::Error> {
     let first = &missing[0];
+    if let Some(error) = of_runtimes(order.task, &first.target) {
+        return Ok(error);
+    }
     if order.takes_back.is_some() {
         let names: Vec<&str> = missing.iter().map(|missing| missing.target.as_str()).collect();
         let message =
@@ -288,6 +293,21 @@ fn not_found(ctx: &Ctx, source: Source, order: &Order, missing: &[Missing]) -> R
         return Ok(Hinted::new(Exit::NothingFound, message, format!("`omg info {name}` shows where it is kept")).into());
     }
     unknown(&index, name, "is offered or installed")
+}
+
+/// `NAME@VERSION` of a runtime, which other commands remove and upgrade.
+fn of_runtimes(task: Task, target: &str) -> Option<anyhow::Error> {
+    let (name, _) = target.split_once('@').filter(|_| names_runtime(target))?;
+    let target = word(target);
+    let hint = match task {
+        Task::Remove { .. } => format!("`omg uninstall {target}` removes a version of a runtime"),
+        Task::Upgrade { .. } => format!("`omg runtime upgrade {target}` upgrades a runtime"),
+        Task::Install | Task::Reinstall | Task::Downgrade => {
+            format!("`omg install {target}` installs a version of {name}")
+        }
+        _ => return None,
+    };
+    Some(Hinted::new(Exit::NothingFound, format!("{target} is a runtime, and no package"), hint).into())
 }
 
 fn impossible(order: &Order, reasons: &[String]) -> anyhow::Error {
@@ -362,7 +382,21 @@ pub fn targets(matches: &ArgMatches) -> Result<Vec<Target>> {
 
 #[cfg(test)]
 mod tests {
-    use super::target;
+    use super::{of_runtimes, target};
+    use crate::commands::reply::Remark;
+    use crate::model::Task;
+
+    #[test]
+    fn a_runtime_among_packages_is_told_by_the_command_that_has_it() {
+        let hint = |task, target| match Remark::of(&of_runtimes(task, target)?) {
+            Remark::Error { hint, .. } => hint.split('`').nth(1).map(str::to_owned),
+            _ => None,
+        };
+        let remove = Task::Remove { purge: false, recursive: false };
+        assert_eq!(hint(remove, "node@20").unwrap(), "omg uninstall node@20");
+        assert_eq!(hint(Task::Upgrade { full: false }, "node@22").unwrap(), "omg runtime upgrade node@22");
+        assert_eq!((hint(remove, "node"), hint(remove, "nano@2")), (None, None));
+    }
 
     #[test]
     fn targets_are_taken_apart_and_bad_ones_refused() {

@@ -98,30 +98,42 @@ pub fn of_folder(person: &Person, folder: &Path, variable: &dyn Fn(&str) -> Opti
         variables.into_iter().filter_map(|(name, value)| Some((name.to_owned(), text(value)?))).collect();
     let mises = found.variables.iter().filter(|(name, _)| set.iter().all(|(nearer, _)| nearer != name)).cloned();
     set.extend(mises.collect::<Vec<_>>());
-    let mut untrusted = Vec::new();
-    let trust = Trust::of(&person.folders);
-    for (file, settings) in trust::in_force(folder, person.home.as_deref()) {
-        let settings = match settings {
-            Ok(settings) => settings,
-            // Once is enough.
-            Err(_) if faults.iter().any(|fault| fault.file == file) => continue,
-            Err(error) => {
-                problems.push(format!("{error:#}"));
-                continue;
-            }
-        };
-        if !trust.has(&settings) {
-            untrusted.push(settings.file);
-            continue;
-        }
-        for (name, value) in settings.variables {
-            if set.iter().all(|(nearer, _)| *nearer != name) {
-                set.push((name, value));
-            }
-        }
-    }
+    let Trusted { variables, untrusted, problems: others } = trusted(person, folder);
+    let others_set = variables.into_iter().filter(|(name, _)| set.iter().all(|(nearer, _)| nearer != name));
+    set.extend(others_set.collect::<Vec<_>>());
+    // Once is enough.
+    let new = others.into_iter().filter(|(file, _)| faults.iter().all(|fault| fault.file != *file));
+    problems.extend(new.map(|(_, problem)| problem));
     let (changed, assign) = change(&before, path, set, variable);
     Environment { choices, folders, tools, found, changed, assign, untrusted, faults, problems }
+}
+
+/// What the project files of a folder set.
+#[derive(Clone, Debug, Default)]
+pub struct Trusted {
+    pub variables: Vec<(String, String)>,
+    /// Files that set variables and are not trusted.
+    pub untrusted: Vec<PathBuf>,
+    /// Files that could not be had, and why, in a sentence.
+    pub problems: Vec<(PathBuf, String)>,
+}
+
+pub fn trusted(person: &Person, folder: &Path) -> Trusted {
+    let mut all = Trusted::default();
+    let trust = Trust::of(&person.folders);
+    for (file, settings) in trust::in_force(folder, person.home.as_deref()) {
+        match settings {
+            Ok(settings) if trust.has(&settings) => {
+                let farther = settings.variables.into_iter();
+                let farther: Vec<_> =
+                    farther.filter(|(name, _)| all.variables.iter().all(|(nearer, _)| nearer != name)).collect();
+                all.variables.extend(farther);
+            }
+            Ok(settings) => all.untrusted.push(settings.file),
+            Err(error) => all.problems.push((file, format!("{error:#}"))),
+        }
+    }
+    all
 }
 
 /// What omg changed before in the environment that `variable` tells.

@@ -15,6 +15,7 @@ pub use command::command;
 pub use order::order;
 pub use watch::{When, watch};
 
+use crate::error::{Exit, Hinted};
 use crate::project::{Project, Source};
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
@@ -66,9 +67,10 @@ pub fn project(folder: &Path) -> Project {
 /// The folder that is meant: the one named, or the one omg was started in.
 pub fn folder(named: Option<&Path>) -> Result<PathBuf> {
     let folder = match named {
-        Some(named) => {
-            std::fs::canonicalize(named).with_context(|| format!("cannot use the folder {}", named.display()))
-        }
+        Some(named) => std::fs::canonicalize(named).with_context(|| {
+            let message = format!("cannot use the folder {}", named.display());
+            Hinted::new(Exit::Failed, message, "-C takes a folder that is there, from here or from / on")
+        }),
         None => std::env::current_dir().context("cannot tell which folder this is"),
     }?;
     // The C library can tell a longer path, but the kernel takes none, of no file in it.

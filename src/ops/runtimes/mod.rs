@@ -17,7 +17,7 @@ mod unpack;
 mod vouch;
 
 pub use locked::Locked;
-pub use take_over::stays;
+pub use take_over::{check, stays};
 pub use tidy::{line, remove, superseded};
 
 use super::advisories::{Known, against_runtime};
@@ -255,6 +255,13 @@ impl Shop<'_> {
         };
         drop(write());
     }
+}
+
+/// For what did not come as it should.
+const ANOTHER: &str = "try again later, or from another place: `mirror` in [runtimes] of omg-config(5)";
+
+fn not_verified(what: &str) -> Hinted {
+    Hinted::new(Exit::Failed, format!("{what} could not be verified"), ANOTHER)
 }
 
 /// It is not what its publisher says it is.

@@ -10,6 +10,7 @@ use crate::runtimes::{Runtime, Version};
 use anyhow::{Context, Result};
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags, flock};
 use std::fs::{self, File};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -29,6 +30,10 @@ pub(super) fn put(shop: &Shop<'_>, release: &Release, vouched: &Vouched, replace
             return builder.build(shop, release, new, scratch);
         }
         vouched.archives.iter().try_for_each(|archive| unpack(shop, archive, new, scratch, resumes))?;
+        if release.runtime == Runtime::Bun {
+            // In no archive of bun's: its own installer makes this link.
+            symlink("bun", new.join("bin/bunx")).context("cannot make the link bunx")?;
+        }
         for (name, text) in &vouched.files {
             let path = new.join(name);
             let write = || fs::create_dir_all(path.parent().unwrap_or(new)).and_then(|()| fs::write(&path, text));

@@ -28,12 +28,20 @@ pub fn stays(one: &Installed) -> Option<&'static str> {
     }
 }
 
+/// Whether it has what makes it a version, where one of omg's own has that.
+pub fn check(one: &Installed) -> Result<()> {
+    let program = one.runtime.program();
+    let copied = Installed { keeper: Keeper::Omg, ..one.clone() };
+    copied.program(program).map(drop).with_context(|| format!("it holds no program {program} where it should be"))
+}
+
 impl Shop<'_> {
     /// Copies a version of another manager to omg's own, unless it is there.
     pub fn take_over(&self, one: &Installed) -> Result<Done> {
         if let Some(there) = self.folders.own(one.runtime).into_iter().find(|own| own.version == one.version) {
             return Ok(Done::already(there));
         }
+        check(one)?;
         let (runtime, version) = (one.runtime.name().to_owned(), one.version.to_string());
         let ledger = Ledger::open(&self.state)?;
         let policy = gate::policy(&self.root)?;

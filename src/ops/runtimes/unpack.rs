@@ -5,8 +5,9 @@
 //! where it was: `CACHE/archives/SHA256.part`.
 
 use super::vouch::{Archive, Detached, Minisigned};
-use super::{Rejected, Shop};
+use super::{ANOTHER, Rejected, Shop};
 use crate::audit::pgp::Awaited;
+use crate::error::{Exit, Hinted};
 use crate::model::Event;
 use crate::sys::archive::{Limits, untar, unzip};
 use crate::sys::http::{Stream, forget};
@@ -70,7 +71,7 @@ pub(super) fn unpack(shop: &Shop<'_>, archive: &Archive, folder: &Path, scratch:
     }
     match unpacked {
         Err(error) if is_resumed && !broke => Err(Spoiled(format!("{error:#}")).into()),
-        unpacked => unpacked.with_context(|| format!("cannot unpack {url}")),
+        unpacked => unpacked.with_context(|| Hinted::new(Exit::Failed, format!("cannot unpack {url}"), ANOTHER)),
     }
 }
 

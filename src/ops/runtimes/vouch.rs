@@ -4,7 +4,7 @@
 //! where there are none, that is told and written down.
 
 use super::ruby::Builder;
-use super::{Rejected, Shop};
+use super::{Rejected, Shop, not_verified};
 use crate::audit::keys;
 use crate::audit::pgp::{Awaited, Ring, Unknown};
 use crate::audit::signature::armor::{Clear, clear};
@@ -98,7 +98,7 @@ impl Shop<'_> {
             Some(Signature::Attested(by)) => self.check_attested(release, by, &mut vouched)?,
             Some(Signature::Minisign { url, key }) => {
                 let text = Stream::text(url, &self.network, MAX_LIST_BYTES).with_context(|| {
-                    format!("the signature of {} {} could not be verified", release.runtime.name(), release.version)
+                    not_verified(&format!("the signature of {} {}", release.runtime.name(), release.version))
                 })?;
                 let minisigned = minisigned(key, &text, file).with_context(|| format!("{url} is not to be used"))?;
                 signature = Some(Detached::Minisign(Box::new(minisigned)));
@@ -120,9 +120,7 @@ impl Shop<'_> {
     /// What a release's SHA-256 must be, where that stands, and the list it stands in, if it is one.
     pub(super) fn stated(&self, release: &Release) -> Result<(String, String, String)> {
         let what = format!("the checksum of {} {}", release.runtime.name(), release.version);
-        let fetched = |url: &str| {
-            Stream::text(url, &self.network, MAX_LIST_BYTES).with_context(|| format!("{what} could not be verified"))
-        };
+        let fetched = |url: &str| Stream::text(url, &self.network, MAX_LIST_BYTES).with_context(|| not_verified(&what));
         Ok(match &release.checksum {
             Checksum::Known(digest) => {
                 let source = super::publisher(release.runtime)?;
@@ -131,12 +129,12 @@ impl Shop<'_> {
             Checksum::Listed { url, file } => {
                 let list = fetched(url)?;
                 let digest =
-                    listed_digest(&list, file).with_context(|| format!("{what} could not be verified: {url}"))?;
+                    listed_digest(&list, file).with_context(|| url.clone()).with_context(|| not_verified(&what))?;
                 (digest, url.clone(), list)
             }
             Checksum::Alone { url } => {
                 let digest =
-                    lone_digest(&fetched(url)?).with_context(|| format!("{what} could not be verified: {url}"))?;
+                    lone_digest(&fetched(url)?).with_context(|| url.clone()).with_context(|| not_verified(&what))?;
                 (digest, url.clone(), String::new())
             }
         })
@@ -182,7 +180,7 @@ impl Shop<'_> {
                 unverified.push(format!("the signature of {of}: {error:#}"));
                 return Ok(None);
             }
-            signature => signature.with_context(|| format!("the signature of {of} could not be verified"))?,
+            signature => signature.with_context(|| not_verified(&format!("the signature of {of}")))?,
         };
         match verify(&keys, &signature) {
             Ok(good) => Ok(Some(good)),

@@ -86,7 +86,8 @@ pub fn untar(input: impl Read, folder: &Path, layout: Layout, limits: Limits, ti
     target.finish()?;
     left.set(limits.bytes);
     // Behind the end of the tar there are blanks, and what was read so far is not all that is to be hashed.
-    let rest = std::io::copy(&mut input.take(limits.bytes), &mut std::io::sink()).context("damaged archive")?;
+    let rest = std::io::copy(&mut input.take(limits.bytes), &mut std::io::sink());
+    let rest = rest.context("damaged archive, behind the last of its files")?;
     if rest >= limits.bytes { bail!("it has no end") } else { Ok(()) }
 }
 
