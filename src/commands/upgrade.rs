@@ -1,6 +1,6 @@
 //! `omg upgrade`: the newer versions of what is installed.
 
-use super::change::{Privileged, carry_plan, family, planned, targets, with_options, with_why};
+use super::change::{Privileged, carry_plan, family, or_of_runtimes, planned, targets, with_options, with_why};
 use super::reply::Reply;
 use crate::backends::alpm::news::{self, News};
 use crate::context::Ctx;
@@ -25,7 +25,8 @@ pub fn command() -> Command {
 pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Reply> {
     let (full, targets) = (matches.get_flag("full"), targets(matches)?);
     let world = World::open(&ctx.place)?;
-    let source = family(ctx, &world, &targets)?;
+    let source =
+        family(ctx, &world, &targets).map_err(|error| or_of_runtimes(Task::Upgrade { full }, &targets, error))?;
     if targets.is_empty()
         && let Some(plan) = current::upgrade(&ctx.place, source, full)?
     {

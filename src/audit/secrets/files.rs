@@ -73,12 +73,14 @@ pub fn scan_files(scanner: &Scanner, roots: &[PathBuf], all: bool) -> Report {
         walk.build_parallel().run(|| {
             let (mut buffer, walked) = (Vec::new(), &walked);
             Box::new(move |entry| {
-                let (part, path) = match entry {
-                    Ok(entry) => (scan_entry(scanner, &entry, &mut buffer), Some((entry.depth(), entry.into_path()))),
-                    Err(error) => (unread(error), None),
+                let (part, held, path) = match entry {
+                    Ok(entry) => {
+                        let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+                        let held = if all || !is_folder { 0 } else { held(entry.path()) };
+                        (scan_entry(scanner, &entry, &mut buffer), held, Some((entry.depth(), entry.into_path())))
+                    }
+                    Err(error) => (unread(error), 0, None),
                 };
-                let held = path.as_ref().filter(|(_, path)| !all && path.is_dir() && !path.is_symlink());
-                let held = held.and_then(|(_, path)| path.read_dir().ok()).map_or(0, |held| held.count() as u64);
                 let mut walked = walked.lock().unwrap_or_else(PoisonError::into_inner);
                 walked.report.add(part);
                 walked.held += held;
@@ -102,6 +104,11 @@ pub fn scan_files(scanner: &Scanner, roots: &[PathBuf], all: bool) -> Report {
     }
     walked.report.problems.append(&mut refused);
     walked.report
+}
+
+/// How many names are in a folder.
+fn held(folder: &Path) -> u64 {
+    folder.read_dir().map_or(0, |names| names.count() as u64)
 }
 
 /// Scans what git tracks below a folder though `.gitignore` names it, as the walk did not see it: once added, a file is git's, whatever

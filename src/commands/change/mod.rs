@@ -62,7 +62,8 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches, task: Task, targets: Vec<Target>) ->
 /// The same for an order that says more.
 pub fn plan(ctx: &Ctx, matches: &ArgMatches, order: Order) -> Result<Reply> {
     let world = World::open(&ctx.place)?;
-    let source = family(ctx, &world, &order.targets)?;
+    let source =
+        family(ctx, &world, &order.targets).map_err(|error| or_of_runtimes(order.task, &order.targets, error))?;
     match order.task {
         Task::Downgrade => carry_back(ctx, matches, &world, source, order),
         _ => carry(ctx, matches, &world, source, order),
@@ -308,6 +309,11 @@ fn of_runtimes(task: Task, target: &str) -> Option<anyhow::Error> {
         _ => return None,
     };
     Some(Hinted::new(Exit::NothingFound, format!("{target} is a runtime, and no package"), hint).into())
+}
+
+/// That one, where something among the targets is the reason for an error.
+pub fn or_of_runtimes(task: Task, targets: &[Target], error: anyhow::Error) -> anyhow::Error {
+    targets.iter().find_map(|target| of_runtimes(task, &target.name)).unwrap_or(error)
 }
 
 fn impossible(order: &Order, reasons: &[String]) -> anyhow::Error {

@@ -179,3 +179,18 @@ fn what_git_tracks_is_read_from_every_version_of_its_index() {
         assert_eq!(tracked(&Repository::at(at).unwrap()).unwrap().len(), 6);
     }
 }
+
+#[test]
+fn an_index_whose_names_grow_without_end_is_not_believed() {
+    let mut index = [&b"DIRC"[..], &4_u32.to_be_bytes(), &200_u32.to_be_bytes()].concat();
+    for _ in 0..200 {
+        // A regular file's entry: nothing of the name before is taken off, and 50 bytes are added.
+        let mut entry = [0; 62];
+        entry[24..28].copy_from_slice(&0o100_644_u32.to_be_bytes());
+        index.extend(entry);
+        index.push(0);
+        index.extend([b'a'; 50]);
+        index.push(0);
+    }
+    assert_eq!(super::tracked::parse(&index, 20), None);
+}

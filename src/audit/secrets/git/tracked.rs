@@ -11,6 +11,8 @@ const MAX_BYTES: u64 = 1 << 30;
 /// Times, owner, size and the like, before an entry's object.
 const STAT: usize = 40;
 const MODE: usize = 24;
+/// No path that the kernel takes is longer. In the version 4 each name can be longer than the one before, without end.
+const MAX_NAME_BYTES: usize = 4096;
 
 /// Paths of regular files, as seen from the work tree's top. None where nothing was ever added.
 pub fn tracked(repository: &Repository) -> Result<Vec<PathBuf>> {
@@ -47,6 +49,9 @@ pub fn parse(bytes: &[u8], hash: usize) -> Option<Vec<PathBuf>> {
         }
         let rest = bytes.get(at..)?;
         let length = memchr::memchr(0, rest)?;
+        if name.len() + length > MAX_NAME_BYTES {
+            return None;
+        }
         name.extend_from_slice(&rest[..length]);
         at += length + 1;
         if version < 4 {
