@@ -225,7 +225,9 @@ impl Signalled {
     /// The same of the words of a command.
     pub fn start_words(root: &Root, engine: &str, words: &[&str]) -> Signalled {
         use std::os::unix::process::CommandExt;
-        let mut command = root.command_with_survivors(words);
+        // Whoever runs the tests in the background ignores Ctrl-C, and so would all that they start.
+        let words = [&["env", "--default-signal"], words].concat();
+        let mut command = root.command_with_survivors(&words);
         command.env("OMG_ENGINE_DIR", engine).process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
         Signalled { child: command.spawn().unwrap() }
     }
