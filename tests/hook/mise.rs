@@ -96,7 +96,7 @@ fn variables_of_mises_tools_come_and_go_and_do_not_grow() {
         let show = "echo \"$MYTOOL_HOME|$MYTOOL_LIST|$OTHER|\"";
         let said = home.says(
             shell,
-            &format!("{set}; cd ~/c; prompt; {show}; echo >.go-version; prompt; {show}; cd ~; prompt; {show}"),
+            &format!("{set}; cd ~/c; prompt; {show}; echo system >.go-version; prompt; {show}; cd ~; prompt; {show}"),
         );
         let inside = format!("{}|mine:x y||", home.at(".local/share/mise/installs/mytool/1.7.2").display());
         assert_eq!(said, [&*inside, &*inside, "|mine||"], "{shell:?}");
