@@ -12,7 +12,6 @@ use crate::runtimes::Runtime;
 use crate::runtimes::active::{self, Person};
 use crate::runtimes::fault::Fault;
 use crate::runtimes::installed::{Installed, is_program};
-use crate::runtimes::pin::folders;
 use crate::runtimes::tools::{Tool, in_force};
 use crate::shell::word;
 use anyhow::{Context, Result};
@@ -62,7 +61,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
         chosen.push(there(ctx, &person, wanted, matches.get_flag("install"))?);
     }
     // The folder's own count behind those that were named.
-    let (pins, faults) = person.pins_and_faults(&folder);
+    let (pins, faults, folders) = person.survey(&folder);
     let is_named = |runtime: Runtime| named.iter().any(|wanted| wanted.runtime == runtime);
     let concerns =
         |fault: &&Fault| Runtime::ALL.into_iter().any(|runtime| fault.concerns(runtime) && !is_named(runtime));
@@ -78,7 +77,7 @@ pub fn run(ctx: &Ctx, matches: &ArgMatches) -> Result<Exit> {
         }
     }
     let is_named = |tool: &Tool| tools.iter().any(|named| named.name == tool.name);
-    let of_folder = in_force(&person, &folders(&folder, person.home.as_deref()));
+    let of_folder = in_force(&person, &folders);
     let of_folder: Vec<Tool> = of_folder.into_iter().filter(|tool| !is_named(tool)).collect();
     let mut mises = tools_there(ctx, &person, &folder, &tools, matches.get_flag("install"))?;
     if !of_folder.is_empty() {

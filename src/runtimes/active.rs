@@ -48,8 +48,20 @@ impl Person {
 
     /// The same, and what is wrong with files that may have asked for what the shell does not.
     pub fn pins_and_faults(&self, folder: &Path) -> (Vec<Pin>, Vec<Fault>) {
+        let (pins, faults) = pin::active_with_faults(folder, self.home.as_deref());
+        self.with_own(pins, faults)
+    }
+
+    /// The same, and the folders that count, with the names of version files that are there.
+    pub fn survey(&self, folder: &Path) -> (Vec<Pin>, Vec<Fault>, pin::Folders) {
+        let (pins, faults, folders) = pin::survey(folder, self.home.as_deref());
+        let (pins, faults) = self.with_own(pins, faults);
+        (pins, faults, folders)
+    }
+
+    /// What files ask for, between what the shell and what the person's own file does.
+    fn with_own(&self, files: Vec<Pin>, mut faults: Vec<Fault>) -> (Vec<Pin>, Vec<Fault>) {
         let mut pins = self.shell.clone();
-        let (files, mut faults) = pin::active_with_faults(folder, self.home.as_deref());
         let (global, fault) = self.global.as_deref().map_or((Vec::new(), None), pin::of_file);
         // With the configuration in the home folder one file can be both.
         faults.extend(fault.filter(|fault| faults.iter().all(|known| known.file != fault.file)));

@@ -68,23 +68,34 @@ pub type Folders = Vec<(PathBuf, Vec<&'static str>)>;
 pub fn folders(folder: &Path, home: Option<&Path>) -> Folders {
     let mut found = Vec::new();
     walk(folder, home, &mut |folder, dir| {
-        let is_there = |name: &&str| accessat(dir, *name, Access::EXISTS, AtFlags::empty()).is_ok();
-        found.push((folder.to_owned(), names().filter(is_there).collect()));
+        found.push((folder.to_owned(), names().filter(|name| is_there(dir, name)).collect()));
         true
     });
     found
 }
 
+/// As a shell's `-e` has it: a link to nothing is not.
+fn is_there(dir: &OwnedFd, name: &str) -> bool {
+    accessat(dir, name, Access::EXISTS, AtFlags::empty()).is_ok()
+}
+
 /// The pins that count in `folder`: at most one for each runtime, nearest first. `home` is the user's home folder.
 pub fn active(folder: &Path, home: Option<&Path>) -> Vec<Pin> {
-    search(folder, home, true, &mut |_| {})
+    search(folder, home, true, None, &mut |_| {})
 }
 
 /// The same, with what is wrong with the files on the way to where all is decided.
 pub fn active_with_faults(folder: &Path, home: Option<&Path>) -> (Vec<Pin>, Vec<Fault>) {
     let mut faults = Vec::new();
-    let pins = search(folder, home, true, &mut |looked| faults.extend(looked.fault()));
+    let pins = search(folder, home, true, None, &mut |looked| faults.extend(looked.fault()));
     (pins, faults)
+}
+
+/// Those, and what [`folders()`] has, by one walk: at every change of folder both are wanted.
+pub fn survey(folder: &Path, home: Option<&Path>) -> (Vec<Pin>, Vec<Fault>, Folders) {
+    let (mut faults, mut folders) = (Vec::new(), Folders::new());
+    let pins = search(folder, home, true, Some(&mut folders), &mut |looked| faults.extend(looked.fault()));
+    (pins, faults, folders)
 }
 
 /// The pins of one file of omg's own form, as the user's file for everywhere is, and what is wrong with it.
@@ -110,7 +121,7 @@ fn content(path: &Path) -> Option<Content> {
 
 /// Every pin in `folder` and above, in the order they are preferred. For each runtime the first is the active one.
 pub fn all(folder: &Path, home: Option<&Path>) -> Vec<Pin> {
-    search(folder, home, false, &mut |_| {})
+    search(folder, home, false, None, &mut |_| {})
 }
 
 /// Folders looked at, at most, the first one included.
@@ -218,16 +229,26 @@ impl Looked<'_> {
     }
 }
 
-/// What is `looked` at is told as well. Only a listener works out what is wrong with it: a prompt has none.
-fn search(folder: &Path, home: Option<&Path>, first_only: bool, looked: &mut dyn FnMut(Looked<'_>)) -> Vec<Pin> {
+/// What is `looked` at is told as well. Only a listener works out what is wrong with it: a prompt has none. Where `folders` are wanted
+/// every name is looked for in all of them, though no more files are read.
+fn search(
+    folder: &Path,
+    home: Option<&Path>,
+    first_only: bool,
+    mut folders: Option<&mut Folders>,
+    looked: &mut dyn FnMut(Looked<'_>),
+) -> Vec<Pin> {
     let mut pins = Vec::new();
     let mut decided = 0;
     let highest = walk(folder, home, &mut |folder, dir| {
+        let mut there = Vec::new();
         for file in &FILES {
-            if first_only && file.speaks_of & !decided == 0 {
-                continue;
+            let is_decided = first_only && file.speaks_of & !decided == 0;
+            let content = if is_decided { None } else { read(dir, file.name) };
+            if folders.is_some() && (is_decided || content.is_some()) && is_there(dir, file.name) {
+                there.push(file.name);
             }
-            let Some(content) = read(dir, file.name) else { continue };
+            let Some(content) = content else { continue };
             let all = (file.parse)(&content.text);
             let path = folder.join(file.name);
             for Found { runtime, version, line } in all.iter().cloned() {
@@ -238,7 +259,10 @@ fn search(folder: &Path, home: Option<&Path>, first_only: bool, looked: &mut dyn
             }
             looked(Looked { file: path, of: Some((file, &content, &all)), undecided: ANY & !decided });
         }
-        !(first_only && decided == ANY)
+        if let Some(folders) = &mut folders {
+            folders.push((folder.to_owned(), there));
+        }
+        folders.is_some() || !(first_only && decided == ANY)
     });
     if let Some(file) = highest {
         looked(Looked { file, of: None, undecided: ANY & !decided });

@@ -73,7 +73,7 @@ const MOST_ABOVE: usize = 4;
 
 /// The environment of a folder, for a process whose environment `variable` tells.
 pub fn of_folder(person: &Person, folder: &Path, variable: &dyn Fn(&str) -> Option<String>) -> Environment {
-    let (pins, faults) = person.pins_and_faults(folder);
+    let (pins, faults, folders) = person.survey(folder);
     let choices: Vec<Choice> = pins.into_iter().map(|pin| person.choice(pin)).collect();
     let chosen: Vec<Installed> = choices.iter().filter_map(|choice| choice.installed.clone()).collect();
     let mut problems = Vec::new();
@@ -86,7 +86,6 @@ pub fn of_folder(person: &Person, folder: &Path, variable: &dyn Fn(&str) -> Opti
             None
         })
     };
-    let folders = pin::folders(folder, person.home.as_deref());
     let tools = tools::in_force(person, &folders);
     let before = before(variable);
     let found = match tools.is_empty() {

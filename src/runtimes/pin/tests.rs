@@ -363,3 +363,21 @@ fn a_folder_that_is_gone_unreadable_or_too_deep() {
     assert_eq!(pins, [], "one level too deep");
     assert!(faults[0].to_string().ends_with("is 255 folders up, and no file above it is looked for"), "{faults:?}");
 }
+
+#[test]
+fn one_walk_tells_what_two_would() {
+    let (_dir, home) = folder();
+    let below = home.join("a/b");
+    std::fs::create_dir_all(&below).unwrap();
+    for (name, content) in [("a/b/.nvmrc", "22"), ("a/package.json", "{bad"), ("a/.nvmrc", "20"), ("omg.toml", "")] {
+        std::fs::write(home.join(name), content).unwrap();
+    }
+    std::os::unix::fs::symlink("nowhere", home.join("a/go.mod")).unwrap();
+    let of_all: String = Runtime::ALL.into_iter().map(|one| format!("{} = '1'\n", one.name())).collect();
+    for nearest in ["", &format!("[runtimes]\n{of_all}")] {
+        std::fs::write(below.join("omg.toml"), nearest).unwrap();
+        let (pins, faults, folders) = survey(&below, Some(&home));
+        assert_eq!((pins, faults), active_with_faults(&below, Some(&home)), "{nearest}");
+        assert_eq!(folders, super::folders(&below, Some(&home)), "{nearest}");
+    }
+}
